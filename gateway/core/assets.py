@@ -1,0 +1,109 @@
+"""Assets: the machines that are looked after, as the user's file describes them, frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.core.readings import Metric
+from gateway.core.rules import Expression
+from gateway.core.verdicts import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An independent metric that shows a command was carried out."""
+
+    metric: str
+    """A metric of the same asset."""
+    within_ms: int
+    above: float | None = None
+    below: float | None = None
+    equals: float | bool | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the gateway may do to an asset: the allow-list is the list of these."""
+
+    name: str
+    source: str
+    device: str
+    set: Mapping[str, object]
+    """Absolute values by the bridge's property name."""
+    deadline_ms: int | None = None
+    """How long the bridge's evidence may take; None: the bridge knows."""
+    expires_ms: int = 10_000
+    """A command not sent by then is void."""
+    proof: Proof | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Bridge-specific, e.g. the LoRaWAN ``port``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRung:
+    """A rung of the ladder: a local model, by its name in the file."""
+
+    model: str
+    deadline_ms: int = 5_000
+    channels: Mapping[str, str] = field(default_factory=dict)
+    """Channel name of the package -> metric name of the asset, where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRung:
+    """A rung of the ladder: a declared rule."""
+
+    expression: Expression
+    label: str
+    guard: bool = False
+    """Asked beside the ladder too: when it fires, its label wins over a model's ``normal``."""
+
+
+Rung = ModelRung | RuleRung
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """From verdicts to an action: k of n, hysteresis, interlocks, limits."""
+
+    name: str
+    """``pump-7/policy/0``."""
+    when: str
+    """The label it waits for."""
+    hits: int = 1
+    of: int = 1
+    clear_hits: int = 1
+    """It clears after this many of the last ``clear_of`` verdicts without the label."""
+    clear_of: int = 1
+    action: str = ""
+    """Empty: raise an alert only."""
+    mode: Mode = Mode.ADVISE
+    min_interval_ms: int = 0
+    """Between two commands of this rule."""
+    unless: tuple[Expression, ...] = ()
+    """Interlocks: none may be true, and an unknown one counts as true."""
+    only_if: tuple[Expression, ...] = ()
+    """Interlocks: all must be true, and an unknown one counts as false."""
+    flags: tuple[str, ...] = ()
+    """Flags of the asset that forbid the action while set, e.g. ``maintenance``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailSafe:
+    """What is done when nothing is known for too long."""
+
+    after_ms: int
+    action: str = ""
+    mode: Mode = Mode.ACT
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One machine."""
+
+    id: str
+    name: str
+    metrics: Mapping[str, Metric]
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    ladder: tuple[Rung, ...] = ()
+    policy: tuple[PolicyRule, ...] = ()
+    fail_safe: FailSafe | None = None

@@ -1,0 +1,94 @@
+"""Readings: one value of one metric of one device at one time, with its quality."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from gateway.core.messages import Origin, Quality, Reason
+from gateway.core.paths import Path
+
+
+class MetricKind(StrEnum):
+    """What may be done between two readings of a metric."""
+
+    GAUGE = "gauge"
+    """Held until stale."""
+    COUNTER = "counter"
+    """Only grows; a drop is a reset."""
+    EVENT = "event"
+    """Never held, never interpolated."""
+    STATE = "state"
+    """A word or a bool; held until stale."""
+    TEXT = "text"
+    """Stored, never judged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric:
+    """What is measured: where it is found in an uplink, and what makes its value a good one.
+
+    Compared by identity: one object per line of the user's file, made once by ``config``.
+    """
+
+    name: str
+    """The user's name for it, e.g. ``power``."""
+    source: str
+    device: str
+    path: Path
+    asset: str = ""
+    """Empty for a reading nobody mapped."""
+    unit: str = ""
+    """The unit after conversion; SenML symbols (RFC 8428) where there is one."""
+    kind: MetricKind = MetricKind.GAUGE
+    scale: float = 1.0
+    offset: float = 0.0
+    """value = raw * scale + offset, which is also how units are converted."""
+    low: float | None = None
+    high: float | None = None
+    stale_ms: int = 900_000
+    words: Mapping[str, bool | float] = field(default_factory=dict)
+    """Words the device says instead of numbers; looked up before anything else."""
+    missing_if: frozenset[float] = frozenset()
+    """Raw sentinels that mean "no value", e.g. -1 or 65535."""
+    strip: str = ""
+    """A unit at the end of a text value, removed before it is read as a number."""
+    decimal_comma: bool = False
+
+    @property
+    def key(self) -> str:
+        """``asset/name``, or ``source/device/name`` where no asset names it."""
+        owner = self.asset or f"{self.source}/{self.device}"
+        return f"{owner}/{self.name}"
+
+
+Value = float | bool | str
+"""A float is always finite."""
+
+
+class Reading(NamedTuple):
+    """One value of one metric."""
+
+    metric: Metric
+    value: Value
+    reason: Reason = Reason.OK
+
+    @property
+    def quality(self) -> Quality:
+        """What ``reason`` stands for."""
+        return self.reason.quality
+
+
+class Report(NamedTuple):
+    """The readings that one message brought of one device: what the store keeps as one row."""
+
+    source: str
+    device: str
+    readings: tuple[Reading, ...]
+    at_ms: int
+    """The time axis: the source's clock where it can be trusted, else ours."""
+    received_at_ms: int
+    received_mono_ms: int
+    measured_at_ms: int | None = None
+    origin: Origin = Origin.NONE
+    dedup: str | None = None

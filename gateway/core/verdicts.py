@@ -1,0 +1,65 @@
+"""Verdicts and decisions: what a rung of the ladder says of an asset, and what the policy does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+NORMAL = "normal"
+"""The label of a verdict that asks for nothing."""
+
+
+class Mode(StrEnum):
+    """How far a policy may go."""
+
+    SHADOW = "shadow"
+    """Record only."""
+    ADVISE = "advise"
+    """Publish the advice."""
+    ACT = "act"
+    """Send the command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rung said of one asset at one time."""
+
+    asset: str
+    at_ms: int
+    mono_ms: int
+    rung: str
+    """``model:pump-anomaly``, ``rule:1`` or ``fail_safe``: who answered."""
+    label: str
+    """``normal``, ``alarm``, or another label that a policy can name."""
+    score: float | None = None
+    level: float | None = None
+    """The decision level that the score was held against."""
+    model_version: str = ""
+    model_hash: str = ""
+    """sha256 of model.onnx, hex."""
+    inputs: Mapping[str, float | bool | str] = field(default_factory=dict)
+    """The newest value of each metric it saw."""
+    abstained: Mapping[str, str] = field(default_factory=dict)
+    """Why each rung above this one did not answer."""
+    coverage: float = 1.0
+    """Share of the window that came from fresh, good readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One turn of a policy: why, by which rule, and what it asked for."""
+
+    id: str
+    """Sortable and unique across restarts."""
+    asset: str
+    policy: str
+    """``pump-7/policy/0``: which rule of the file fired."""
+    event: str
+    """raised, repeated, cleared or fail_safe."""
+    mode: Mode
+    action: str
+    """The action's name; empty when the rule only raises an alert."""
+    verdict: Verdict
+    refused: str = ""
+    """The limit that forbade the action; empty when none did."""
+    votes: str = ""
+    """``3 of 5``: how the last verdicts stood."""

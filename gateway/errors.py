@@ -1,0 +1,98 @@
+"""The error tree, named by what the caller must do next.
+
+GatewayError
+ ├─ ConfigError          stop: show every problem, exit 2
+ ├─ DecodeError          reject the message: count it, keep it, acknowledge it, go on
+ ├─ EncodeError          refuse the command: nothing is sent
+ ├─ StoreError
+ │   ├─ StoreFullError       hold readings in bounded memory, make room, try again
+ │   ├─ StoreReadOnlyError   hold readings in bounded memory, try to reopen
+ │   ├─ StoreCorruptError    set the file aside, salvage it, start a new one
+ │   ├─ StoreBusyError       stop: another process owns the database
+ │   └─ StoreVersionError    stop: the file is newer than this program
+ ├─ ModelError           this model is out; the next rung of the ladder answers
+ │   ├─ PackageError         the package must be replaced: trying again cannot help
+ │   └─ WorkerError          the worker is restarted with back-off; trying again may help
+ ├─ BrokerError
+ │   ├─ NotConnectedError    keep it in the store, try again when connected
+ │   └─ SessionTakenError    stop reconnecting: another client uses our client id
+ └─ IllegalTransitionError  our bug: crash
+"""
+
+
+class GatewayError(Exception):
+    """Everything this program raises on purpose."""
+
+
+class ConfigError(GatewayError):
+    """The user's file is wrong; the message lists every problem, each with its place."""
+
+
+class DecodeError(GatewayError):
+    """A message cannot be read; ``reason`` is one short word for the counters."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class EncodeError(GatewayError):
+    """A bridge cannot say this command; ``reason`` is one short word for the record."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class StoreError(GatewayError):
+    """The database refused; the subclass says what to do."""
+
+
+class StoreFullError(StoreError):
+    """The disk or the quota is full."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The file system became read-only, or the file cannot be opened for writing."""
+
+
+class StoreCorruptError(StoreError):
+    """The file is damaged."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the lock file."""
+
+
+class StoreVersionError(StoreError):
+    """The file was written by a newer program."""
+
+
+class ModelError(GatewayError):
+    """A model cannot answer."""
+
+
+class PackageError(ModelError):
+    """A model package is missing, damaged, or asks for what is not there."""
+
+
+class WorkerError(ModelError):
+    """The worker process died, hung, or answered nonsense."""
+
+
+class BrokerError(GatewayError):
+    """Something is wrong between us and a broker."""
+
+
+class NotConnectedError(BrokerError):
+    """There is no connection; nothing was sent."""
+
+
+class SessionTakenError(BrokerError):
+    """Another client connected with our client id."""
+
+
+class IllegalTransitionError(GatewayError):
+    """A state machine was asked for a move its table does not have."""
