@@ -1,0 +1,49 @@
+"""``edge-gateway``: one file per command, imported when it is asked for.
+
+Exit codes: 0 done; 1 the command found what it looks for to be wrong, or failed; 2 the user's file
+or arguments are wrong; 130 interrupted.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from gateway import __version__
+from gateway.errors import ConfigError, GatewayError
+
+COMMANDS = ("check", "config", "decode", "demo", "query", "readings", "run")
+
+
+class _Commands(click.Group):
+    """Imports ``gateway.cli.<name>`` and takes its ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"gateway.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edge-gateway")
+def cli() -> None:
+    """MQTT edge gateway: durable readings, local models, proven commands."""
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one line, never a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except GatewayError as error:
+        print(f"edge-gateway: {error}", file=sys.stderr)
+        sys.exit(1)
