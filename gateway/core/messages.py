@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-
 Tree = object
 """A decoded document: dict, list, str, int, float, bool or None, as ``core.documents`` made it."""
 

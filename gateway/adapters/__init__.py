@@ -1,0 +1,1 @@
+"""Our other I/O: MQTT, the worker's parent side, systemd, logs."""

@@ -1,0 +1,1 @@
+"""Pure: one file per bridge: topics, decode, roster, encode, confirm."""

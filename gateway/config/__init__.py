@@ -1,0 +1,1 @@
+"""The user's YAML file: read with positions, checked, frozen."""

@@ -1,0 +1,1 @@
+"""The only async room: wires everything and keeps it going."""

@@ -1,0 +1,1 @@
+"""A simulated plant, an embedded broker and a shipped model."""
