@@ -148,8 +148,9 @@ def quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-_NAME = r'"(?:[^"\\]|\\["\\])*"|[^."\[\]*=\s](?:[^."\[\]*=]*[^."\[\]*=\s])?'
-_BARE = re.compile(_NAME.partition("|")[2])
+_BARE_NAME = r'[^."\[\]*=\s](?:[^."\[\]*=]*[^."\[\]*=\s])?'
+_NAME = rf'"(?:[^"\\]|\\["\\])*"|{_BARE_NAME}'
+_BARE = re.compile(_BARE_NAME)
 _STEP = re.compile(
     rf"(?P<dot>\.)?(?:(?P<star>\*)|(?P<key>{_NAME}))"
     rf"|\[(?:(?P<index>\d{{1,6}})|(?P<each>\*)|(?P<field>{_NAME})=(?P<says>{_NAME}))\]",
