@@ -1,4 +1,7 @@
-"""edge-gateway: message -> decode -> reading -> store -> window -> model -> verdict -> policy -> command -> confirm -> audit.
+"""edge-gateway, in one sentence.
+
+message -> decode -> reading -> store -> window -> model -> verdict -> policy -> command -> confirm
+-> audit -> sync.
 
 The map, from the top down; imports run downward only (``setup.cfg`` holds the contract):
 

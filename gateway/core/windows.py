@@ -1,6 +1,19 @@
-"""Windows: the metrics of an asset aligned on a model's period."""
+"""Windows: the metrics of an asset aligned on a model's period.
 
+Time is cut into rows of ``period_ms``. A row takes the newest good reading of each channel; it
+closes as soon as every required channel has one, or when its time is over: then a missing value is
+held from before, up to the channel's ``hold_ms``, else the row has a gap. A window is the last
+``length`` rows; one is due every ``stride`` rows. A window with a gap, or with too few fresh cells,
+is an abstention that says why.
+
+Nothing here reads a clock: rows close through readings and through ``advance``.
+"""
+
+from array import array
+from collections import deque
 from dataclasses import dataclass
+from math import nan
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +29,7 @@ class Channel:
     """Stands in for a missing optional channel; None: its absence is a gap too."""
     low: float | None = None
     high: float | None = None
-    """Training range: outside it the model abstains."""
+    """Physical limits: a value outside them is not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +43,177 @@ class Shape:
     """Rows between two windows."""
     min_coverage: float = 0.8
     """Share of cells that must come from a reading inside its own row."""
+
+
+class Window(NamedTuple):
+    """The last ``length`` rows of one asset, or why there is none."""
+
+    end_ms: int
+    """End of the newest row, on the readings' time axis."""
+    values: "array[float]"
+    """Row-major, ``length * columns`` finite floats; empty when the window abstains."""
+    newest: tuple[float, ...]
+    """The newest row; nan where there is a gap."""
+    coverage: float
+    abstained: str = ""
+    """``filling``, ``gap <channel>`` or ``coverage 0.42``; empty when the window can be judged."""
+
+    @property
+    def newest_has_gap(self) -> bool:
+        """The newest row lacks a value."""
+        return not self.newest or any(value != value for value in self.newest)  # noqa: PLR0124
+
+
+class Windows:
+    """The rows of one asset for one model."""
+
+    def __init__(self, shape: Shape) -> None:
+        """Start empty: the first window abstains until ``length`` rows are in."""
+        self.shape = shape
+        self._columns = len(shape.channels)
+        self._row: int | None = None
+        self._cells: dict[int, float] = {}
+        self._required = frozenset(
+            i for i, channel in enumerate(shape.channels) if channel.required
+        )
+        self._missing = set(self._required)
+        self._held: list[tuple[int, float] | None] = [None] * self._columns
+        self._values: array[float] = array("d")
+        self._gaps: deque[int] = deque(maxlen=shape.length)
+        self._fresh: deque[int] = deque(maxlen=shape.length)
+        self._since_due = 0
+        self.late = 0
+        """Readings that came after their row was closed."""
+
+    def take(self, channel: int, at_ms: int, value: float) -> list[Window]:
+        """Take a good reading of one channel; the windows that this makes due."""
+        declared = self.shape.channels[channel]
+        if (declared.low is not None and value < declared.low) or (
+            declared.high is not None and value > declared.high
+        ):
+            return []
+        row = at_ms // self.shape.period_ms
+        due: list[Window] = []
+        if self._row is None:
+            self._row = row
+        elif row > self._row:
+            due = self._close_until(row)
+        elif row < self._row:
+            if self._row - row > self.shape.length:
+                self._restart(row)
+            else:
+                self._late(channel, at_ms, value)
+                return due
+        self._cells[channel] = value
+        self._held[channel] = (at_ms, value)
+        missing = self._missing
+        if missing:
+            missing.discard(channel)
+            if not missing:
+                due += self._close()
+        return due
+
+    def advance(self, now_ms: int) -> list[Window]:
+        """Close the rows whose time is over; the windows that this makes due."""
+        if self._row is None:
+            return []
+        row = now_ms // self.shape.period_ms
+        if self._row - row > self.shape.length:
+            self._restart(row)
+        return self._close_until(row) if row > self._row else []
+
+    @property
+    def closes_ms(self) -> int | None:
+        """When the open row's time is over; None while nothing has come."""
+        return None if self._row is None else (self._row + 1) * self.shape.period_ms
+
+    @property
+    def rows(self) -> int:
+        """Closed rows at hand, up to ``length``."""
+        return len(self._gaps)
+
+    def latest(self) -> Window:
+        """The window that ends with the newest closed row."""
+        end = 0 if self._row is None else self._row * self.shape.period_ms
+        return self._window(end)
+
+    def _late(self, channel: int, at_ms: int, value: float) -> None:
+        self.late += 1
+        held = self._held[channel]
+        if held is None or at_ms >= held[0]:
+            self._held[channel] = (at_ms, value)
+
+    def _restart(self, row: int) -> None:
+        """The time axis went back further than the window reaches: the clock was stepped."""
+        self._values = array("d")
+        self._gaps.clear()
+        self._fresh.clear()
+        self._held = [None] * self._columns
+        self._open(row)
+
+    def _open(self, row: int) -> None:
+        self._row = row
+        self._cells = {}
+        self._missing = set(self._required)
+
+    def _close_until(self, row: int) -> list[Window]:
+        """Close rows up to ``row``; after a long silence only as many as a window holds."""
+        assert self._row is not None  # noqa: S101  # both callers have seen to it
+        if row - self._row > self.shape.length + 1:
+            self._close()
+            self._open(row - self.shape.length)
+        due: list[Window] = []
+        while self._row < row:
+            due += self._close()
+        return due
+
+    def _close(self) -> list[Window]:
+        row = self._row or 0
+        end_ms = (row + 1) * self.shape.period_ms
+        cells = self._cells
+        fresh = len(cells)
+        gap = -1
+        if fresh == self._columns:
+            self._values.extend([cells[i] for i in range(fresh)])
+        else:
+            for i, channel in enumerate(self.shape.channels):
+                value = cells[i] if i in cells else self._hold(i, channel, end_ms)
+                if value != value and gap < 0:  # noqa: PLR0124  # nan is the one value unequal to itself
+                    gap = i
+                self._values.append(value)
+        self._gaps.append(gap)
+        self._fresh.append(fresh)
+        self._forget()
+        self._open(row + 1)
+        self._since_due += 1
+        if self._since_due < self.shape.stride:
+            return []
+        self._since_due = 0
+        return [self._window(end_ms)]
+
+    def _hold(self, i: int, channel: Channel, end_ms: int) -> float:
+        held = self._held[i]
+        if held is not None and end_ms - held[0] <= channel.hold_ms:
+            return held[1]
+        return nan if channel.fill is None or channel.required else channel.fill
+
+    def _forget(self) -> None:
+        """Cut the old rows off in one go, once there are four windows of them."""
+        span = self.shape.length * self._columns
+        if len(self._values) > 4 * span + self._columns:
+            del self._values[:-span]
+
+    def _window(self, end_ms: int) -> Window:
+        length, columns = self.shape.length, self._columns
+        newest = tuple(self._values[-columns:])
+        cells = length * columns
+        coverage = sum(self._fresh) / cells
+        if len(self._gaps) < length:
+            return Window(end_ms, array("d"), newest, coverage, "filling")
+        gap = next((gap for gap in reversed(self._gaps) if gap >= 0), -1)
+        if gap >= 0:
+            name = self.shape.channels[gap].name
+            return Window(end_ms, array("d"), newest, coverage, f"gap {name}")
+        if coverage < self.shape.min_coverage:
+            return Window(end_ms, array("d"), newest, coverage, f"coverage {coverage:.2f}")
+        return Window(end_ms, self._values[-cells:], newest, coverage)

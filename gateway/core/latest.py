@@ -1,0 +1,111 @@
+"""What is known of an asset's metrics now: the view that rules, interlocks and proofs look through.
+
+Only good readings count. A value is held until its metric's own ``stale_ms``; an unchanged value
+that a bridge merely repeats from its cache does not renew it.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.core.messages import Quality, Reason
+from gateway.core.readings import Metric, MetricKind, Reading, Value
+
+HISTORY = 4_096
+"""Values kept per metric for min, max, mean, rate and count; older ones are forgotten."""
+
+
+class Known(NamedTuple):
+    """The newest good reading of a metric."""
+
+    value: Value
+    at_ms: int
+    mono_ms: int
+
+
+class Latest:
+    """The metrics of one asset."""
+
+    def __init__(self, metrics: Mapping[str, Metric], spans_ms: Mapping[str, int]) -> None:
+        """``spans_ms``: how far back the asset's rules look, per metric."""
+        self._metrics = metrics
+        self._known: dict[str, Known] = {}
+        self._last_reason: dict[str, Reason] = {}
+        self._spans = spans_ms
+        self._history: dict[str, deque[tuple[int, float]]] = {
+            name: deque(maxlen=HISTORY) for name in spans_ms
+        }
+        self.evidence_mono_ms: int | None = None
+        """When the asset's newest good reading came in."""
+
+    def take(self, reading: Reading, at_ms: int, mono_ms: int) -> None:
+        """Note a reading of one of the asset's metrics."""
+        metric, value, reason = reading
+        self._last_reason[metric.name] = reason
+        if reason is not Reason.OK:
+            return
+        self._known[metric.name] = Known(value, at_ms, mono_ms)
+        self.evidence_mono_ms = mono_ms
+        history = self._history.get(metric.name)
+        if history is not None and not isinstance(value, str):
+            history.append((mono_ms, float(value)))
+
+    def known(self, metric: str) -> Known | None:
+        """The newest good reading, however old."""
+        return self._known.get(metric)
+
+    def quality(self, metric: str, now_mono_ms: int) -> tuple[Quality, str]:
+        """Quality of a metric now, with its reason; ``stale`` and ``silent`` are ours."""
+        known = self._known.get(metric)
+        reason = self._last_reason.get(metric)
+        if reason is None:
+            return Quality.BAD, "silent"
+        if known is None:
+            return reason.quality, reason.value
+        if now_mono_ms - known.mono_ms > self._metrics[metric].stale_ms:
+            return Quality.BAD, "stale"
+        return Quality.GOOD, Reason.OK.value
+
+    def at(self, now_mono_ms: int) -> "Sight":
+        """The view at one moment."""
+        return Sight(self, now_mono_ms)
+
+    def names(self) -> Iterable[str]:
+        """The asset's metrics."""
+        return self._metrics
+
+    def metric(self, name: str) -> Metric:
+        """One metric's declaration."""
+        return self._metrics[name]
+
+    def history(self, metric: str, since_mono_ms: int) -> list[tuple[int, float]]:
+        """(mono_ms, value) of the good readings since then, oldest first."""
+        return [item for item in self._history.get(metric, ()) if item[0] >= since_mono_ms]
+
+
+class Sight:
+    """``core.rules.View`` of one asset at one moment."""
+
+    def __init__(self, latest: Latest, now_mono_ms: int) -> None:
+        """Look at ``latest`` as of ``now_mono_ms``."""
+        self._latest = latest
+        self._now = now_mono_ms
+
+    def value(self, metric: str) -> Value | None:
+        """The value, or None when it is unknown or stale."""
+        known = self._latest.known(metric)
+        if known is None:
+            return None
+        declared = self._latest.metric(metric)
+        age = self._now - known.mono_ms
+        limit = 0 if declared.kind is MetricKind.EVENT else declared.stale_ms
+        return known.value if age <= limit else None
+
+    def age_ms(self, metric: str) -> int | None:
+        """Milliseconds since the newest good reading."""
+        known = self._latest.known(metric)
+        return None if known is None else self._now - known.mono_ms
+
+    def history(self, metric: str, span_ms: int) -> Sequence[tuple[int, float]]:
+        """(mono_ms, value) of the last ``span_ms``, oldest first."""
+        return self._latest.history(metric, self._now - span_ms)

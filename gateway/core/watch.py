@@ -1,0 +1,106 @@
+"""Watch: everything the gateway remembers of one asset between two messages."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from gateway.core.assets import Asset, ModelRung, RuleRung
+from gateway.core.ladder import UNKNOWN, ModelState, Turn
+from gateway.core.latest import Latest
+from gateway.core.messages import Reason
+from gateway.core.policy import Policy
+from gateway.core.readings import Reading
+from gateway.core.verdicts import Verdict
+from gateway.core.windows import Window
+
+
+@dataclass(slots=True)
+class Watch:
+    """One asset: what is known, its windows, its policy, its last verdict."""
+
+    asset: Asset
+    latest: Latest
+    policy: Policy
+    models: dict[str, ModelState]
+    started_mono_ms: int
+    verdict: Verdict | None = None
+    answered_mono_ms: int | None = None
+    """When a rung last answered."""
+    failed_safe: bool = False
+    """The fail-safe was decided and no rung has answered since."""
+    _columns: dict[str, list[tuple[ModelState, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Index the channels by metric."""
+        for state in self.models.values():
+            for column, metric in enumerate(state.columns):
+                self._columns.setdefault(metric, []).append((state, column))
+
+    @property
+    def driver(self) -> ModelState | None:
+        """The first model of the ladder: its windows make turns due."""
+        for rung in self.asset.ladder:
+            if isinstance(rung, ModelRung):
+                return self.models.get(rung.model)
+        return None
+
+    def take(self, reading: Reading, at_ms: int, mono_ms: int) -> Iterator[Window]:
+        """Note a reading; the windows of the driver that it makes due."""
+        self.latest.take(reading, at_ms, mono_ms)
+        metric, value, reason = reading
+        if reason is not Reason.OK or isinstance(value, str):
+            return
+        for state, column in self._columns.get(metric.name, ()):
+            windows = state.windows.take(column, at_ms, float(value))
+            yield from self._due(state, windows)
+
+    def advance(self, now_ms: int) -> Iterator[Window]:
+        """Close rows whose time is over; the windows of the driver that become due."""
+        for state in self.models.values():
+            yield from self._due(state, state.windows.advance(now_ms))
+
+    def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
+        for window in windows:
+            if state.calibration is not None and not window.newest_has_gap:
+                state.calibration.add(window.newest)
+            if state is self.driver:
+                yield window
+
+    def closes_ms(self) -> int | None:
+        """When a row's time is over next."""
+        times = [state.windows.closes_ms for state in self.models.values()]
+        return min((at for at in times if at is not None), default=None)
+
+    def turn(self, at_ms: int, mono_ms: int, window: Window | None) -> Turn:
+        """Start down the ladder."""
+        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window)
+
+    def note(self, verdict: Verdict) -> bool:
+        """Take the verdict of a turn; True when it differs from the last in label or rung."""
+        last, self.verdict = self.verdict, verdict
+        if verdict.label != UNKNOWN:
+            self.answered_mono_ms = verdict.mono_ms
+            self.failed_safe = False
+        return last is None or (last.label, last.rung) != (verdict.label, verdict.rung)
+
+    def fail_safe_mono_ms(self) -> int | None:
+        """When the fail-safe becomes due; None without one, and before any fresh evidence.
+
+        Nothing is commanded after a start until something is known of the asset.
+        """
+        safe = self.asset.fail_safe
+        if safe is None or self.failed_safe or self.latest.evidence_mono_ms is None:
+            return None
+        return max(self.answered_mono_ms or 0, self.started_mono_ms) + safe.after_ms
+
+
+def spans(asset: Asset) -> Mapping[str, int]:
+    """How much history each metric of an asset needs for its rules and interlocks."""
+    longest: dict[str, int] = {}
+    expressions = [rung.expression for rung in asset.ladder if isinstance(rung, RuleRung)]
+    for rule in asset.policy:
+        expressions += [*rule.unless, *rule.only_if]
+    for expression in expressions:
+        for metric, span_ms in expression.span_ms.items():
+            if span_ms:
+                longest[metric] = max(span_ms, longest.get(metric, 0))
+    return longest
