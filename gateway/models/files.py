@@ -1,0 +1,66 @@
+"""Reads the files of a package, trusting none of them."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from gateway.errors import PackageError
+from gateway.models.schema import Problem
+
+MANIFEST: Final = "manifest.json"
+MODEL: Final = "model.onnx"
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+"""A larger model does not fit a Pi's worker (64 MB of weights need about 150 MB resident)."""
+
+
+def refused(file: str, field: str, expected: str, found: str, advice: str) -> PackageError:
+    """A refusal that names file, field, what was expected, what is there, and what to do."""
+    return PackageError(str(Problem(file, field, expected, found, advice)))
+
+
+def read(directory: Path, name: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of one plain file of the package.
+
+    Links are refused: what is checked must be what the package carries, not what somebody else can
+    change. ``O_NONBLOCK`` keeps a named pipe from blocking the caller.
+
+    Raises:
+        PackageError: it is missing, not a plain file, a link, or too large.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(directory / name, flags)
+    except (OSError, ValueError) as error:
+        raise _unreadable(directory, name, error) from error
+    try:
+        _check(name, os.fstat(descriptor), max_bytes)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise _unreadable(directory, name, error) from error
+    finally:
+        os.close(descriptor)
+    if len(content) > max_bytes:
+        raise refused(name, "", f"at most {max_bytes} bytes", "more", "it grew while it was read")
+    return content
+
+
+def _unreadable(directory: Path, name: str, error: OSError | ValueError) -> PackageError:
+    if (directory / name).is_symlink():
+        return refused(name, "", "a plain file", "a symbolic link", "copy the file itself")
+    found = getattr(error, "strerror", None) or str(error)
+    return refused(name, "", f"a readable file in {directory}", found, "put it there")
+
+
+def _check(name: str, status: os.stat_result, max_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise refused(
+            name, "", "a plain file", stat.filemode(status.st_mode), "copy the file itself"
+        )
+    if status.st_nlink != 1:
+        found = f"{status.st_nlink} hard links to it"
+        raise refused(name, "", "a file of the package alone", found, "copy it, do not link it")
+    if status.st_size > max_bytes:
+        found = f"{status.st_size} bytes"
+        raise refused(name, "", f"at most {max_bytes} bytes", found, "use a smaller model")

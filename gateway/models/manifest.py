@@ -1,0 +1,164 @@
+"""Reads ``manifest.json``, the contract between a model and the gateway.
+
+The format is ``manifest.schema.json`` beside this file; what a schema cannot say is in
+``gateway.models.rules``. Imports neither numpy nor onnxruntime.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.core.windows import Channel, Shape
+from gateway.errors import PackageError
+from gateway.models import rules
+from gateway.models.contract import (
+    Calibration,
+    Decision,
+    File,
+    Golden,
+    Input,
+    Level,
+    Manifest,
+    Output,
+)
+from gateway.models.files import MANIFEST, read, refused
+from gateway.models.schema import Schema, problems
+
+__all__ = [
+    "Calibration",
+    "Decision",
+    "File",
+    "Golden",
+    "Input",
+    "Level",
+    "Manifest",
+    "Output",
+    "load_manifest",
+    "parse",
+    "schema",
+]
+
+MAX_MANIFEST_BYTES: Final = 1024 * 1024
+SCHEMA_FILE: Final = Path(__file__).with_name("manifest.schema.json")
+
+
+def load_manifest(directory: Path | str) -> Manifest:
+    """Read and check the manifest of a package; the files it names are not opened.
+
+    Raises:
+        PackageError: one line per problem: file, field, expected, found, what to do.
+    """
+    return parse(read(Path(directory), MANIFEST, max_bytes=MAX_MANIFEST_BYTES))
+
+
+def parse(content: bytes) -> Manifest:
+    """Read and check a manifest from its bytes.
+
+    Raises:
+        PackageError: one line per problem.
+    """
+    tree = decode(content, MANIFEST)
+    _refuse_newer(tree)
+    _raise(list(problems(tree, schema(), MANIFEST)))
+    manifest = _build(tree)
+    _raise(list(rules.problems(manifest)))
+    return manifest
+
+
+def schema() -> Schema:
+    """The published JSON Schema."""
+    tree: Schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    return tree
+
+
+def decode(content: bytes, file: str) -> Any:
+    """Strict JSON: UTF-8, no duplicate keys, no NaN.
+
+    Raises:
+        PackageError: it is not.
+    """
+    try:
+        return json.loads(
+            content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_not_json
+        )
+    except (ValueError, RecursionError) as error:
+        raise refused(file, "", "JSON", str(error)[:200], "export the package again") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} twice")
+    return tree
+
+
+def _not_json(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _refuse_newer(tree: object) -> None:
+    version = tree.get("schema") if isinstance(tree, dict) else None
+    if isinstance(version, int) and version > 1:
+        raise refused(MANIFEST, "schema", "1", str(version), "upgrade the gateway")
+
+
+def _raise(found: list[Any]) -> None:
+    if found:
+        raise PackageError("\n".join(map(str, found[:50])))
+
+
+def _build(tree: Mapping[str, Any]) -> Manifest:
+    return Manifest(
+        id=tree["id"],
+        version=tree["version"],
+        task=tree["task"],
+        created=tree["created"],
+        files={name: File(**entry) for name, entry in tree["files"].items()},
+        input=_input(tree["input"]),
+        outputs=tuple(_output(entry) for entry in tree["outputs"]),
+        decision=Decision(
+            tuple(_level(entry) for entry in tree["decision"]["levels"]),
+            tree["decision"].get("raises", "above"),
+        ),
+        calibration=Calibration(**tree.get("calibration", {})),
+        golden=Golden(**tree["golden"]),
+        licence=tree["licence"],
+        provenance=tree.get("provenance", {}),
+    )
+
+
+def _level(entry: Mapping[str, Any]) -> Level:
+    return Level(entry["label"], float(entry["on"]), float(entry["off"]))
+
+
+def _output(entry: Mapping[str, Any]) -> Output:
+    return Output(**{**entry, "labels": tuple(entry.get("labels", ()))})
+
+
+def _input(entry: Mapping[str, Any]) -> Input:
+    period_ms = round(entry["period_s"] * 1000)
+    channels = tuple(_channel(channel, 3 * period_ms) for channel in entry["channels"])
+    shape = Shape(
+        channels=channels,
+        period_ms=period_ms,
+        length=entry["window"],
+        stride=entry.get("stride", 1),
+        min_coverage=float(entry.get("min_coverage", 0.8)),
+    )
+    return Input(entry["tensor"], entry["layout"], entry.get("features", "raw"), shape)
+
+
+def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
+    low, high = entry.get("range", (None, None))
+    fill = entry.get("fill")
+    return Channel(
+        name=entry["name"],
+        unit=entry["unit"],
+        required=entry.get("role", "required") == "required",
+        hold_ms=round(entry["max_age_s"] * 1000) if "max_age_s" in entry else hold_ms,
+        fill=None if fill is None else float(fill),
+        low=None if low is None else float(low),
+        high=None if high is None else float(high),
+    )
