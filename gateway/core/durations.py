@@ -13,7 +13,7 @@ UNITS_MS = {
 }
 """Milliseconds per unit; a year is 365 days."""
 LONGEST_MS = 100 * UNITS_MS["y"]
-_FORM = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w|y)", re.ASCII)
+_FORM = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w|y)", re.ASCII)
 
 
 def parse(text: str) -> int:
