@@ -1,0 +1,117 @@
+import json
+from array import array
+from math import inf, nan
+from statistics import fmean, pstdev
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.calibration import RELATIVE_FLOOR, Calibration
+
+VALUES = st.floats(min_value=-1e6, max_value=1e6)
+ROWS = st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=2, max_size=40)
+
+
+def learnt(rows: list[tuple[float, ...]]) -> Calibration:
+    calibration = Calibration(len(rows), len(rows[0]))
+    for row in rows:
+        calibration.add(row)
+    return calibration
+
+
+@given(ROWS)
+def test_mean_and_sd_are_those_of_the_rows(rows: list[tuple[float, ...]]) -> None:
+    calibration = learnt(rows)
+    for i, column in enumerate(zip(*rows, strict=True)):
+        assert calibration.mean[i] == pytest.approx(fmean(column), rel=1e-9, abs=1e-6)
+        floor = max(RELATIVE_FLOOR * abs(fmean(column)), 1e-6)
+        assert calibration.sd[i] == pytest.approx(max(pstdev(column), floor), rel=1e-6, abs=1e-6)
+
+
+@given(ROWS)
+def test_a_standardised_window_is_finite_and_can_be_undone(rows: list[tuple[float, ...]]) -> None:
+    calibration = learnt(rows)
+    values = array("d", [value for row in rows for value in row])
+    standardised = calibration.apply(values, 3)
+    undone = [
+        value * calibration.sd[i % 3] + calibration.mean[i % 3]
+        for i, value in enumerate(standardised)
+    ]
+    assert undone == pytest.approx(list(values), rel=1e-9, abs=1e-6)
+
+
+@given(ROWS, st.integers(0, 40), st.tuples(VALUES, VALUES, VALUES))
+def test_text_keeps_everything_at_any_moment(
+    rows: list[tuple[float, ...]], cut: int, extra: tuple[float, ...]
+) -> None:
+    calibration = Calibration(len(rows), 3)
+    for row in rows[:cut]:
+        calibration.add(row)
+    copy = Calibration.from_json(calibration.to_json(), len(rows), 3)
+    for one in (calibration, copy):
+        for row in [*rows[cut:], extra]:
+            one.add(row)
+    assert (copy.mean, copy.sd, copy.ready) == (calibration.mean, calibration.sd, True)
+
+
+def test_it_says_when_it_is_done_and_is_frozen_from_then_on() -> None:
+    calibration = Calibration(3, 1)
+    assert [calibration.add([v]) for v in (1.0, 2.0, 3.0)] == [False, False, True]
+    before = calibration.to_json()
+    assert calibration.add([1e9])
+    assert calibration.to_json() == before
+
+
+@pytest.mark.parametrize("row", [[1.0, nan], [inf, 1.0], [1.0], [1.0, 2.0, 3.0]])
+def test_an_incomplete_row_is_left_out(row: list[float]) -> None:
+    calibration = Calibration(2, 2)
+    assert not calibration.add(row)
+    assert calibration.seen == 0
+
+
+def test_a_channel_that_stood_still_is_floored() -> None:
+    calibration = learnt([(230.0, 0.0), (230.0, 0.0)])
+    assert calibration.sd == pytest.approx((0.23, 1e-6))
+
+
+def test_a_window_is_refused_before_it_is_ready_and_in_another_shape() -> None:
+    calibration = Calibration(2, 2)
+    with pytest.raises(ValueError, match="0 of 2 rows"):
+        calibration.apply(array("d", [1.0, 2.0]), 2)
+    calibration.add([1.0, 2.0])
+    calibration.add([2.0, 3.0])
+    with pytest.raises(ValueError, match="3 values of 2"):
+        calibration.apply(array("d", [1.0, 2.0, 3.0]), 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "1",
+        '{"rows": 2, "seen": 3, "mean": [0, 0], "square": [0, 0]}',
+        '{"rows": 2, "seen": 1, "mean": [0], "square": [0]}',
+        '{"rows": 9, "seen": 1, "mean": [0, 0], "square": [0, 0]}',
+        '{"rows": 2, "seen": "1", "mean": [0, 0], "square": [0, 0]}',
+        '{"rows": 2, "seen": 1.5, "mean": [0, 0], "square": [0, 0]}',
+        '{"rows": 2, "seen": 1, "mean": [0, NaN], "square": [0, 0]}',
+        '{"rows": 2, "seen": 1, "mean": [0, 0], "square": [0, -1]}',
+        '{"rows": 2, "seen": 1, "mean": [0, 0], "square": [0, 1' + "0" * 400 + "]}",
+    ],
+)
+def test_text_that_does_not_fit_starts_anew(text: str) -> None:
+    assert Calibration.from_json(text, 2, 2).seen == 0
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 3), (0, 3), (5, 0)])
+def test_too_little_to_learn_from_is_refused(rows: int, columns: int) -> None:
+    with pytest.raises(ValueError, match="cannot be calibrated"):
+        Calibration(rows, columns)
+
+
+def test_its_text_is_json() -> None:
+    assert json.loads(Calibration(2, 1).to_json())["seen"] == 0
