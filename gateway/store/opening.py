@@ -1,0 +1,147 @@
+"""Opening the database: lock, schema, check after an unclean stop, set aside what is damaged."""
+
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from gateway.errors import StoreCorruptError, StoreError
+from gateway.store import schema
+from gateway.store.boots import Boot, register
+from gateway.store.connecting import connect_writer, reset_bug_fixed
+from gateway.store.faults import kind_of, transaction
+from gateway.store.files import beside, set_aside, size_of
+from gateway.store.settings import StoreSettings
+
+CHECK_S: Final = 3.0
+"""How long the check after an unclean stop may take; a Pi reads about 40 MB/s from its card.
+
+What it did not reach is covered by the checksum of each row, looked at whenever a row is read.
+"""
+_STEPS: Final = 20_000
+"""Virtual machine steps between two looks at the clock, about a millisecond."""
+
+
+@dataclass(slots=True)
+class Database:
+    """An open database, as the writer needs it."""
+
+    connection: sqlite3.Connection
+    boot: Boot
+    created: bool
+    migrated: tuple[str, ...]
+    set_aside: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def open_database(settings: StoreSettings, boot: str, now_ms: int, mono_ms: int) -> Database:
+    """Open or create it; a damaged one is set aside and a new one started at once.
+
+    Raises:
+        StoreVersionError: it is newer than this program.
+        StoreError: it belongs to another program.
+        sqlite3.Error: it cannot be opened for writing.
+    """
+    try:
+        return _open(settings, boot, now_ms, mono_ms)
+    except (StoreCorruptError, sqlite3.DatabaseError) as error:
+        if isinstance(error, sqlite3.Error) and kind_of(error) is not StoreCorruptError:
+            raise
+        stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+        target = set_aside(settings.path, stamp)
+        database = _open(settings, boot, now_ms, mono_ms)
+        database.set_aside = target
+        database.notes.append(
+            f"the database was damaged ({error}); it is now {target.name}, a new one was started "
+            "and what can be read is copied into it"
+        )
+        return database
+
+
+def _open(settings: StoreSettings, boot: str, now_ms: int, mono_ms: int) -> Database:
+    path = settings.path
+    created = size_of(path) == 0
+    connection = connect_writer(path, settings)
+    try:
+        notes = _notes(connection) + ([] if created else _check(connection))
+        migrated = schema.migrate(connection)
+        with transaction(connection):
+            row = register(connection, boot, now_ms, mono_ms)
+            connection.execute("UPDATE meta SET text = '0' WHERE name = 'clean'")
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, row, created, migrated, None, notes)
+
+
+def _notes(connection: sqlite3.Connection) -> list[str]:
+    notes = []
+    if not reset_bug_fixed(sqlite3.sqlite_version_info):
+        notes.append(
+            f"SQLite {sqlite3.sqlite_version} may lose commits when a second program checkpoints "
+            "the database (fixed in 3.44.6, 3.50.7 and 3.51.3): let only the gateway write to it"
+        )
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        notes.append(f"the file system does not allow a WAL: the journal mode is {mode}")
+    return notes
+
+
+def _check(connection: sqlite3.Connection) -> list[str]:
+    """Look for damage, unless the file is ours and was closed cleanly.
+
+    Raises:
+        StoreCorruptError: it is damaged.
+        StoreError: it belongs to another program.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != schema.APPLICATION_ID:
+        _refuse_foreign(connection)
+    elif connection.execute("SELECT text FROM meta WHERE name = 'clean'").fetchone() == ("1",):
+        return []
+    started = time.monotonic()
+    problems, finished = quick_check(connection, CHECK_S)
+    if problems:
+        raise StoreCorruptError("; ".join(problems))
+    seconds = f"{time.monotonic() - started:.1f} s"
+    found = f"the last stop was not clean: checked for damage in {seconds}, none found"
+    return [found if finished else f"{found} so far; the rest is checked as it is read"]
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    """A database with tables that is not ours is not touched; an empty one may become ours."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and not schema.applied(connection):
+        raise StoreError(
+            "this is a database of another program: point store.path at a file of its own"
+        )
+
+
+def quick_check(connection: sqlite3.Connection, seconds: float) -> tuple[list[str], bool]:
+    """SQLite's own check, at most so long; its findings come as rows, not as an exception.
+
+    Returns: the problems found, and whether it came to its end.
+    """
+    end = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    problems: list[str] = []
+    try:
+        for (line,) in connection.execute("PRAGMA quick_check(10)"):
+            if line != "ok":
+                problems.append(str(line).replace("\n", " "))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return problems, False
+    finally:
+        connection.set_progress_handler(None, 0)
+    return problems, True
+
+
+def forget_wal(path: Path) -> None:
+    """Remove a -wal and -shm that have no database: SQLite would apply them to a new one."""
+    if not path.exists():
+        for suffix in ("-wal", "-shm"):
+            beside(path, suffix).unlink(missing_ok=True)

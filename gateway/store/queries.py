@@ -1,0 +1,66 @@
+"""What the writer asks and upserts in plain SQL, one function each."""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.core.commands import TERMINAL, Command, State
+from gateway.store.batch import OutboxRow
+from gateway.store.packing import plain
+from gateway.store.records import COMMAND_COLUMNS, command_of
+
+KEY_ROWS: Final = 10
+"""``recent_keys`` looks at this many rows per wanted key: most bridges have no keys at all."""
+
+_OPEN: Final = ", ".join(f"'{state.value}'" for state in State if state not in TERMINAL)
+
+
+def last_report(connection: sqlite3.Connection) -> int:
+    """The highest row id that reports had, so that a cursor never points past new ones."""
+    query = (
+        "SELECT max(coalesce((SELECT max(id) FROM report), 0), "
+        "coalesce((SELECT max(report) FROM cursor), 0))"
+    )
+    return int(connection.execute(query).fetchone()[0])
+
+
+def count(connection: sqlite3.Connection, counts: Mapping[tuple[str, str], int]) -> None:
+    """Add to the durable counters; call within a transaction."""
+    connection.executemany(
+        "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        [(plain(scope), plain(reason), n) for (scope, reason), n in counts.items() if n],
+    )
+
+
+def counters(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """The durable counters."""
+    rows = connection.execute("SELECT scope, reason, n FROM counter")
+    return {(scope, reason): n for scope, reason, n in rows}
+
+
+def recent_keys(connection: sqlite3.Connection, limit: int) -> list[int]:
+    """Dedup keys, newest first."""
+    query = (
+        "SELECT key FROM (SELECT id, key FROM report ORDER BY id DESC LIMIT ?) "
+        "WHERE key IS NOT NULL ORDER BY id DESC LIMIT ?"
+    )
+    return [key for (key,) in connection.execute(query, (limit * KEY_ROWS, limit))]
+
+
+def open_commands(connection: sqlite3.Connection) -> list[Command]:
+    """Commands that have not ended, oldest first."""
+    query = (
+        f"SELECT {COMMAND_COLUMNS} FROM command c LEFT JOIN boot b ON b.id = c.boot "  # noqa: S608
+        f"WHERE c.state IN ({_OPEN}) ORDER BY c.rowid"  # the words are our own enumeration
+    )
+    return [command_of(row) for row in connection.execute(query)]
+
+
+def outbox(connection: sqlite3.Connection, limit: int) -> list[OutboxRow]:
+    """The oldest messages not yet published."""
+    query = "SELECT id, topic, payload, retain, qos, expires_at_ms FROM outbox ORDER BY id LIMIT ?"
+    rows = connection.execute(query, (limit,))
+    return [
+        OutboxRow(topic, payload, bool(retain), qos, expires, id_)
+        for id_, topic, payload, retain, qos, expires in rows
+    ]

@@ -1,0 +1,174 @@
+"""The tables, as a list of migrations; each is applied once, in one transaction with its record.
+
+sqlite-utils applies them, and is imported only when there is one to apply: importing it costs
+15 MB. Which ones were applied is read without it, from the table that it keeps.
+"""
+
+import sqlite3
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from gateway.errors import StoreVersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+
+APPLICATION_ID: Final = 0x45474757
+"""``EGGW``: lets ``file`` and us tell our databases from others (sqlite.org/fileformat2.html)."""
+
+_SET: Final = "edge-gateway"
+
+_TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+
+-- running_ms = base_ms + mono_ms - first_mono_ms: how long the gateway had run, over all boots
+CREATE TABLE boot (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, started_at_ms INTEGER NOT NULL,
+    first_mono_ms INTEGER NOT NULL, last_mono_ms INTEGER NOT NULL, base_ms INTEGER NOT NULL,
+    offset_ms INTEGER);
+
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, asset TEXT NOT NULL, source TEXT NOT NULL,
+    device TEXT NOT NULL, metric TEXT NOT NULL, unit TEXT NOT NULL,
+    UNIQUE (key, source, device, unit));
+
+CREATE TABLE layout (id INTEGER PRIMARY KEY, series_list TEXT NOT NULL UNIQUE);
+CREATE TABLE layout_item (
+    layout INTEGER NOT NULL REFERENCES layout (id), position INTEGER NOT NULL,
+    series INTEGER NOT NULL REFERENCES series (id), PRIMARY KEY (layout, position)) WITHOUT ROWID;
+
+-- one row per message; clock: 0 not synchronised, 1 synchronised, 2 repaired later
+CREATE TABLE report (
+    id INTEGER PRIMARY KEY, layout INTEGER NOT NULL, boot INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    received_at_ms INTEGER NOT NULL, mono_ms INTEGER NOT NULL, measured_at_ms INTEGER, origin TEXT,
+    clock INTEGER NOT NULL, key INTEGER, value_list TEXT NOT NULL, marks TEXT,
+    crc INTEGER NOT NULL);
+CREATE INDEX report_at_ms ON report (at_ms);
+
+-- thinned readings: one row per series and hour
+CREATE TABLE reading_hour (
+    series INTEGER NOT NULL REFERENCES series (id), hour_at_ms INTEGER NOT NULL,
+    n INTEGER NOT NULL, low REAL NOT NULL, mean REAL NOT NULL, high REAL NOT NULL,
+    boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
+    PRIMARY KEY (hour_at_ms, series)) WITHOUT ROWID;
+
+CREATE TABLE verdict (
+    id INTEGER PRIMARY KEY, asset TEXT NOT NULL, at_ms INTEGER NOT NULL, rung TEXT NOT NULL,
+    label TEXT NOT NULL, score REAL, level REAL, model_version TEXT NOT NULL,
+    model_hash TEXT NOT NULL, inputs TEXT NOT NULL, abstained TEXT NOT NULL,
+    coverage REAL NOT NULL, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
+    clock INTEGER NOT NULL);
+
+CREATE TABLE decision (
+    id TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, at_ms INTEGER NOT NULL, policy TEXT NOT NULL,
+    event TEXT NOT NULL, mode TEXT NOT NULL, action TEXT NOT NULL, refused TEXT NOT NULL,
+    votes TEXT NOT NULL, verdict TEXT NOT NULL, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
+    clock INTEGER NOT NULL);
+
+CREATE TABLE command (
+    id TEXT NOT NULL UNIQUE, decision_id TEXT NOT NULL, asset TEXT NOT NULL, action TEXT NOT NULL,
+    source TEXT NOT NULL, device TEXT NOT NULL, set_json TEXT NOT NULL, options TEXT NOT NULL,
+    mode TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, evidence TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, sent_at_ms INTEGER,
+    ended_at_ms INTEGER, created_mono_ms INTEGER NOT NULL, expires_mono_ms INTEGER NOT NULL,
+    sent_mono_ms INTEGER, deadline_ms INTEGER NOT NULL, boot INTEGER NOT NULL,
+    mono_ms INTEGER NOT NULL, clock INTEGER NOT NULL);
+CREATE INDEX command_open ON command (state)
+    WHERE state IN ('proposed', 'checked', 'stored', 'sent', 'accepted');
+
+CREATE TABLE reject (
+    id INTEGER PRIMARY KEY, received_at_ms INTEGER NOT NULL, source TEXT NOT NULL,
+    broker TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL, reason TEXT NOT NULL,
+    detail TEXT NOT NULL, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL);
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    retain INTEGER NOT NULL, qos INTEGER NOT NULL, expires_at_ms INTEGER);
+
+CREATE TABLE counter (
+    scope TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (scope, reason)) WITHOUT ROWID;
+CREATE TABLE kept (
+    room TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (room, key)) WITHOUT ROWID;
+CREATE TABLE cursor (sink TEXT PRIMARY KEY, report INTEGER NOT NULL) WITHOUT ROWID;
+
+-- readings one by one, for people: a bool shows as 1 or 0. Only json_each may be used here:
+-- with trusted_schema off, SQLite 3.40 forbids json_extract in a view
+CREATE VIEW reading AS
+SELECT r.id AS report, s.key, s.asset, s.source, s.device, s.metric, v.value, s.unit,
+       coalesce(m.value, 'ok') AS reason,
+       r.at_ms, r.received_at_ms, r.measured_at_ms, r.origin, r.clock, b.name AS boot
+FROM report r
+JOIN json_each(r.value_list) v
+LEFT JOIN json_each(r.marks) m ON m.key = v.key
+JOIN layout_item i ON i.layout = r.layout AND i.position = v.key
+JOIN series s ON s.id = i.series
+LEFT JOIN boot b ON b.id = r.boot;
+"""
+
+
+def packed_reports(db: "Database") -> None:
+    """Schema 1: one packed row per message, and the view that shows its readings."""
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in _statements(_TABLES):
+        db.conn.execute(statement)
+    meta = (("epoch", str(uuid.uuid4())), ("clean", "1"), ("aside", "0"))
+    db.conn.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+
+
+MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (packed_reports,)
+"""In order, never changed once released: a change is a new one at the end."""
+
+
+def applied(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Names of the migrations this file has had, in order."""
+    table = "SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'"
+    if connection.execute(table).fetchone() is None:
+        return ()
+    names = "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id"
+    return tuple(name for (name,) in connection.execute(names, (_SET,)))
+
+
+def migrate(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Apply what is missing; return the names.
+
+    Raises:
+        StoreVersionError: the file has a migration that this program does not know.
+    """
+    had = applied(connection)
+    known = {migration.__name__: migration for migration in MIGRATIONS}
+    unknown = [name for name in had if name not in known]
+    if unknown:
+        raise StoreVersionError(
+            f"the database has {', '.join(unknown)}, which this version does not know: "
+            "install the newer version again, or point store.path at another file"
+        )
+    pending = [name for name in known if name not in had]
+    if not pending:
+        return ()
+    _apply(connection)
+    return tuple(pending)
+
+
+def _apply(connection: sqlite3.Connection) -> None:
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations(_SET)
+    for migration in MIGRATIONS:
+        migrations()(migration)
+    migrations.apply(Database(connection, execute_plugins=False))
+
+
+def _statements(script: str) -> list[str]:
+    """Split a script; ``executescript`` would commit the migration's transaction."""
+    found: list[str] = []
+    pending = ""
+    for line in script.splitlines():
+        pending += line + "\n"
+        if sqlite3.complete_statement(pending):
+            found.append(pending)
+            pending = ""
+    return found
