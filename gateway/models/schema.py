@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 Schema = Mapping[str, Any]
+MAX_INTEGER: Final = 2**53
+"""The largest whole number that every JSON reader agrees on (RFC 8259, section 6)."""
 
 
 class Problem(NamedTuple):
@@ -30,12 +32,19 @@ class Problem(NamedTuple):
 
 def is_number(value: object) -> bool:
     """A finite JSON number; a bool is not one."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) <= MAX_INTEGER
 
 
 def is_integer(value: object) -> bool:
     """A whole JSON number, written without a point."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and is_number(value)
+
+
+def matches(pattern: str, text: str) -> bool:
+    """ECMA semantics: ``$`` is the end of the text, not the place before a last line feed."""
+    return re.search(pattern, text) is not None and not text.endswith("\n")
 
 
 _TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
@@ -50,7 +59,7 @@ _TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
 _LIMITS: Final[Mapping[str, tuple[Callable[[Any, Any], bool], str]]] = {
     "const": (lambda value, limit: value == limit and type(value) is type(limit), "{}"),
     "enum": (lambda value, limit: value in limit, "one of {}"),
-    "pattern": (lambda value, limit: re.search(limit, value) is not None, "text that matches {}"),
+    "pattern": (lambda value, limit: matches(limit, value), "text that matches {}"),
     "minLength": (lambda value, limit: len(value) >= limit, "at least {} characters"),
     "minimum": (lambda value, limit: value >= limit, "at least {}"),
     "exclusiveMinimum": (lambda value, limit: value > limit, "more than {}"),
@@ -78,7 +87,7 @@ def problems(tree: object, schema: Schema, file: str, field: str = "") -> Iterat
         yield problem(" or ".join(types), shown(tree))
         return
     for keyword, (holds, text) in _LIMITS.items():
-        if keyword in schema and not (tree is None or holds(tree, schema[keyword])):
+        if keyword in schema and not holds(tree, schema[keyword]):
             yield problem(text.format(shown(schema[keyword], 200)), shown(tree))
             return
     if isinstance(tree, dict):
@@ -102,9 +111,7 @@ def _entries(
             advice = (known.get(name) or {}).get("description", f"add {name}")
             yield problem(f"the entry {name!r}", "none", str(advice))
     for name, value in tree.items():
-        inner = known.get(name) or next(
-            (s for p, s in patterns.items() if re.search(p, name)), None
-        )
+        inner = known.get(name) or next((s for p, s in patterns.items() if matches(p, name)), None)
         if inner is not None:
             yield from problems(value, inner, file, f"{field}.{name}" if field else name)
         elif schema.get("additionalProperties") is False:
