@@ -1,1 +1,9 @@
 """The user's YAML file: read with positions, checked, frozen."""
+
+from gateway.config.loader import load
+from gateway.config.problems import BadFileError, Problem
+from gateway.config.settings import Limits, Log, ModelSettings, Settings, Source
+
+__all__ = [
+    "BadFileError", "Limits", "Log", "ModelSettings", "Problem", "Settings", "Source", "load",
+]  # fmt: skip

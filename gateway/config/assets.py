@@ -1,0 +1,154 @@
+"""The user's file as pydantic models: assets, their metrics, actions, verdicts and policy."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from gateway.config.scalars import (
+    Count,
+    Device,
+    Duration,
+    Free,
+    Label,
+    Locks,
+    Name,
+    PathText,
+    Range,
+    Rule,
+    Votes,
+    listed,
+)
+from gateway.config.schema import Section
+from gateway.core.readings import MetricKind
+from gateway.core.verdicts import Mode
+
+
+class MetricSection(Section):
+    """What is measured, and where it is found."""
+
+    from_: Device = Field(alias="from")
+    """``<source>/<device>``; the device's name may hold slashes and spaces."""
+    path: PathText | None = None
+    """Where the value is in the device's message; default: the metric's own name."""
+    unit: str = ""
+    """Unit of the readings."""
+    source_unit: str | None = None
+    """Unit the device sends, where it is another one: it is converted."""
+    kind: MetricKind | None = None
+    """gauge, counter, event, state or text; default gauge, with ``words`` state."""
+    scale: float = 1.0
+    """Readings are ``raw * scale + offset``, then converted."""
+    offset: float = 0.0
+    """See scale."""
+    range: Range | None = None
+    """``[lowest, highest]``; beyond it a reading is bad and is not used."""
+    stale: Duration | None = None
+    """Silent for longer than this, the metric counts as unknown; default 15m."""
+    words: dict[str, Free] = Field(default_factory=dict)
+    """What words mean: ``{"ON": true, "OFF": false}``."""
+    missing_if: Annotated[tuple[float, ...], BeforeValidator(listed)] = ()
+    """Raw numbers that mean "no value": ``[-1, 65535]``."""
+    strip: str = ""
+    """A unit after the number in a text value: ``12.5 kW``."""
+    decimal_comma: bool = False
+    """Text values write 12,5."""
+
+
+class ProofSection(Section):
+    """A metric that shows a command was carried out."""
+
+    metric: str
+    """A metric of the same asset, best one the actuator does not report itself."""
+    below: float | None = None
+    """Proved when the metric is below this."""
+    above: float | None = None
+    """Proved when it is above this."""
+    equals: Free = None
+    """Proved when it is this."""
+    within: Duration
+    """How long it may take."""
+
+
+class ActionSection(Section):
+    """One thing the gateway may do; what is not listed is never done."""
+
+    to: Device
+    """``<source>/<device>``."""
+    set: Annotated[dict[str, Free], Field(min_length=1)]
+    """Absolute values by the bridge's property names; quoted values are text."""
+    deadline: Duration | None = None
+    """How long evidence may take; default: by the bridge and the device."""
+    expires: Duration | None = None
+    """A command not sent by then is void; default 10s."""
+    proof: ProofSection | None = None
+    """What shows that it was done."""
+    options: dict[str, Free] = Field(default_factory=dict)
+    """Bridge-specific, as ``port`` for LoRaWAN."""
+
+
+class VerdictSection(Section):
+    """A rung of the ladder: a model or a rule. The first that can answer does."""
+
+    model: Name | None = None
+    """A model of ``models``."""
+    rule: Rule | None = None
+    """A rule over the asset's metrics."""
+    label: Label | None = None
+    """With a rule: what it says when it is true; default alarm."""
+    guard: bool = False
+    """With a rule: asked beside the models too, and wins over their ``normal``."""
+    deadline: Duration | None = None
+    """With a model: how long it may take; default 5s."""
+    channels: dict[str, str] = Field(default_factory=dict)
+    """With a model: its channel's name -> the asset's metric, where they differ."""
+
+
+class PolicySection(Section):
+    """From verdicts to an action."""
+
+    when: Label
+    """The label it waits for."""
+    for_: Count = Field(default=Votes(1, 1), alias="for")
+    """``3 of 5``: so many of the last verdicts must carry the label."""
+    clear: Count | None = None
+    """``10 of 10``: so many must be without it to clear; default all of the last n of ``for``."""
+    do: str = ""
+    """An action of the asset; without one it raises an alert only."""
+    mode: Mode = Mode.ADVISE
+    """shadow: record; advise: publish the advice; act: send the command."""
+    min_interval: Duration | None = None
+    """Shortest time between two commands of this rule."""
+    unless: Locks = ()
+    """Flags or rules: none may be true; an unknown one counts as true."""
+    only_if: Locks = ()
+    """Rules: all must be true; an unknown one counts as false."""
+
+
+class FailSafeSection(Section):
+    """What is done when nothing is known for too long."""
+
+    after: Duration
+    """Without an answer of any rung for so long."""
+    do: str = ""
+    """An action of the asset; without one it raises an alert only."""
+    mode: Mode = Mode.ACT
+    """As in a policy."""
+
+
+class AssetSection(Section):
+    """A machine that is looked after."""
+
+    name: str = ""
+    """What people call it; default its id."""
+    metrics: Annotated[dict[Name, MetricSection], Field(min_length=1)]
+    """What is measured on it."""
+    actions: dict[Name, ActionSection] = Field(default_factory=dict)
+    """What may be done to it."""
+    verdicts: tuple[VerdictSection, ...] = ()
+    """The ladder, first rung first."""
+    policy: tuple[PolicySection, ...] = ()
+    """When to do what."""
+    fail_safe: FailSafeSection | None = None
+    """What to do when nothing is known."""
+    flags: Annotated[tuple[Name, ...], BeforeValidator(listed)] = ()
+    """Flags that people may set besides ``maintenance``, to be named in ``unless``."""

@@ -1,0 +1,225 @@
+"""From the user's words to the nouns of the rooms. The references were checked before."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.adapters.mqtt_settings import Broker, Tls
+from gateway.config import sources
+from gateway.config.assets import (
+    ActionSection,
+    AssetSection,
+    MetricSection,
+    PolicySection,
+    ProofSection,
+    VerdictSection,
+)
+from gateway.config.root import Root
+from gateway.config.schema import BrokerSection, StoreSection, TlsSection
+from gateway.config.settings import Limits, Log, ModelSettings, Settings, Source
+from gateway.core import units
+from gateway.core.assets import (
+    Action,
+    Asset,
+    FailSafe,
+    ModelRung,
+    PolicyRule,
+    Proof,
+    RuleRung,
+    Rung,
+)
+from gateway.core.grammar import Name
+from gateway.core.paths import Path as ValuePath
+from gateway.core.readings import Metric, MetricKind
+from gateway.store.settings import StoreSettings
+
+ALWAYS_FLAGS = ("maintenance",)
+"""Flags every asset has."""
+DEFAULT_LABEL = "alarm"
+
+
+def build(root: Root, file: Path) -> Settings:
+    """Make the settings; relative paths are relative to the file."""
+    here = file.absolute().parent
+    return Settings(
+        file=file.absolute(),
+        gateway_id=root.gateway.id,
+        gateway_name=root.gateway.name or root.gateway.id,
+        brokers={
+            name: _broker(name, broker, root.gateway.id, here)
+            for name, broker in root.brokers.items()
+        },
+        sources={name: source(name, entry, root) for name, entry in root.sources.items()},
+        assets={id_: _asset(id_, asset) for id_, asset in root.assets.items()},
+        models={
+            name: ModelSettings(name, here / model.package) for name, model in root.models.items()
+        },
+        store=_store(root.store, here),
+        log=Log(root.log.level, root.log.format),
+        limits=Limits(
+            batch_ms=root.limits.batch,
+            batch_messages=root.limits.batch_messages,
+            commands_per_minute=root.limits.commands_per_minute,
+            held_readings=root.limits.held_readings,
+            worker_bytes=root.limits.worker_memory,
+        ),
+    )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What the user gave: the nouns know their own defaults."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _broker(name: str, broker: BrokerSection, gateway_id: str, here: Path) -> Broker:
+    tls = _tls(broker.tls, here) if broker.tls else None
+    return Broker(
+        name=name,
+        host=broker.host,
+        port=broker.port or (8883 if tls else 1883),
+        protocol=broker.protocol,
+        keepalive_s=max(1, round(broker.keepalive / 1000)),
+        tls=tls,
+        client_id=broker.client_id or f"edge-{gateway_id}-{name}",
+        **_given(
+            username=broker.username,
+            password_file=_file(broker.password_file, here),
+            session_expiry_s=broker.session_expiry and round(broker.session_expiry / 1000),
+            receive_maximum=broker.receive_maximum,
+            max_pending=broker.max_pending,
+            max_payload=broker.max_payload,
+        ),
+    )
+
+
+def _tls(tls: TlsSection, here: Path) -> Tls:
+    files = {name: _file(value, here) for name, value in tls}
+    return Tls(**_given(**files))
+
+
+def _file(name: str | None, here: Path) -> str | None:
+    return str(here / name) if name else None
+
+
+def source(name: str, entry: sources.SourceSection, root: Root) -> Source:
+    """One source; its broker may be left out where there is only one.
+
+    Raises:
+        ValueError: the bridge refuses its settings.
+    """
+    broker = entry.broker or next(iter(root.brokers), "")
+    return Source(name, entry.bridge, broker, sources.settings(entry.bridge, entry), entry.keep)
+
+
+def _store(store: StoreSection, here: Path) -> StoreSettings:
+    state = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/edge-gateway").split(":")[0])
+    keep_ms = {kind: kept for kind, kept in store.keep if kept is not None}
+    return StoreSettings(
+        path=here / store.path if store.path else state / "gateway.db",
+        keep_ms=keep_ms,
+        durability=store.durability,
+        **_given(max_bytes=store.max_bytes, min_free_bytes=store.min_free_bytes),
+    )
+
+
+def _asset(id_: str, asset: AssetSection) -> Asset:
+    safe = asset.fail_safe
+    return Asset(
+        id=id_,
+        name=asset.name or id_,
+        metrics={name: metric(id_, name, entry) for name, entry in asset.metrics.items()},
+        actions={name: _action(name, entry) for name, entry in asset.actions.items()},
+        ladder=tuple(_rung(entry) for entry in asset.verdicts),
+        policy=tuple(
+            _policy(f"{id_}/policy/{at}", entry, asset) for at, entry in enumerate(asset.policy)
+        ),
+        fail_safe=FailSafe(safe.after, safe.do, safe.mode) if safe else None,
+    )
+
+
+def metric(asset: str, name: str, entry: MetricSection) -> Metric:
+    """One metric; a unit that cannot be converted is left as it is (the checks refuse it)."""
+    scale, offset = entry.scale, entry.offset
+    if entry.source_unit is not None:
+        by, plus = units.convert(entry.source_unit, entry.unit) or (1.0, 0.0)
+        scale, offset = scale * by, offset * by + plus
+    low, high = entry.range or (None, None)
+    return Metric(
+        name=name,
+        source=entry.from_.source,
+        device=entry.from_.device,
+        path=entry.path or ValuePath.parse(name),
+        asset=asset,
+        unit=entry.unit,
+        kind=entry.kind or (MetricKind.STATE if entry.words else MetricKind.GAUGE),
+        scale=scale,
+        offset=offset,
+        low=low,
+        high=high,
+        words=_words(entry.words),
+        missing_if=frozenset(entry.missing_if),
+        strip=entry.strip,
+        decimal_comma=entry.decimal_comma,
+        **_given(stale_ms=entry.stale),
+    )
+
+
+def _words(words: Mapping[str, Any]) -> dict[str, bool | float]:
+    return {
+        word: value if isinstance(value, bool) else float(value) for word, value in words.items()
+    }
+
+
+def _action(name: str, entry: ActionSection) -> Action:
+    return Action(
+        name=name,
+        source=entry.to.source,
+        device=entry.to.device,
+        set=dict(entry.set),
+        deadline_ms=entry.deadline,
+        proof=_proof(entry.proof) if entry.proof else None,
+        options=dict(entry.options),
+        **_given(expires_ms=entry.expires),
+    )
+
+
+def _proof(proof: ProofSection) -> Proof:
+    equals = proof.equals
+    if isinstance(equals, int) and not isinstance(equals, bool):
+        equals = float(equals)
+    return Proof(proof.metric, proof.within, proof.above, proof.below, equals)
+
+
+def _rung(entry: VerdictSection) -> Rung:
+    if entry.rule is not None:
+        return RuleRung(entry.rule, entry.label or DEFAULT_LABEL, entry.guard)
+    return ModelRung(
+        entry.model or "", channels=dict(entry.channels), **_given(deadline_ms=entry.deadline)
+    )
+
+
+def _policy(name: str, entry: PolicySection, asset: AssetSection) -> PolicyRule:
+    clear = entry.clear or (entry.for_.of, entry.for_.of)
+    flags = tuple(lock.text for lock in entry.unless if flag(lock.node, asset))
+    return PolicyRule(
+        name=name,
+        when=entry.when,
+        hits=entry.for_.hits,
+        of=entry.for_.of,
+        clear_hits=clear[0],
+        clear_of=clear[1],
+        action=entry.do,
+        mode=entry.mode,
+        min_interval_ms=entry.min_interval or 0,
+        unless=tuple(lock for lock in entry.unless if not flag(lock.node, asset)),
+        only_if=entry.only_if,
+        flags=flags,
+    )
+
+
+def flag(node: object, asset: AssetSection) -> str:
+    """The flag that an interlock is, when it is one bare word and no metric; else empty."""
+    known = (*ALWAYS_FLAGS, *asset.flags)
+    named = isinstance(node, Name) and node.metric in known and node.metric not in asset.metrics
+    return node.metric if named and isinstance(node, Name) else ""

@@ -1,0 +1,66 @@
+"""Problems of a file: where, what, and what was probably meant."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gateway.errors import ConfigError
+
+MAX_SHOWN = 50
+"""A file of another kind has one problem per line: the first ones tell."""
+_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong with a file."""
+
+    file: str
+    line: int
+    """From 1; 0 when the whole file is meant."""
+    column: int
+    """From 1."""
+    message: str
+    hint: str = ""
+    """``did you mean 'power'?``"""
+    source: str = ""
+    """The line, as the user wrote it."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        said = f"{place}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        if not self.source.strip():
+            return said
+        cut = self.source.replace("\t", " ")[:_WIDTH]
+        return f"{said}\n    {cut}\n    {' ' * min(self.column - 1, _WIDTH)}^"
+
+
+class BadFileError(ConfigError):
+    """A file with problems; the text is the whole report."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__(_report(self.problems))
+
+
+def _report(problems: Sequence[Problem]) -> str:
+    count = len(problems)
+    lines = [str(problem) for problem in problems[:MAX_SHOWN]]
+    if count > MAX_SHOWN:
+        lines.append(f"... and {count - MAX_SHOWN} more")
+    return "\n".join([*lines, f"{count} problem{'s' if count > 1 else ''}"])
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Say ``did you mean 'x'?`` where a known word is near; else list a few known ones."""
+    words = sorted(set(known))
+    lower = {candidate.lower(): candidate for candidate in words}
+    close = get_close_matches(word.lower()[:80], lower, n=1)
+    return f"did you mean {lower[close[0]]!r}?" if close else ""
+
+
+def choices(known: Iterable[str], limit: int = 12) -> str:
+    """List known words for a message."""
+    words = sorted(set(known))
+    rest = f" and {len(words) - limit} more" if len(words) > limit else ""
+    return (", ".join(words[:limit]) + rest) or "none"

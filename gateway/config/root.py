@@ -1,0 +1,68 @@
+"""The whole file as one pydantic model."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from gateway import registry
+from gateway.config import sources
+from gateway.config.assets import AssetSection
+from gateway.config.problems import choices, near
+from gateway.config.scalars import Name
+from gateway.config.schema import (
+    BrokerSection,
+    GatewaySection,
+    LimitsSection,
+    LogSection,
+    ModelSection,
+    Section,
+    StoreSection,
+)
+
+
+class BridgeError(ValueError):
+    """A source's bridge cannot be told."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def _source(value: object) -> object:
+    """Validate a source by its bridge's model; its errors come out with their places."""
+    if isinstance(value, sources.SourceSection):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("should be a mapping")  # noqa: TRY004 - pydantic reports ValueErrors
+    kind = value.get("bridge")
+    kinds = registry.kinds("bridges")
+    if kind not in kinds:
+        if kind is None:
+            raise BridgeError(f"'bridge' is missing; there are {choices(kinds)}")
+        hint = near(str(kind), kinds) or f"there are {choices(kinds)}"
+        raise BridgeError(f"unknown bridge {str(kind)!r}", hint)
+    return sources.section(str(kind)).model_validate(value)
+
+
+SourceEntry = Annotated[Any, BeforeValidator(_source)]
+
+
+class Root(Section):
+    """The configuration file of edge-gateway."""
+
+    gateway: GatewaySection
+    """This gateway."""
+    brokers: dict[Name, BrokerSection] = Field(default_factory=dict)
+    """MQTT brokers by name."""
+    sources: dict[Name, SourceEntry] = Field(default_factory=dict)
+    """Where messages come from: a bridge on a broker."""
+    assets: dict[Name, AssetSection] = Field(default_factory=dict)
+    """The machines that are looked after."""
+    models: dict[Name, ModelSection] = Field(default_factory=dict)
+    """Model packages by name."""
+    store: StoreSection = StoreSection()
+    """The database."""
+    log: LogSection = LogSection()
+    """The log."""
+    limits: LimitsSection = LimitsSection()
+    """Bounds of the whole gateway."""

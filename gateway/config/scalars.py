@@ -1,0 +1,144 @@
+"""The scalars of the file: what a word means, and the type that says so."""
+
+import json
+import re
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from gateway.config.tree import Word
+from gateway.core import durations, rules
+from gateway.core.paths import Path
+from gateway.core.rules import Expression
+
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([kKMGT]i?)?B?", re.ASCII)
+_PREFIXES = {"k": 1, "M": 2, "G": 3, "T": 4}
+_VOTES = re.compile(r"([0-9]{1,4}) +of +([0-9]{1,4})", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+
+
+class Votes(NamedTuple):
+    """So many of the last so many."""
+
+    hits: int
+    of: int
+
+
+class Target(NamedTuple):
+    """A device as a source knows it."""
+
+    source: str
+    device: str
+
+
+def _text(value: object, form: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"should be {form}")  # noqa: TRY004 - pydantic reports ValueErrors
+    return str(value)
+
+
+def _duration(value: object) -> int:
+    return durations.parse(_text(value, "a duration like 15m"))
+
+
+def _size(value: object) -> int:
+    found = _SIZE.fullmatch(_text(value, "a size like 2GiB"))
+    if found is None:
+        raise ValueError(f"not a size: {str(value)!r}; write it like 512MiB, 2GiB or 10MB")
+    prefix = found[2] or ""
+    base = 1024 if prefix.endswith("i") else 1000
+    power = _PREFIXES["k" if prefix[:1] == "K" else prefix[0]] if prefix else 0
+    return round(float(found[1]) * int(base**power))
+
+
+def _votes(value: object) -> Votes:
+    found = _VOTES.fullmatch(_text(value, "a count like 3 of 5"))
+    if found is None:
+        raise ValueError(f"not a count: {str(value)!r}; write it like 3 of 5")
+    votes = Votes(int(found[1]), int(found[2]))
+    if not 1 <= votes.hits <= votes.of <= _MOST_VOTES:
+        raise ValueError(f"{value} cannot be: from 1 of 1 to {_MOST_VOTES} of {_MOST_VOTES}")
+    return votes
+
+
+_MOST_VOTES = 1_000
+
+
+def _target(value: object) -> Target:
+    source, slash, device = _text(value, "<source>/<device>").partition("/")
+    if not (source and slash and device):
+        raise ValueError("should be <source>/<device>, as in zigbee/line 3/pump plug")
+    return Target(source, device)
+
+
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if not span[0] < span[1]:
+        raise ValueError(f"the first number must be below the second, not [{span[0]}, {span[1]}]")
+    return span
+
+
+def _expression(value: object) -> Expression:
+    return rules.parse(_text(value, "a rule like temperature > 90"))
+
+
+def _path(value: object) -> Path:
+    return Path.parse(_text(value, "a path like object.temperature"))
+
+
+def free(value: object) -> Any:
+    """A value whose type the user gives: quoted is text, else a number, true, false or text."""
+    if isinstance(value, dict):
+        return {str(key): free(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [free(item) for item in value]
+    if not isinstance(value, Word):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    if _NUMBER.fullmatch(value):
+        number = json.loads(value)
+        if abs(number) > _LARGEST:
+            raise ValueError("too large a number")
+        return number
+    return str(value)
+
+
+_LARGEST = 1e300
+
+
+def listed(value: object) -> object:
+    """One word stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _schema(kind: str, example: str, pattern: str = "") -> WithJsonSchema:
+    schema: dict[str, Any] = {"type": kind, "examples": [example]}
+    if pattern:
+        schema["pattern"] = pattern
+    return WithJsonSchema(schema)
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_duration),
+    _schema("string", "15m", r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w|y)$"),
+]
+"""Milliseconds, written like 15m."""
+Size = Annotated[
+    int, BeforeValidator(_size), _schema("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
+]
+"""Bytes, written like 2GiB."""
+Count = Annotated[
+    Votes, BeforeValidator(_votes), _schema("string", "3 of 5", "^[0-9]+ +of +[0-9]+$")
+]
+Device = Annotated[
+    Target, BeforeValidator(_target), _schema("string", "zigbee/pump plug", "^[^/]+/.+$")
+]
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Rule = Annotated[Expression, BeforeValidator(_expression), _schema("string", "temperature > 90")]
+PathText = Annotated[Path, BeforeValidator(_path), _schema("string", "object.temperature")]
+Free = Annotated[Any, BeforeValidator(free)]
+Locks = Annotated[tuple[Rule, ...], BeforeValidator(listed)]
+Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
+Label = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$", max_length=32)]

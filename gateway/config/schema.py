@@ -1,0 +1,144 @@
+"""The user's file as pydantic models: gateway, brokers, models, store, log, limits.
+
+Keys are the user's words; values are already parsed (durations are milliseconds, sizes bytes).
+The docstring under each field is its text in the reference and in the JSON Schema.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from gateway.config.scalars import Duration, Size
+
+
+class Section(BaseModel):
+    """A mapping of the file."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        arbitrary_types_allowed=True,
+    )
+
+
+class GatewaySection(Section):
+    """This gateway."""
+
+    id: Annotated[str, Field(pattern="^[a-z0-9_-]+$", max_length=48)]
+    """Its name in topics (``edge/<id>/...``) and in the client ids: small letters, digits, _, -."""
+    name: str = ""
+    """What people call it."""
+
+
+class TlsSection(Section):
+    """TLS; ``tls: true`` alone checks the broker against the system's authorities."""
+
+    ca_file: str | None = None
+    """Authorities to trust instead of the system's."""
+    cert_file: str | None = None
+    """Client certificate."""
+    key_file: str | None = None
+    """Its key."""
+
+
+def _tls(value: object) -> object:
+    if isinstance(value, str):
+        words: dict[str, dict[str, str] | None] = {"true": {}, "false": None}
+        if value not in words:
+            raise ValueError(
+                "should be true, false, or a mapping with ca_file, cert_file, key_file"
+            )
+        return words[value]
+    return value
+
+
+class BrokerSection(Section):
+    """An MQTT broker."""
+
+    host: str
+    """Name or address."""
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Default 1883, with TLS 8883."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """``auto`` tries MQTT 5, then 3.1.1."""
+    keepalive: Duration = 15_000
+    """A dead connection is noticed within twice this."""
+    tls: Annotated[TlsSection | None, BeforeValidator(_tls)] = None
+    """``true``, or a mapping."""
+    username: str | None = None
+    """User name."""
+    password_file: str | None = None
+    """File that holds the password, one line; there is no key for the password itself."""
+    client_id: Annotated[str, Field(max_length=128)] | None = None
+    """Default ``edge-<gateway id>-<broker>``; stable, for the session depends on it."""
+    session_expiry: Duration | None = None
+    """How long the broker keeps our session while we are away."""
+    receive_maximum: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Messages the broker may send before the first is acknowledged."""
+    max_pending: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Messages held between network and pipeline; beyond it QoS 0 is dropped and counted."""
+    max_payload: Size | None = None
+    """A larger message is dropped, counted and acknowledged; default 8MiB."""
+
+
+class ModelSection(Section):
+    """A model."""
+
+    package: str
+    """Folder of the model package (model.onnx, manifest.json ...)."""
+
+
+class KeepSection(Section):
+    """How long each kind of row is kept; whichever limit of the store comes first holds."""
+
+    readings: Duration | None = None
+    """Readings as they came."""
+    hours: Duration | None = None
+    """Hourly aggregates of thinned readings."""
+    verdicts: Duration | None = None
+    """What the models and rules said."""
+    decisions: Duration | None = None
+    """Decisions and commands."""
+    rejects: Duration | None = None
+    """Messages that could not be read."""
+
+
+class StoreSection(Section):
+    """The database."""
+
+    path: str | None = None
+    """The database file; default ``gateway.db`` in ``$STATE_DIRECTORY`` (systemd sets it)."""
+    max_bytes: Size | None = None
+    """Most the database file may take."""
+    min_free_bytes: Size | None = None
+    """What must stay free on the disk."""
+    keep: KeepSection = KeepSection()
+    """Age limits."""
+    durability: Literal["full", "normal"] = "full"
+    """``full`` loses nothing acknowledged at a power cut; ``normal`` may lose the last commits."""
+
+
+class LogSection(Section):
+    """The log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is written."""
+    format: Literal["auto", "json", "text"] = "auto"
+    """``auto``: readable on a terminal, JSON elsewhere."""
+
+
+class LimitsSection(Section):
+    """Bounds of the whole gateway."""
+
+    batch: Duration = 50
+    """Longest wait for more messages before a commit."""
+    batch_messages: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Most messages in one commit."""
+    commands_per_minute: Annotated[int, Field(ge=0, le=6_000)] = 30
+    """Commands of all assets together; more are refused and recorded. 0 forbids all."""
+    held_readings: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
+    """Readings held in memory while the store cannot write; the oldest are dropped, counted."""
+    worker_memory: Size = 512 * 1024**2
+    """Most memory of the process that runs the models; beyond it, it is restarted."""

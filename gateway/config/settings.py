@@ -1,0 +1,75 @@
+"""Settings: the file, checked and frozen, in the nouns of the rooms that use them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway.core.assets import Asset
+from gateway.store.settings import StoreSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A bridge on a broker."""
+
+    name: str
+    kind: str
+    """The bridge: ``registry.find("bridges", kind)``."""
+    broker: str
+    settings: Any
+    """An instance of the bridge's own ``Settings``."""
+    keep: Literal["mapped", "all"] = "mapped"
+    """``all`` stores what no asset maps, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """A model package by its name in the file."""
+
+    name: str
+    package: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is written, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the whole gateway."""
+
+    batch_ms: int = 50
+    """Longest wait for more messages before a commit."""
+    batch_messages: int = 256
+    commands_per_minute: int = 30
+    """Of all assets together; 0 forbids all."""
+    held_readings: int = 100_000
+    """In memory, while the store cannot write."""
+    worker_bytes: int = 512 * 1024**2
+    """Most resident memory of the models' process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the daemon needs to know of the user's file."""
+
+    file: Path
+    gateway_id: str
+    gateway_name: str
+    brokers: Mapping[str, Any]
+    sources: Mapping[str, Source]
+    assets: Mapping[str, Asset]
+    models: Mapping[str, ModelSettings]
+    store: StoreSettings
+    log: Log = field(default_factory=Log)
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def base(self) -> str:
+        """Root of our own topics."""
+        return f"edge/{self.gateway_id}"

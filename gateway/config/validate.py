@@ -1,0 +1,230 @@
+"""The tree against the model: pydantic's errors become problems with a place and plain words.
+
+A file with wrong parts is checked on without them, so that one run shows what the rest lacks too.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from gateway import registry
+from gateway.config import tree as trees
+from gateway.config.problems import Problem, choices, near
+from gateway.config.root import Root
+from gateway.config.sources import SourceSection, section
+from gateway.config.tree import Document, Place
+
+_ROUNDS = 64
+_SECRET = re.compile(r"^(password|passphrase|secret|token|key)$")
+_COLUMN = re.compile(r"^column (\d+): ")
+_REQUIRED: dict[str, dict[str, str]] = {"gateway": {"id": "gateway"}}
+_WORDS = {
+    "string_type": "should be text",
+    "dict_type": "should be a mapping",
+    "model_type": "should be a mapping",
+    "model_attributes_type": "should be a mapping",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "float_parsing": "should be a number",
+    "float_type": "should be a number",
+    "finite_number": "should be a finite number",
+    "int_parsing": "should be a whole number",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than_equal": "should be at most {le}",
+    "greater_than": "should be greater than {gt}",
+    "less_than": "should be less than {lt}",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_too_short": "is shorter than {min_length} characters",
+    "too_short": "should have at least {min_length} entries, has {actual_length}",
+    "too_long": "should have at most {max_length} entries, has {actual_length}",
+    "missing": "is missing",
+}
+
+
+def validate(doc: Document) -> tuple[Root | None, list[Problem]]:
+    """Give the model of what is right in the file, and the problems of the rest."""
+    problems = list(_empty(doc, doc.root, ()))
+    tree = trees.plain(doc.root)
+    if not isinstance(tree, dict):
+        return None, [doc.problem((), "should be a mapping with gateway, brokers, sources, assets")]
+    tree = {key: value for key, value in tree.items() if value is not None}
+    for round_ in range(_ROUNDS):
+        try:
+            return Root.model_validate(tree), problems
+        except ValidationError as refusal:
+            errors = list(_flat(doc, refusal, ()))
+        if round_ == 0:
+            places = {(error.place, error.missing): error for error in reversed(errors)}
+            problems += [_problem(doc, error) for error in places.values() if _news(error.entry)]
+        for error in errors:
+            _prune(tree, error.place)
+    return None, problems
+
+
+def _empty(doc: Document, node: trees.Node, place: Place) -> Iterator[Problem]:
+    """Keys without a value, but for whole sections that are commented out."""
+    if isinstance(node, trees.Mapping):
+        for key, value in node.items.items():
+            yield from _empty(doc, value, (*place, key))
+    elif isinstance(node, trees.Sequence):
+        for at, value in enumerate(node.items):
+            yield from _empty(doc, value, (*place, at))
+    elif not node.text and not node.quoted and len(place) > 1:
+        yield doc.problem(place, f"{_title(place)} has no value", key=True)
+
+
+def _news(entry: Any) -> bool:
+    """What has no value was reported as such already."""
+    return entry["input"] is not None or entry["type"] == "missing"
+
+
+class _Error(NamedTuple):
+    """One of pydantic's errors, at a place that the file has."""
+
+    place: Place
+    missing: str
+    """The key that is missing there, if that is the error."""
+    entry: Any
+
+
+def _flat(doc: Document, error: ValidationError, base: Place) -> Iterator[_Error]:
+    """Errors with their places; a source's own errors are inside the error of its entry."""
+    for entry in error.errors(include_url=False):
+        place = (*base, *entry["loc"])
+        inner = entry.get("ctx", {}).get("error")
+        if isinstance(inner, ValidationError):
+            yield from _flat(doc, inner, place)
+        elif entry["type"] == "missing":
+            yield _Error(doc.existing(place[:-1]), str(place[-1]), entry)
+        else:
+            yield _Error(doc.existing(place), "", entry)
+
+
+def _problem(doc: Document, error: _Error) -> Problem:
+    place, missing, entry = error
+    if missing:
+        where = f"{_title(place)}: " if place else ""
+        return doc.problem(place, f"{where}{missing!r} is missing", key=True)
+    if entry["loc"][-1] == "[key]":
+        message = "a name has letters, digits, '_', '.', '-', at most 64"
+        return doc.problem(place, f"{str(place[-1])[:80]!r}: {message}", key=True)
+    if entry["type"] == "extra_forbidden":
+        return _unknown_key(doc, place)
+    message, hint, offset = _words(entry)
+    colon = ":" if entry["type"] == "value_error" else ""
+    return doc.problem(place, f"{_title(place)}{colon} {message}", hint, offset=offset)
+
+
+def _title(place: Place) -> str:
+    """The key, or what its entries are in: ``'range'``, ``an entry of 'policy'``."""
+    named = [step for step in place if isinstance(step, str)]
+    if not named:
+        return "the file"
+    return repr(named[-1]) if named[-1] == place[-1] else f"an entry of {named[-1]!r}"
+
+
+def _words(entry: Any) -> tuple[str, str, int]:
+    """(message, hint, offset into the text) of one error."""
+    context, given = entry.get("ctx", {}), entry["input"]
+    if entry["type"] == "value_error":
+        return _said(context["error"])
+    if entry["type"] in ("literal_error", "enum"):
+        known = re.findall(r"'([^']*)'", str(context["expected"]))
+        hint = near(str(given), known)
+        return f"should be one of {choices(known)}, not {str(given)[:80]!r}", hint, 0
+    if entry["type"] == "string_pattern_mismatch":
+        return f"{str(given)[:80]!r} should match {context['pattern']}", "", 0
+    template = _WORDS.get(entry["type"])
+    message = template.format(**context) if template else str(entry["msg"]).lower()
+    shown = f", not {str(given)[:80]!r}" if isinstance(given, str) else ""
+    return message + shown, "", 0
+
+
+def _said(error: Exception) -> tuple[str, str, int]:
+    """What an error of ours says: with a column inside the text, where it has one."""
+    message, hint = str(error), str(getattr(error, "hint", ""))
+    column = getattr(error, "column", None)
+    found = _COLUMN.match(message)
+    if found is not None:
+        column, message = int(found[1]), message[found.end() :]
+    return message, hint, (column - 1 if isinstance(column, int) else 0)
+
+
+def _unknown_key(doc: Document, place: Place) -> Problem:
+    key = str(place[-1])
+    known = keys_at(Root, place[:-1], doc)
+    if _SECRET.fullmatch(key) and f"{key}_file" in known:
+        hint = f"secrets are never in this file: name a file that holds it with '{key}_file'"
+    else:
+        hint = near(key, known) or (f"there are {choices(known, 20)}" if known else "")
+    return doc.problem(place, f"unknown key {key!r}", hint, key=True)
+
+
+def keys_at(model: Any, place: Place, doc: Document) -> Sequence[str]:
+    """The keys that the model knows at a place."""
+    found: Any = model
+    for at, step in enumerate(place):
+        found = _source_model(doc, place[: at + 1]) or _into(found, step)
+    models = list(_models(found))
+    return [field.alias or name for m in models for name, field in m.model_fields.items()]
+
+
+def _source_model(doc: Document, place: Place) -> type[SourceSection] | None:
+    if len(place) != 2 or place[0] != "sources":  # noqa: PLR2004 - sources.<name>
+        return None
+    node = doc.node((*place, "bridge"))
+    if not isinstance(node, trees.Scalar) or node.text not in registry.kinds("bridges"):
+        return None
+    return section(node.text)
+
+
+def _into(found: Any, step: str | int) -> Any:
+    for model in _models(found):
+        for name, field in model.model_fields.items():
+            if step == (field.alias or name):
+                return field.annotation
+    for hint in _unwrapped(found):
+        if get_origin(hint) is dict:
+            return get_args(hint)[1]
+        if get_origin(hint) in (tuple, list):
+            return get_args(hint)[0]
+    return None
+
+
+def _models(hint: Any) -> Iterator[type[BaseModel]]:
+    for part in _unwrapped(hint):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield part
+
+
+def _unwrapped(hint: Any) -> Iterator[Any]:
+    """A type without Annotated, or the parts of a union."""
+    if get_origin(hint) is Annotated:
+        yield from _unwrapped(get_args(hint)[0])
+    elif get_origin(hint) is Union or type(hint).__name__ == "UnionType":
+        for part in get_args(hint):
+            yield from _unwrapped(part)
+    else:
+        yield hint
+
+
+def _prune(tree: dict[str, Any], place: Place) -> None:
+    """Take out what is wrong; a list with a wrong entry goes whole, so that indexes stay true."""
+    while place and isinstance(place[-1], int):
+        place = place[:-1]
+    if not place:
+        tree.update({key: value for key, value in _REQUIRED.items() if key not in tree})
+        return
+    inside: Any = tree
+    for step in place[:-1]:
+        inside = inside[step] if isinstance(step, int) else inside.get(step)
+        if not isinstance(inside, dict | list):
+            return
+    if isinstance(inside, dict):
+        inside.pop(place[-1], None)
