@@ -5,14 +5,25 @@ So the first ``rows`` complete rows of an asset give a mean and a standard devia
 and every window is standardised with them before it is judged: each channel minus its mean, divided
 by its standard deviation. Once ready nothing changes any more: a fault that grows slowly must not
 become the new normal. The running sums survive a restart as text.
+
+A channel that wanders (warm-up, load) has small changes from row to row and large ones from minute
+to minute: its plain standard deviation promises a calm it does not keep. The method of batch means
+sees that: were the rows independent, means of ``BATCH`` rows would spread ``sqrt(BATCH)`` times
+less than the rows, so that many times their spread is the standard deviation the channel has in
+the long run (Law & Kelton, Simulation Modeling and Analysis, "batch means"). The larger counts.
 """
 
 import json
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import isfinite, sqrt
-from typing import Self
+from typing import Any, Self
 
+BATCH = 20
+"""Rows in one batch mean."""
+MIN_BATCHES = 5
+"""Fewer say nothing about a spread."""
 RELATIVE_FLOOR = 1e-3
 """A channel that stood still counts as known to a thousandth of its mean: its next change is an
 event, but not an infinite one."""
@@ -20,39 +31,85 @@ ABSOLUTE_FLOOR = 1e-6
 """The same for a channel that stood still at 0."""
 
 
+@dataclass(slots=True)
+class _Moments:
+    """Running mean and sum of squared deviations per column (Welford 1962): no cancellation."""
+
+    mean: list[float]
+    square: list[float]
+    count: int = 0
+
+    @classmethod
+    def of(cls, columns: int) -> Self:
+        return cls([0.0] * columns, [0.0] * columns)
+
+    def add(self, row: Sequence[float]) -> None:
+        self.count += 1
+        for i, value in enumerate(row):
+            off = value - self.mean[i]
+            self.mean[i] += off / self.count
+            self.square[i] += off * (value - self.mean[i])
+
+    def sd(self) -> list[float]:
+        return [sqrt(square / max(self.count, 1)) for square in self.square]
+
+    def tree(self) -> dict[str, object]:
+        return {"mean": self.mean, "square": self.square, "count": self.count}
+
+    @classmethod
+    def parse(cls, tree: Any, columns: int, counts: range) -> Self:
+        """Raises ValueError, TypeError, KeyError or OverflowError when it is none."""
+        moments = cls(tree["mean"], tree["square"], tree["count"])
+        numbers = [*moments.mean, *moments.square]
+        sizes = len(moments.mean) == len(moments.square) == columns
+        if not sizes or moments.count not in counts or not all(map(isfinite, numbers)):
+            raise ValueError("of another shape")
+        if min(moments.square) < 0:
+            raise ValueError("no sums of squares")
+        return moments
+
+
+@dataclass(slots=True)
 class Calibration:
     """Mean and standard deviation per channel of one asset for one model."""
 
-    def __init__(self, rows: int, columns: int) -> None:
-        """Wait for so many rows of so many channels.
+    rows: int
+    """How many are learnt from."""
+    columns: int
+    _rows: _Moments = field(init=False)
+    _batches: _Moments = field(init=False)
+    _batch: _Moments = field(init=False)
+    _sd: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start empty.
 
         Raises:
             ValueError: less than two rows have no standard deviation; no columns, no mean.
         """
-        if rows < 2 or columns < 1:  # noqa: PLR2004  # said above
-            raise ValueError(f"{rows} rows of {columns} columns cannot be calibrated on")
-        self.rows = rows
-        self.columns = columns
-        self.seen = 0
+        if self.rows < 2 or self.columns < 1:  # noqa: PLR2004  # said above
+            raise ValueError(f"{self.rows} x {self.columns} cannot be calibrated on")
+        self._rows, self._batches, self._batch = (_Moments.of(self.columns) for _ in range(3))
+        self._sd = [1.0] * self.columns
+
+    @property
+    def seen(self) -> int:
         """Rows learnt from so far, up to ``rows``."""
-        self._mean = [0.0] * columns
-        self._square = [0.0] * columns
-        """Sum of squared deviations from the running mean (Welford 1962): no cancellation."""
-        self._sd = [1.0] * columns
+        return self._rows.count
 
     @property
     def ready(self) -> bool:
         """Enough rows were seen; from here on nothing changes."""
-        return self.seen >= self.rows
+        return self._rows.count >= self.rows
 
     @property
     def mean(self) -> tuple[float, ...]:
         """Per channel, of the rows seen so far."""
-        return tuple(self._mean)
+        return tuple(self._rows.mean)
 
     @property
     def sd(self) -> tuple[float, ...]:
-        """Per channel, floored, of the rows seen; 1 until ready."""
+        """Per channel, in the long run, floored; 1 until ready."""
         return tuple(self._sd)
 
     def add(self, row: Sequence[float]) -> bool:
@@ -60,19 +117,15 @@ class Calibration:
 
         A row with a gap (nan) or another number of values is left out.
         """
-        if self.ready:
-            return True
-        if len(row) != self.columns or not all(map(isfinite, row)):
-            return False
-        self.seen += 1
-        for i, value in enumerate(row):
-            off = value - self._mean[i]
-            self._mean[i] += off / self.seen
-            self._square[i] += off * (value - self._mean[i])
-        done = self.seen == self.rows
-        if done:
-            self._freeze()
-        return done
+        if self.seen < self.rows and len(row) == self.columns and all(map(isfinite, row)):
+            self._rows.add(row)
+            self._batch.add(row)
+            if self._batch.count == BATCH:
+                self._batches.add(self._batch.mean)
+                self._batch = _Moments.of(self.columns)
+            if self.seen == self.rows:
+                self._freeze()
+        return self.ready
 
     def apply(self, values: "array[float]", columns: int) -> "array[float]":
         """Standardise a window, row-major.
@@ -83,37 +136,37 @@ class Calibration:
         if not self.ready or columns != self.columns or len(values) % columns:
             raise ValueError(f"{self.seen} of {self.rows} rows, {len(values)} values of {columns}")
         standardised = array("d", values)
-        for i, (mean, sd) in enumerate(zip(self._mean, self._sd, strict=True)):
+        for i, (mean, sd) in enumerate(zip(self._rows.mean, self._sd, strict=True)):
             standardised[i::columns] = array("d", [(v - mean) / sd for v in values[i::columns]])
         return standardised
 
     def to_json(self) -> str:
         """Everything, as text for the store."""
-        return json.dumps(
-            {"rows": self.rows, "seen": self.seen, "mean": self._mean, "square": self._square}
-        )
+        parts = {"rows": self._rows, "batches": self._batches, "batch": self._batch}
+        return json.dumps({"of": self.rows} | {name: part.tree() for name, part in parts.items()})
 
     @classmethod
     def from_json(cls, text: str, rows: int, columns: int) -> Self:
         """Go on from ``to_json``; start anew when it was made for another shape, or is damaged."""
-        calibration = cls(rows, columns)
+        kept = cls(rows, columns)
         try:
-            kept = json.loads(text)
-            seen, mean, square = kept["seen"], kept["mean"], kept["square"]
-            fits = kept["rows"] == rows and len(mean) == len(square) == columns
-            if not fits or not all(map(isfinite, [*mean, *square])) or min(square) < 0:
-                return calibration
-            if seen not in range(rows + 1):
-                return calibration
+            tree = json.loads(text)
+            if tree["of"] != rows:
+                return kept
+            moments = _Moments.parse(tree["rows"], columns, range(rows + 1))
+            batches = _Moments.parse(tree["batches"], columns, range(moments.count // BATCH + 1))
+            batch = _Moments.parse(tree["batch"], columns, range(BATCH))
         except (ValueError, TypeError, KeyError, OverflowError):
-            return calibration
-        calibration.seen, calibration._mean, calibration._square = seen, mean, square
-        if calibration.ready:
-            calibration._freeze()
-        return calibration
+            return kept
+        kept._rows, kept._batches, kept._batch = moments, batches, batch
+        if kept.ready:
+            kept._freeze()
+        return kept
 
     def _freeze(self) -> None:
+        enough = self._batches.count >= MIN_BATCHES
+        slow = self._batches.sd() if enough else [0.0] * self.columns
         self._sd = [
-            max(sqrt(square / self.seen), RELATIVE_FLOOR * abs(mean), ABSOLUTE_FLOOR)
-            for mean, square in zip(self._mean, self._square, strict=True)
+            max(fast, sqrt(BATCH) * spread, RELATIVE_FLOOR * abs(mean), ABSOLUTE_FLOOR)
+            for fast, spread, mean in zip(self._rows.sd(), slow, self._rows.mean, strict=True)
         ]

@@ -1,6 +1,7 @@
 import json
 from array import array
 from math import inf, nan
+from random import Random
 from statistics import fmean, pstdev
 
 import pytest
@@ -55,6 +56,35 @@ def test_text_keeps_everything_at_any_moment(
     assert (copy.mean, copy.sd, copy.ready) == (calibration.mean, calibration.sd, True)
 
 
+def test_independent_rows_keep_their_plain_sd() -> None:
+    random = Random(1)
+    rows = [(random.gauss(5, 2),) for _ in range(4000)]
+    assert learnt(rows).sd[0] == pytest.approx(2, rel=0.15)
+
+
+def test_a_channel_that_wanders_gets_the_sd_of_the_long_run() -> None:
+    random, value, rows = Random(1), 0.0, []
+    for _ in range(4000):
+        value = 0.9 * value + random.gauss(0, 1)
+        rows.append((value,))
+    plain = pstdev(row[0] for row in rows)
+    assert learnt(rows).sd[0] > 2.5 * plain
+
+
+@given(st.integers(0, 150))
+def test_text_keeps_half_a_batch(cut: int) -> None:
+    random = Random(cut)
+    rows = [(random.gauss(i / 9, 1),) for i in range(150)]
+    calibration = Calibration(150, 1)
+    for row in rows[:cut]:
+        calibration.add(row)
+    copy = Calibration.from_json(calibration.to_json(), 150, 1)
+    for row in rows[cut:]:
+        copy.add(row)
+    assert copy.to_json() == learnt(rows).to_json()
+    assert copy.sd == learnt(rows).sd
+
+
 def test_it_says_when_it_is_done_and_is_frozen_from_then_on() -> None:
     calibration = Calibration(3, 1)
     assert [calibration.add([v]) for v in (1.0, 2.0, 3.0)] == [False, False, True]
@@ -85,6 +115,11 @@ def test_a_window_is_refused_before_it_is_ready_and_in_another_shape() -> None:
         calibration.apply(array("d", [1.0, 2.0, 3.0]), 2)
 
 
+def damaged(**changes: object) -> str:
+    tree = json.loads(learnt([(1.0, 2.0), (2.0, 3.0)]).to_json())
+    return json.dumps(tree | {"rows": tree["rows"] | changes})
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -93,14 +128,16 @@ def test_a_window_is_refused_before_it_is_ready_and_in_another_shape() -> None:
         "[]",
         "null",
         "1",
-        '{"rows": 2, "seen": 3, "mean": [0, 0], "square": [0, 0]}',
-        '{"rows": 2, "seen": 1, "mean": [0], "square": [0]}',
-        '{"rows": 9, "seen": 1, "mean": [0, 0], "square": [0, 0]}',
-        '{"rows": 2, "seen": "1", "mean": [0, 0], "square": [0, 0]}',
-        '{"rows": 2, "seen": 1.5, "mean": [0, 0], "square": [0, 0]}',
-        '{"rows": 2, "seen": 1, "mean": [0, NaN], "square": [0, 0]}',
-        '{"rows": 2, "seen": 1, "mean": [0, 0], "square": [0, -1]}',
-        '{"rows": 2, "seen": 1, "mean": [0, 0], "square": [0, 1' + "0" * 400 + "]}",
+        '{"of": 2}',
+        '{"of": 9}',
+        damaged(count=3),
+        damaged(count="1"),
+        damaged(count=1.5),
+        damaged(mean=[0.0]),
+        damaged(mean=[0.0, nan]),
+        damaged(mean=None),
+        damaged(square=[0.0, -1.0]),
+        damaged(square=[0.0, 10**400]),
     ],
 )
 def test_text_that_does_not_fit_starts_anew(text: str) -> None:
@@ -114,4 +151,4 @@ def test_too_little_to_learn_from_is_refused(rows: int, columns: int) -> None:
 
 
 def test_its_text_is_json() -> None:
-    assert json.loads(Calibration(2, 1).to_json())["seen"] == 0
+    assert json.loads(Calibration(2, 1).to_json())["rows"]["count"] == 0
