@@ -1,0 +1,46 @@
+"""Which protocol version to try next.
+
+``auto`` asks for 5 and keeps to 3.1.1 once the broker has said that it cannot. Old brokers hang up
+without a word instead, but so does any broker that is just going down: after two such ends in a row
+3.1.1 is tried once, and 5 again the next time.
+"""
+
+from typing import Literal
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from gateway.adapters.mqtt_session import Session
+
+_SILENT_ENDS = 2
+_FIVE, _FOUR = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+
+
+class Versions:
+    """Remembers what one broker said."""
+
+    def __init__(self, protocol: Literal["auto", "5", "3.1.1"]) -> None:
+        self._fixed = {"5": _FIVE, "3.1.1": _FOUR}.get(protocol)
+        self._refused = False
+        self._silent = 0
+
+    def next(self) -> MQTTProtocolVersion:
+        """The version to connect with."""
+        if self._fixed is not None:
+            return self._fixed
+        if self._refused:
+            return _FOUR
+        if self._silent >= _SILENT_ENDS:
+            self._silent = 0
+            return _FOUR
+        return _FIVE
+
+    def learn(self, session: Session | None) -> bool:
+        """Look at how a connection ended; True when another version should be tried at once."""
+        if session is None:
+            return False
+        if session.unsupported and self._fixed is None and not self._refused:
+            self._refused = True
+            return True
+        silent = session.accepted_mono_ms is None and not session.refused
+        self._silent = self._silent + 1 if silent else 0
+        return False
