@@ -79,7 +79,12 @@ class PackageError(ModelError):
 
 
 class WorkerError(ModelError):
-    """The worker process died, hung, or answered nonsense."""
+    """The worker process died, hung, or answered nonsense; ``reason`` is one of those, one word."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
 
 
 class BrokerError(GatewayError):

@@ -24,9 +24,9 @@ class Vectors:
     """The golden windows and their outputs, flat and finite."""
 
     count: int
-    windows: array[float]
+    windows: "array[float]"
     """``count`` x rows x channels."""
-    outputs: Mapping[str, array[float]]
+    outputs: "Mapping[str, array[float]]"
     """``count`` x width of the output."""
 
 
@@ -60,7 +60,7 @@ def parse(content: bytes, manifest: Manifest) -> Vectors:
     return Vectors(count, _flat(file, "windows", windows, cells), outputs)
 
 
-def _flat(file: str, field: str, tree: object, size: int) -> array[float]:
+def _flat(file: str, field: str, tree: object, size: int) -> "array[float]":
     try:
         values = array("d", _numbers(tree))
     except (ValueError, RecursionError) as error:

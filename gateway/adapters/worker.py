@@ -1,0 +1,246 @@
+"""The daemon's side of the inference worker: start, load, judge, stop.
+
+Models run in a child process so that a model that crashes, hangs or eats memory costs one process
+and no reading. Imports neither numpy nor onnxruntime.
+"""
+
+import math
+import os
+import sys
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gateway.adapters.child import Child
+from gateway.core.frames import Frame, encode
+from gateway.errors import PackageError, WorkerError
+
+KEPT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR")
+"""Of our environment the worker sees these: no secrets, no notify socket, no credentials."""
+SHARE: Final = 0.8
+"""Of a deadline the worker itself takes this much; then it ends the run and can still say so."""
+STOP_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the worker may take."""
+
+    memory_bytes: int = 268_435_456
+    """Address space for models, beyond what onnxruntime itself takes."""
+    niceness: int = 5
+    start_s: float = 15.0
+    """A Pi 4 imports onnxruntime in about 2 s."""
+    load_s: float = 10.0
+    command: tuple[str, ...] = (sys.executable, "-P", "-m", "gateway.models.worker")
+    """The program; it is given descriptor, parent, memory and niceness."""
+
+
+class Loaded(NamedTuple):
+    """A model that has reproduced its golden vectors."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Job(NamedTuple):
+    """One window to judge."""
+
+    model: str
+    asset: str
+    values: "array[float]"
+    """rows x columns, row by row."""
+    rows: int
+    columns: int
+
+
+class Answer(NamedTuple):
+    """What a model said of one job: a finite score, or the reason why there is none."""
+
+    score: float | None
+    outputs: Mapping[str, tuple[float, ...]]
+    """By tensor name, as the manifest lists them; empty on an error."""
+    error: str | None = None
+    """``deadline``, ``non-finite input``, ``non-finite output``, or more words."""
+
+
+class Worker:
+    """The inference worker of this daemon; blocking, for one thread that outlives it.
+
+    After a WorkerError nothing runs any more: ``start`` begins anew, with no model loaded.
+    """
+
+    def __init__(self, settings: WorkerSettings | None = None) -> None:
+        self._settings = settings or WorkerSettings()
+        self._child: Child | None = None
+        self._asked = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None while it does not run."""
+        return self._child.pid if self.running and self._child else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there; one that died since the last call is noticed here."""
+        return self._child is not None and self._child.running()
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory; 0 while it does not run."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def start(self) -> str:
+        """Start the process, ending one that still runs; returns the version of its runtime.
+
+        Raises:
+            WorkerError: it did not come up in ``start_s``.
+        """
+        self.stop()
+        settings = self._settings
+        words = ("{fd}", "{parent}", str(settings.memory_bytes), str(settings.niceness))
+        self._child, self._asked = Child((*settings.command, *words), _environment()), 0
+        return str(self._take(b"", settings.start_s).header.get("runtime", ""))
+
+    def load(self, name: str, path: Path | str) -> Loaded:
+        """Load a package under a name; one that is loaded under that name is replaced.
+
+        Raises:
+            PackageError: the package is refused; the worker lives on, and so does its predecessor.
+            WorkerError: the package killed or hung the worker.
+        """
+        limit_s = self._settings.load_s
+        question = {"op": "load", "name": name, "path": str(Path(path).absolute())}
+        header = self._ask(question, b"", limit_s).header
+        if "refused" in header:
+            raise PackageError(str(header["refused"]))
+        return Loaded(name, str(header.get("version", "")), str(header.get("sha256", "")))
+
+    def unload(self, name: str) -> None:
+        """Forget a model; unknown names are fine.
+
+        Raises:
+            WorkerError: the worker is gone.
+        """
+        self._ask({"op": "unload", "name": name}, b"", self._settings.load_s)
+
+    def judge(self, jobs: Sequence[Job], deadline_s: float) -> list[Answer]:
+        """Judge windows, all of one model in one run; the answers are in the order of the jobs.
+
+        Blocks for at most ``deadline_s`` and the second that killing takes.
+
+        Raises:
+            WorkerError: died, hung or garbage; no job has an answer.
+        """
+        groups: dict[tuple[str, int, int], list[int]] = {}
+        for index, job in enumerate(jobs):
+            if job.rows * job.columns == len(job.values):
+                groups.setdefault((job.model, job.rows, job.columns), []).append(index)
+        told = [(model, len(group), *dims) for (model, *dims), group in groups.items()]
+        block = bytearray()
+        for index in (index for group in groups.values() for index in group):
+            block += memoryview(jobs[index].values).cast("B")
+        frame = self._ask({"op": "judge", "groups": told}, block, deadline_s)
+        answers = [_refusal("values that are not rows x columns") for _ in jobs]
+        try:
+            for index, answer in _answers(frame, list(groups.values())):
+                answers[index] = answer
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._garbage(f"an answer that does not add up: {error}") from error
+        return answers
+
+    def stop(self) -> None:
+        """End the process: by closing its socket, by force after a second."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.hang_up(STOP_S)
+
+    def _ask(
+        self, question: Mapping[str, object], block: bytes | bytearray, limit_s: float
+    ) -> Frame:
+        if self._child is None:
+            raise WorkerError("stopped", "start it first")
+        self._asked += 1
+        header = {**question, "seq": self._asked, "limit_s": limit_s * SHARE}
+        return self._take(encode(header, block), limit_s)
+
+    def _take(self, frame: bytes, limit_s: float) -> Frame:
+        """One exchange; whatever goes wrong, there is no child afterwards."""
+        child, self._child = self._child, None
+        if child is None:
+            raise WorkerError("stopped", "start it first")
+        answer = child.ask(frame, limit_s)
+        self._child = child
+        if answer.header.get("seq") != self._asked:
+            raise self._garbage("an answer to another question")
+        return answer
+
+    def _garbage(self, detail: str) -> WorkerError:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+        return WorkerError("garbage", detail)
+
+
+def _environment() -> dict[str, str]:
+    """What the worker is to see: this very package, one thread, no reports to anybody."""
+    root = str(Path(__file__).resolve().parents[2])
+    return {
+        **{name: os.environ[name] for name in KEPT if name in os.environ},
+        "PYTHONPATH": root,
+        "ORT_DISABLE_TELEMETRY": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+    }
+
+
+def _refusal(error: str) -> Answer:
+    return Answer(None, {}, error)
+
+
+def _answers(frame: Frame, groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
+    """Yield (index of the job, answer) from the worker's frame.
+
+    Raises:
+        KeyError, TypeError, ValueError: the frame does not add up.
+    """
+    numbers = array("d")
+    numbers.frombytes(frame.block)
+    rest = iter(numbers)
+    for group, told in zip(groups, frame.header["groups"], strict=True):
+        if "error" in told:
+            yield from ((index, _refusal(str(told["error"]))) for index in group)
+            continue
+        scores = _rows(rest, len(group), 1)
+        outputs = {str(name): _rows(rest, len(group), width) for name, width in told["outputs"]}
+        refused: Mapping[str, Any] = told["refused"]
+        for place, index in enumerate(group):
+            why = refused.get(str(place))
+            yield index, _refusal(str(why)) if why else _answer(scores, outputs, place)
+    if next(rest, None) is not None:
+        raise ValueError("numbers too many")
+
+
+def _answer(
+    scores: list[tuple[float, ...]], outputs: Mapping[str, list[tuple[float, ...]]], place: int
+) -> Answer:
+    (score,) = scores[place]
+    if not math.isfinite(score):
+        raise ValueError(f"a score of {score}")
+    return Answer(score, {name: rows[place] for name, rows in outputs.items()})
+
+
+def _rows(numbers: Iterator[float], count: int, width: int) -> list[tuple[float, ...]]:
+    rows = [tuple(islice(numbers, width)) for _ in range(count)]
+    if any(len(row) != width for row in rows):
+        raise ValueError("numbers too few")
+    return rows

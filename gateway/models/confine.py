@@ -1,0 +1,57 @@
+"""What the worker gives up before it looks at a model: memory, files, priority, outliving us."""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_NO_NEW_PRIVS: Final = 38
+OOM_SCORE: Final = 500
+"""Under memory pressure the kernel takes the worker, not the daemon."""
+MAX_OPEN_FILES: Final = 64
+
+
+def die_with(parent: int) -> None:
+    """End this process when its parent ends, even in the middle of an inference.
+
+    The signal comes when the *thread* that started us ends (prctl(2)): the daemon starts the worker
+    from a thread that lives as long as the worker.
+    """
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        sys.exit(0)
+
+
+def confine(memory_bytes: int, niceness: int) -> None:
+    """Limit what a hostile model can take: call after the imports, before the first model.
+
+    Args:
+        memory_bytes: address space beyond what the imports already use.
+        niceness: added to the process's own.
+    """
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    memory = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
+    with contextlib.suppress(OSError):  # a container may forbid it
+        os.nice(niceness)
+
+
+def offer_to_oom_killer() -> None:
+    """Raise our score: always allowed, unless /proc is not there."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), "ascii")
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl {option}")

@@ -1,0 +1,202 @@
+"""One loaded model: checked bytes, an onnxruntime session, golden vectors reproduced.
+
+The only file that imports onnxruntime; only the worker process imports this file.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+os.environ.update(
+    ORT_DISABLE_TELEMETRY="1",  # from 1.29 the official wheels report home unless this is set first
+    OPENBLAS_NUM_THREADS="1",
+    OMP_NUM_THREADS="1",
+)
+
+import numpy as np  # the environment comes first
+import numpy.typing as npt
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+from gateway.errors import PackageError
+from gateway.models import golden
+from gateway.models.contract import Output
+from gateway.models.files import MODEL, refused
+from gateway.models.fit import FLOATS
+from gateway.models.package import Package
+from gateway.models.watchdog import Watchdog
+
+RUNTIME: Final = str(ort.__version__)
+Floats = npt.NDArray[np.float64]
+
+RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = (
+    *(
+        kind
+        for kind in vars(state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
+    *(MemoryError, RuntimeError, ValueError),
+)
+FATAL: Final = 4
+"""Log severity: what matters comes back as an exception."""
+
+
+class RunError(Exception):
+    """The model did not answer; the message says why."""
+
+
+class Judged(NamedTuple):
+    """What a model said of a batch of n windows."""
+
+    scores: Floats
+    """n; NaN where refused."""
+    outputs: Sequence[Floats]
+    """Per output of the manifest: n x width; NaN where refused."""
+    refused: Mapping[int, str]
+    """Position in the batch -> why there is no answer."""
+
+
+class Session:
+    """A model that has reproduced its golden vectors."""
+
+    def __init__(
+        self, package: Package, contents: Mapping[str, bytes], watchdog: Watchdog, deadline: float
+    ) -> None:
+        """Load the bytes that were checked, never the path.
+
+        Args:
+            package: as ``package.unpack`` returned it.
+            contents: the bytes of its files.
+            watchdog: ends a run that takes too long.
+            deadline: when the golden run must have ended, ``time.monotonic``.
+
+        Raises:
+            PackageError: the runtime refuses the model, or it does not reproduce its vectors.
+        """
+        self.package = package
+        self._watchdog = watchdog
+        manifest = package.manifest
+        self._input = manifest.input
+        self._outputs = manifest.outputs
+        self._names = [output.tensor for output in manifest.outputs]
+        self._dtype = np.dtype(FLOATS[package.graph.inputs[0].dtype])
+        try:
+            self._session = ort.InferenceSession(
+                contents[MODEL], _options(), providers=["CPUExecutionProvider"]
+            )
+        except RUNTIME_ERRORS as error:
+            advice = "export the model again, with another version of the exporter"
+            raise refused(MODEL, "", "a model onnxruntime loads", _said(error), advice) from error
+        self._prove(golden.parse(contents[manifest.golden.file], manifest), deadline)
+
+    def judge(self, windows: Floats, deadline: float) -> Judged:
+        """Judge n windows in one run.
+
+        Args:
+            windows: n x rows x channels, float64.
+            deadline: ``time.monotonic`` at which the run is ended.
+
+        Raises:
+            RunError: the model failed on the batch as a whole.
+        """
+        count = len(windows)
+        with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which is refused below
+            batch = windows.astype(self._dtype).reshape(count, *self._input.dims)
+        good = np.isfinite(batch).reshape(count, -1).all(axis=1)
+        why = dict.fromkeys(np.flatnonzero(~good).tolist(), "non-finite input")
+        outputs = [np.full((count, self._width(out)), np.nan) for out in self._outputs]
+        if good.any():
+            found = self._run(batch if good.all() else batch[good], deadline)
+            for whole, part in zip(outputs, found, strict=True):
+                whole[good] = part
+        for whole in outputs:
+            bad = good & ~np.isfinite(whole).all(axis=1)
+            why |= dict.fromkeys(np.flatnonzero(bad).tolist(), "non-finite output")
+        scored = self.package.output
+        scores = outputs[self._outputs.index(scored)][:, scored.column]
+        return Judged(scores, outputs, why)
+
+    def _run(self, batch: npt.NDArray[Any], deadline: float) -> list[Floats]:
+        options = ort.RunOptions()
+        options.log_severity_level = FATAL
+        try:
+            with self._watchdog.guard(options, deadline):
+                found = self._session.run(self._names, {self._input.tensor: batch}, options)
+        except RUNTIME_ERRORS as error:
+            raise RunError("deadline" if options.terminate else _said(error)) from error
+        pairs = zip(self._outputs, found, strict=True)
+        return [self._rows(out, np.asarray(value), len(batch)) for out, value in pairs]
+
+    def _rows(self, output: Output, value: npt.NDArray[Any], count: int) -> Floats:
+        width = self._width(output)
+        fits = value.dtype.kind in "fiu" and value.shape[:1] == (count,)
+        if not fits or value.size != count * width:
+            raise RunError(
+                f"output {output.tensor!r} is {value.dtype}{list(value.shape)},"
+                f" expected [{count}, {width}]"
+            )
+        return value.reshape(count, width).astype(np.float64)
+
+    def _width(self, output: Output) -> int:
+        return output.width(len(self.package.shape.channels))
+
+    def _prove(self, vectors: golden.Vectors, deadline: float) -> None:
+        """All golden windows in one batch, then the first alone: rows must not see each other."""
+        shape, limits = self.package.shape, self.package.manifest.golden
+        columns = len(shape.channels)
+        windows = np.frombuffer(vectors.windows).reshape(vectors.count, shape.length, columns)
+        for count in {vectors.count, 1}:
+            try:
+                judged = self.judge(windows[:count], deadline)
+            except RunError as error:
+                raise _failed(limits.file, "outputs", str(error)) from error
+            for index, why in judged.refused.items():
+                raise _failed(limits.file, f"windows[{index}]", why)
+            for output, got in zip(self._outputs, judged.outputs, strict=True):
+                wanted = np.frombuffer(vectors.outputs[output.tensor]).reshape(-1, got.shape[1])
+                off = np.abs(got - wanted[:count])
+                if (off > limits.atol + limits.rtol * np.abs(wanted[:count])).any():
+                    found = f"up to {off.max():.3g} off in a batch of {count}"
+                    raise _failed(limits.file, f"outputs.{output.tensor}", found)
+
+
+def open_session(
+    package: Package, contents: Mapping[str, bytes], watchdog: Watchdog, limit_s: float
+) -> Session:
+    """Load a package within ``limit_s`` seconds.
+
+    Raises:
+        PackageError: the runtime refuses the model, or it does not reproduce its vectors.
+    """
+    return Session(package, contents, watchdog, time.monotonic() + limit_s)
+
+
+def windows(block: bytes, dims: tuple[int, int, int]) -> Floats:
+    """The windows in a block of a frame: n x rows x channels.
+
+    Raises:
+        ValueError: the block is of another size.
+    """
+    return np.frombuffer(block, np.float64).reshape(dims)
+
+
+def _options() -> ort.SessionOptions:
+    """One thread that never spins: the default burns 62 % of a core at 20 runs a second."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = FATAL
+    return options
+
+
+def _failed(file: str, field: str, found: str) -> PackageError:
+    advice = "the model does not do here what it did where it was made: make both again"
+    return refused(file, field, "the golden outputs", found, advice)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
