@@ -56,6 +56,8 @@ def build(root: Root, file: Path) -> Settings:
             name: ModelSettings(name, here / model.package) for name, model in root.models.items()
         },
         store=_store(root.store, here),
+        announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
+        keep_all_verdicts=root.store.verdicts == "all",
         log=Log(root.log.level, root.log.format),
         limits=Limits(
             batch_ms=root.limits.batch,

@@ -30,6 +30,8 @@ class GatewaySection(Section):
     """Its name in topics (``edge/<id>/...``) and in the client ids: small letters, digits, _, -."""
     name: str = ""
     """What people call it."""
+    broker: str = ""
+    """The broker our own topics are published on; default: the first of ``brokers``."""
 
 
 class TlsSection(Section):
@@ -116,6 +118,8 @@ class StoreSection(Section):
     """What must stay free on the disk."""
     keep: KeepSection = KeepSection()
     """Age limits."""
+    verdicts: Literal["changes", "all"] = "changes"
+    """``changes`` stores a verdict when its label or rung changes, and one a minute."""
     durability: Literal["full", "normal"] = "full"
     """``full`` loses nothing acknowledged at a power cut; ``normal`` may lose the last commits."""
 

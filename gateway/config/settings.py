@@ -66,6 +66,10 @@ class Settings:
     assets: Mapping[str, Asset]
     models: Mapping[str, ModelSettings]
     store: StoreSettings
+    announce_broker: str = ""
+    """The broker that our own topics are published on."""
+    keep_all_verdicts: bool = False
+    """Store every verdict, not only those that changed."""
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
 

@@ -7,13 +7,13 @@ that is true gives its label; when none is true and one is known to be false, al
 """
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gateway.core.assets import Asset, ModelRung, RuleRung, Rung
 from gateway.core.calibration import Calibration
 from gateway.core.latest import Latest
-from gateway.core.levels import Levels
 from gateway.core.readings import Value
 from gateway.core.rules import View, evaluate
 from gateway.core.verdicts import NORMAL, Verdict
@@ -39,12 +39,14 @@ class ModelState:
 
     rung: ModelRung
     windows: Windows
-    levels: Levels
+    decide: Callable[[float, str], tuple[str, float]]
+    """(score, label held so far) -> (label, the level it met): the package's decision levels."""
     version: str
     hash: str
     columns: tuple[str, ...]
     """Metric of the asset per channel, in channel order."""
     calibration: Calibration | None = None
+    held: str = NORMAL
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ class Turn:
     def answered(self, model: str, score: float) -> Verdict:
         """The model that was asked gave a score."""
         state = self.models[model]
-        label, level = state.levels.label(score)
+        label, level = state.decide(score, state.held)
+        state.held = label
         verdict = self._verdict(f"model:{model}", label)
         return self._guarded(
             replace(

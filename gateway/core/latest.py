@@ -50,6 +50,17 @@ class Latest:
         if history is not None and not isinstance(value, str):
             history.append((mono_ms, float(value)))
 
+    def take_over(self, old: "Latest") -> None:
+        """Go on with what another one knows of the metrics that both have."""
+        for name, known in old._known.items():  # noqa: SLF001  # of the same class
+            metric = self._metrics.get(name)
+            if metric is not None and metric.unit == old.metric(name).unit:
+                self._known[name] = known
+        self._last_reason.update(old._last_reason)  # noqa: SLF001
+        for name, history in self._history.items():
+            history.extend(old._history.get(name, ()))  # noqa: SLF001
+        self.evidence_mono_ms = old.evidence_mono_ms
+
     def known(self, metric: str) -> Known | None:
         """The newest good reading, however old."""
         return self._known.get(metric)

@@ -82,6 +82,19 @@ class Watch:
             self.failed_safe = False
         return last is None or (last.label, last.rung) != (verdict.label, verdict.rung)
 
+    def take_over(self, old: "Watch") -> None:
+        """Go on where another watch of the same asset stood: the file was changed."""
+        self.policy.restore(old.policy.to_json())
+        self.policy.flags |= old.policy.flags
+        self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
+        self.failed_safe = old.failed_safe
+        self.latest.take_over(old.latest)
+        for model, state in self.models.items():
+            before = old.models.get(model)
+            if before is not None and before.hash == state.hash and before.columns == state.columns:
+                state.windows, state.calibration = before.windows, before.calibration
+                state.held = before.held
+
     def fail_safe_mono_ms(self) -> int | None:
         """When the fail-safe becomes due; None without one, and before any fresh evidence.
 

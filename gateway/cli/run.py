@@ -1,0 +1,25 @@
+"""``edge-gateway run``: the daemon."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("run")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/edge-gateway/gateway.yaml"),
+    show_default=True,
+    help="The configuration file.",
+)
+def command(path: Path) -> None:
+    """Run the gateway until it is told to stop; SIGHUP loads the file again."""
+    from gateway import config
+    from gateway.adapters import logs
+    from gateway.daemon import app
+
+    settings = config.load(path)
+    logs.configure(settings.log.format, settings.log.level)
+    app.run(settings)

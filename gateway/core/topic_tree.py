@@ -1,0 +1,132 @@
+"""What the gateway publishes: the documents under ``edge/<gateway id>/``, version 1.
+
+Every document carries ``v`` (version of the tree) and ``ts`` (RFC 3339, UTC, milliseconds). What is
+unknown is absent, or null where its absence would be read as "unchanged". State that a late
+subscriber needs is retained; events are not.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.core.commands import Command
+from gateway.core.verdicts import Decision, Verdict
+from gateway.core.watch import Watch
+
+VERSION: Final = 1
+
+Document = dict[str, object]
+
+
+def rfc3339(at_ms: int) -> str:
+    """UTC with milliseconds; times outside the years 1 to 9999 are cut to them."""
+    at_s = min(max(at_ms / 1000, -62_135_596_800.0), 253_402_300_799.0)
+    stamp = datetime.fromtimestamp(at_s, UTC)
+    return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode(document: Document) -> bytes:
+    """The bytes on the wire: no NaN, UTF-8, keys in the order they were written."""
+    return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def head(now_ms: int) -> Document:
+    """What every document begins with."""
+    return {"v": VERSION, "ts": rfc3339(now_ms)}
+
+
+def asset_state(watch: Watch, now_ms: int, mono_ms: int) -> Document:
+    """``asset/<id>/state``, retained."""
+    verdict = watch.verdict
+    raised = watch.policy.raised()
+    return head(now_ms) | {
+        "asset": watch.asset.id,
+        "name": watch.asset.name,
+        "label": verdict.label if verdict else "unknown",
+        "score": verdict.score if verdict else None,
+        "rung": verdict.rung if verdict else "none",
+        "abstained": dict(verdict.abstained) if verdict else {},
+        "alert": raised is not None,
+        "metrics": {name: _metric(watch, name, mono_ms) for name in watch.asset.metrics},
+    }
+
+
+def _metric(watch: Watch, name: str, mono_ms: int) -> Document:
+    known = watch.latest.known(name)
+    quality, reason = watch.latest.quality(name, mono_ms)
+    return {
+        "value": known.value if known else None,
+        "unit": watch.asset.metrics[name].unit,
+        "quality": quality.value,
+        "reason": reason,
+        "age_s": round((mono_ms - known.mono_ms) / 1000, 3) if known else None,
+    }
+
+
+def decision(made: Decision, now_ms: int) -> Document:
+    """``asset/<id>/decision``, not retained."""
+    return head(now_ms) | {
+        "id": made.id,
+        "asset": made.asset,
+        "event": made.event,
+        "label": made.verdict.label,
+        "policy": made.policy,
+        "mode": made.mode.value,
+        "action": made.action or None,
+        "votes": made.votes or None,
+        "refused": made.refused or None,
+        "verdict": _verdict(made.verdict),
+    }
+
+
+def _verdict(verdict: Verdict) -> Document:
+    return {
+        "at": rfc3339(verdict.at_ms),
+        "rung": verdict.rung,
+        "label": verdict.label,
+        "score": verdict.score,
+        "level": verdict.level,
+        "model_version": verdict.model_version or None,
+        "model_hash": verdict.model_hash or None,
+        "coverage": round(verdict.coverage, 3),
+        "inputs": dict(verdict.inputs),
+        "abstained": dict(verdict.abstained),
+    }
+
+
+def command(order: Command, now_ms: int) -> Document:
+    """``asset/<id>/command``, not retained."""
+    return head(now_ms) | {
+        "id": order.id,
+        "decision": order.decision_id,
+        "asset": order.asset,
+        "action": order.action,
+        "source": order.source,
+        "device": order.device,
+        "set": dict(order.set),
+        "state": order.state.value,
+        "reason": order.reason or None,
+        "evidence": order.evidence or None,
+        "created": rfc3339(order.created_at_ms),
+        "sent": None if order.sent_at_ms is None else rfc3339(order.sent_at_ms),
+        "ended": None if order.ended_at_ms is None else rfc3339(order.ended_at_ms),
+    }
+
+
+def alert(made: Decision, since_ms: int | None, now_ms: int) -> Document:
+    """``asset/<id>/alert``, retained: the alert that holds now."""
+    if made.event == "cleared":
+        return head(now_ms) | {"asset": made.asset, "state": "clear"}
+    return head(now_ms) | {
+        "asset": made.asset,
+        "state": "raised",
+        "label": made.verdict.label,
+        "since": rfc3339(made.verdict.at_ms if since_ms is None else since_ms),
+        "decision": made.id,
+    }
+
+
+def health(state: str, now_ms: int, parts: Mapping[str, object]) -> Document:
+    """``health``, retained."""
+    return head(now_ms) | {"state": state} | dict(parts)

@@ -1,0 +1,341 @@
+"""Act: from a decision to a command, and from the news of its device to its end.
+
+The transaction that makes a command ``sent`` is committed before the publish: what the store calls
+``sent`` may have been published, and is asked about after a restart, never sent again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import structlog
+
+from gateway.core.assets import Action
+from gateway.core.commands import Command, State, Step, step
+from gateway.core.messages import Message, Result, Uplink
+from gateway.core.orders import Orders, order_of, resume
+from gateway.core.ports import Outgoing
+from gateway.core.readings import Reading
+from gateway.core.verdicts import Decision, Mode
+from gateway.daemon.announce import Announce
+from gateway.daemon.clock import Clock
+from gateway.daemon.journal import Journal
+from gateway.daemon.links import Link, ignore
+from gateway.daemon.site import Feed, Site, ids
+from gateway.errors import EncodeError, NotConnectedError
+
+log = structlog.get_logger()
+
+MINUTE_MS: Final = 60_000
+WAIT_FOR_STORE_S: Final = 5.0
+"""A command that cannot be stored within this is refused: what is not recorded is not done."""
+
+
+class Act:
+    """The commands of a site."""
+
+    def __init__(
+        self,
+        site: Site,
+        links: Mapping[str, Link],
+        journal: Journal,
+        announce: Announce,
+        clock: Clock,
+    ) -> None:
+        """No command is open."""
+        self.site = site
+        self._links = links
+        self._journal = journal
+        self._announce = announce
+        self._clock = clock
+        self._new_id = ids(clock)
+        self.orders = Orders()
+        self._to_ask: list[Command] = []
+        self._recent: deque[int] = deque()
+        """When the commands of the last minute were made, monotonic ms."""
+        self.changed = asyncio.Event()
+
+    # -- from decisions to commands -------------------------------------------------------------
+
+    async def carry_out(self, decisions: Sequence[Decision]) -> None:
+        """Record and announce decisions, and send the commands of those that may act."""
+        ready: list[tuple[Command, Sequence[Outgoing]]] = []
+        for decision in decisions:
+            self._journal.batch.decisions.append(decision)
+            self._announce.decision(decision)
+            _log_decision(decision)
+            if decision.action and decision.mode is Mode.ACT and not decision.refused:
+                proposed = self._propose(decision)
+                if proposed is not None:
+                    ready.append(proposed)
+        self._journal.changed()
+        if ready:
+            await self._send(ready)
+
+    def _propose(self, decision: Decision) -> tuple[Command, Sequence[Outgoing]] | None:
+        """A stored command and what to publish for it; None when it was refused."""
+        asset = self.site.settings.assets[decision.asset]
+        action = asset.actions[decision.action]
+        feed = self.site.feeds[action.source]
+        command = self._command(decision, action, feed)
+        try:
+            outgoing = feed.bridge.encode(order_of(command))
+        except EncodeError as error:
+            self._refuse(command, str(error))
+            return None
+        refused = self._limit()
+        if refused:
+            self._refuse(command, refused)
+            return None
+        command = step(step(command, Step.CHECK), Step.STORE)
+        self.orders.add(command, action.proof)
+        return command, outgoing
+
+    def _limit(self) -> str:
+        """The limit of the whole gateway that forbids a command now."""
+        if self._journal.trouble:
+            return f"store {self._journal.trouble}"
+        now_ms, most = self._clock.mono_ms(), self.site.settings.limits.commands_per_minute
+        while self._recent and now_ms - self._recent[0] >= MINUTE_MS:
+            self._recent.popleft()
+        if len(self._recent) >= most:
+            return f"limits.commands_per_minute {most}"
+        self._recent.append(now_ms)
+        return ""
+
+    def _command(self, decision: Decision, action: Action, feed: Feed) -> Command:
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        command = Command(
+            id=self._new_id(),
+            decision_id=decision.id,
+            asset=decision.asset,
+            action=action.name,
+            source=action.source,
+            device=action.device,
+            set=action.set,
+            created_at_ms=now_ms,
+            created_mono_ms=mono_ms,
+            expires_at_ms=now_ms + action.expires_ms,
+            expires_mono_ms=mono_ms + action.expires_ms,
+            deadline_ms=0,
+            boot=self._clock.boot,
+            options=action.options,
+        )
+        return _with_deadline(command, action, feed)
+
+    def _refuse(self, command: Command, reason: str) -> None:
+        refused = step(command, Step.REFUSE, reason=reason, ended_at_ms=self._clock.now_ms())
+        self._record(refused)
+
+    async def _send(self, ready: Sequence[tuple[Command, Sequence[Outgoing]]]) -> None:
+        """Commit, then publish; commands whose broker is away stay ``stored``."""
+        sent: list[tuple[Command, Sequence[Outgoing]]] = []
+        for command, outgoing in ready:
+            if self._link(command).connected:
+                sent.append((self._mark_sent(command), outgoing))
+            else:
+                self._record(command)
+        self.changed.set()
+        try:
+            async with asyncio.timeout(WAIT_FOR_STORE_S):
+                await self._journal.committed()
+        except TimeoutError:
+            for command, _ in sent:
+                self._end(command, Step.FAIL, "store did not answer; nothing was published")
+            return
+        for command, outgoing in sent:
+            self._publish(command, outgoing)
+
+    def _mark_sent(self, command: Command) -> Command:
+        sent = step(
+            command,
+            Step.SEND,
+            sent_at_ms=self._clock.now_ms(),
+            sent_mono_ms=self._clock.mono_ms(),
+        )
+        self._record(self.orders.update(sent))
+        return sent
+
+    def _publish(self, command: Command, outgoing: Sequence[Outgoing]) -> None:
+        link = self._link(command)
+        left_s = max(1.0, (command.expires_mono_ms - self._clock.mono_ms()) / 1000)
+        for message in outgoing:
+            try:
+                link.publish(message, expires_s=left_s, done=partial(self._delivered, command.id))
+            except NotConnectedError:
+                # The connection went between the commit and here; nothing left this machine.
+                self._end(command, Step.FAIL, "connection lost before it was published")
+                return
+
+    def _delivered(self, command_id: str, delivered: bool, reason: str) -> None:  # noqa: FBT001
+        """The broker answered; ``lost`` leaves it open whether the message arrived."""
+        command = self.orders.get(command_id)
+        if delivered or command is None or reason == "lost":
+            return
+        if command.state in (State.SENT, State.ACCEPTED):
+            self._end(command, Step.FAIL, f"broker: {reason}")
+
+    # -- from news to results -------------------------------------------------------------------
+
+    def on_uplink(self, feed: Feed, uplink: Uplink, message: Message) -> None:
+        """A device reported: it may show what was ordered."""
+        if message.retain or not self.orders:
+            return
+        moved = self.orders.on_uplink(
+            feed.source.name,
+            feed.bridge,
+            uplink,
+            message.received_mono_ms,
+            self._clock.now_ms(),
+        )
+        for command, asks in moved:
+            self._record(command)
+            self._ask(command, asks)
+
+    def on_reading(self, reading: Reading, mono_ms: int) -> None:
+        """A good reading came: it may prove what was ordered."""
+        if self.orders:
+            for command in self.orders.on_reading(
+                reading.metric.asset, reading, mono_ms, self._clock.now_ms()
+            ):
+                self._record(command)
+
+    def on_result(self, feed: Feed, result: Result) -> None:
+        """The bridge said something about a command."""
+        for command in self.orders.on_result(feed.source.name, result, self._clock.now_ms()):
+            self._record(command)
+
+    def _ask(self, command: Command, asks: Sequence[Outgoing]) -> None:
+        for message in asks:
+            try:
+                self._link(command).publish(message, expires_s=30.0, done=ignore)
+            except NotConnectedError:
+                return
+
+    # -- time, connections, restarts ------------------------------------------------------------
+
+    async def run(self) -> None:
+        """End the commands whose time is over."""
+        while True:
+            self.changed.clear()
+            due = self.orders.next_mono_ms()
+            if due is None:
+                await self.changed.wait()
+                continue
+            try:
+                async with asyncio.timeout(max(0.0, (due - self._clock.mono_ms()) / 1000)):
+                    await self.changed.wait()
+            except TimeoutError:
+                self.on_time()
+
+    def on_time(self) -> None:
+        """End what is over by now."""
+        for command in self.orders.on_time(self._clock.mono_ms(), self._clock.now_ms()):
+            self._record(command)
+
+    async def on_connected(self, broker: str) -> None:
+        """A broker is back: send what waited, ask about what may have been sent."""
+        self.on_time()
+        ready = []
+        for command in self.orders.waiting():
+            feed = self.site.feeds[command.source]
+            if feed.source.broker != broker:
+                continue
+            try:
+                ready.append((command, feed.bridge.encode(order_of(command))))
+            except EncodeError as error:
+                self._end(command, Step.REFUSE, str(error))
+        if ready:
+            await self._send(ready)
+        for command in self._to_ask:
+            feed = self.site.feeds[command.source]
+            if feed.source.broker == broker:
+                self._ask(command, feed.bridge.ask(order_of(command)))
+        self._to_ask = [
+            command
+            for command in self._to_ask
+            if self.site.feeds[command.source].source.broker != broker
+        ]
+
+    def restore(self, commands: Sequence[Command]) -> None:
+        """Take up the commands that were open when the daemon stopped."""
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        for stored in commands:
+            command = resume(stored, self._clock.boot, mono_ms, now_ms)
+            action = self._action(command)
+            if action is None:
+                self._forget(command)
+                continue
+            self.orders.add(command, action.proof, asked=command.state is State.ACCEPTED)
+            if command.state is not State.STORED:
+                self._to_ask.append(command)
+            log.info("command_resumed", command_id=command.id, state=command.state.value)
+        self.changed.set()
+
+    def _forget(self, command: Command) -> None:
+        """Its action is no longer in the file: it must not be sent, and cannot be confirmed."""
+        what = Step.REFUSE if command.state is State.STORED else Step.DEADLINE
+        now_ms = self._clock.now_ms()
+        self._record(
+            step(command, what, reason="no longer in the configuration", ended_at_ms=now_ms)
+        )
+
+    def _action(self, command: Command) -> Action | None:
+        asset = self.site.settings.assets.get(command.asset)
+        action = None if asset is None else asset.actions.get(command.action)
+        return action if command.source in self.site.feeds else None
+
+    # -- records --------------------------------------------------------------------------------
+
+    def _end(self, command: Command, what: Step, reason: str) -> None:
+        current = self.orders.get(command.id)
+        if current is not None and not current.ended:
+            ended = step(current, what, reason=reason, ended_at_ms=self._clock.now_ms())
+            self._record(self.orders.update(ended))
+
+    def _record(self, command: Command) -> None:
+        self._journal.batch.commands.append(command)
+        self._announce.command(command)
+        self._journal.changed()
+        self.changed.set()
+        log.info(
+            "command_changed",
+            command_id=command.id,
+            asset=command.asset,
+            action=command.action,
+            state=command.state.value,
+            reason=command.reason,
+            evidence=command.evidence,
+        )
+
+    def _link(self, command: Command) -> Link:
+        return self._links[self.site.feeds[command.source].source.broker]
+
+
+def _with_deadline(command: Command, action: Action, feed: Feed) -> Command:
+    if action.proof is not None:
+        deadline_ms = action.proof.within_ms
+    elif action.deadline_ms is not None:
+        deadline_ms = action.deadline_ms
+    else:
+        deadline_ms = int(feed.bridge.deadline_s(order_of(command)) * 1000)
+    return replace(command, deadline_ms=deadline_ms)
+
+
+def _log_decision(decision: Decision) -> None:
+    log.info(
+        "decision_made",
+        decision_id=decision.id,
+        asset=decision.asset,
+        policy=decision.policy,
+        change=decision.event,
+        label=decision.verdict.label,
+        score=decision.verdict.score,
+        rung=decision.verdict.rung,
+        mode=decision.mode.value,
+        action=decision.action,
+        refused=decision.refused,
+    )

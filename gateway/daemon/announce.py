@@ -1,0 +1,162 @@
+"""Announce: what subscribers see, under ``edge/<gateway id>/``.
+
+Events (decisions, commands, alerts) are rows of the outbox, stored with what they tell about and
+published after the commit, in order, until the broker has them. State and health are only worth
+their newest value: they are published when they change and again after each reconnect.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Final
+
+import structlog
+
+from gateway.core import topic_tree
+from gateway.core.commands import Command
+from gateway.core.ports import Outgoing
+from gateway.core.topic_tree import Document
+from gateway.core.verdicts import Decision, Mode
+from gateway.core.watch import Watch
+from gateway.daemon.clock import Clock
+from gateway.daemon.journal import Journal
+from gateway.daemon.links import Link, ignore
+from gateway.errors import NotConnectedError
+from gateway.store.batch import OutboxRow
+from gateway.store.writer import Store
+
+IN_FLIGHT: Final = 16
+"""Outbox rows handed to the broker and not yet answered for."""
+REFILL: Final = 500
+
+log = structlog.get_logger()
+
+
+class Announce:
+    """Our own topics, on one broker."""
+
+    def __init__(self, base: str, link: Link, clock: Clock) -> None:
+        """``base`` is ``edge/<gateway id>``."""
+        self._base = base
+        self._link = link
+        self._clock = clock
+        self._journal: Journal | None = None
+        self._queue: deque[OutboxRow] = deque()
+        self._behind = False
+        """There are unsent rows in the store beyond those in the queue."""
+        self._flying: set[int] = set()
+        self._sent: list[int] = []
+        self._wake = asyncio.Event()
+        self.since: Callable[[str], int | None] = lambda _asset: None
+
+    def attach(self, journal: Journal) -> None:
+        """Events go into this journal's batches."""
+        self._journal = journal
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def decision(self, made: Decision) -> None:
+        """A decision, and the alert it changes; a shadow policy is recorded only."""
+        if made.mode is Mode.SHADOW:
+            return
+        now_ms = self._clock.now_ms()
+        self._event(f"asset/{made.asset}/decision", topic_tree.decision(made, now_ms))
+        if made.event in ("raised", "cleared"):
+            document = topic_tree.alert(made, None, now_ms)
+            self._event(f"asset/{made.asset}/alert", document, retain=True)
+
+    def command(self, order: Command) -> None:
+        """A command has a new state."""
+        document = topic_tree.command(order, self._clock.now_ms())
+        self._event(f"asset/{order.asset}/command", document)
+
+    def event(self, kind: str, **keys: object) -> None:
+        """Something happened to the gateway itself: ``event``, not retained."""
+        document = topic_tree.head(self._clock.now_ms()) | {"event": kind} | keys
+        self._event("event", document)
+
+    def _event(self, topic: str, document: Document, *, retain: bool = False) -> None:
+        assert self._journal is not None  # noqa: S101  # attached before the first message
+        row = OutboxRow(f"{self._base}/{topic}", topic_tree.encode(document), retain=retain)
+        self._journal.batch.outbox.append(row)
+        self._journal.changed()
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def asset(self, watch: Watch) -> None:
+        """The state of one asset."""
+        document = topic_tree.asset_state(watch, self._clock.now_ms(), self._clock.mono_ms())
+        self._now(f"asset/{watch.asset.id}/state", document)
+
+    def health(self, document: Document) -> None:
+        """The health document."""
+        self._now("health", document)
+
+    def _now(self, topic: str, document: Document) -> None:
+        outgoing = Outgoing(f"{self._base}/{topic}", topic_tree.encode(document), retain=True)
+        try:
+            self._link.publish(outgoing, done=ignore)
+        except NotConnectedError:
+            return  # published again by on_connected
+
+    # -- the outbox -----------------------------------------------------------------------------
+
+    def committed(self, rows: Iterable[OutboxRow]) -> None:
+        """Rows are durable: publish them."""
+        for row in rows:
+            if len(self._queue) >= REFILL:
+                self._behind = True
+                return
+            self._queue.append(row)
+        self._wake.set()
+
+    def on_connected(self) -> None:
+        """Start with what the store still holds."""
+        self._behind = True
+        self._wake.set()
+
+    async def run(self, store: Store, pool: Executor) -> None:
+        """Publish the outbox for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._publish()
+            if self._sent:
+                ids, self._sent = self._sent, []
+                await loop.run_in_executor(pool, store.sent, ids)
+            if self._behind and not self._queue and not self._flying and self._link.connected:
+                rows = await loop.run_in_executor(pool, store.outbox, REFILL)
+                self._behind = len(rows) >= REFILL
+                self._queue.extend(row for row in rows if row.id not in self._flying)
+                if rows:
+                    self._wake.set()
+
+    def _publish(self) -> None:
+        while self._queue and len(self._flying) < IN_FLIGHT:
+            row = self._queue[0]
+            if row.id in self._flying:
+                self._queue.popleft()
+                continue
+            outgoing = Outgoing(row.topic, row.payload, row.qos, row.retain)
+            try:
+                self._link.publish(outgoing, done=partial(self._delivered, row))
+            except NotConnectedError:
+                self._queue.clear()
+                self._behind = True
+                return
+            self._queue.popleft()
+            self._flying.add(row.id)
+
+    def _delivered(self, row: OutboxRow, delivered: bool, reason: str) -> None:  # noqa: FBT001
+        """The broker has it, or nobody listens (which is not a failure of an announcement)."""
+        self._flying.discard(row.id)
+        if delivered or reason != "lost":
+            if not delivered and reason != "no_matching_subscribers":
+                log.warning("announcement_refused", topic=row.topic, reason=reason)
+            self._sent.append(row.id)
+        else:
+            self._behind = True
+        self._wake.set()

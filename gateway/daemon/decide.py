@@ -1,0 +1,214 @@
+"""Decide: window -> model -> verdict -> policy -> decisions.
+
+All windows that are due are one question to the worker. At most ``PENDING`` windows of one asset
+wait; beyond that the oldest is dropped and counted: a slow model makes verdicts rarer, never later
+and later, and ingest never waits for it.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final, NamedTuple
+
+import structlog
+
+from gateway.core.ladder import UNKNOWN, Question, Turn
+from gateway.core.policy import fail_safe_decision
+from gateway.core.verdicts import Decision, Verdict
+from gateway.core.watch import Watch
+from gateway.core.windows import Window
+from gateway.daemon.act import Act
+from gateway.daemon.announce import Announce
+from gateway.daemon.clock import Clock
+from gateway.daemon.inference import Inference
+from gateway.daemon.journal import Journal
+from gateway.daemon.site import Site, ids
+
+PENDING: Final = 64
+REPEAT_MS: Final = 60_000
+"""An unchanged verdict is stored, and an unchanged state published, this often."""
+
+log = structlog.get_logger()
+
+
+class _Due(NamedTuple):
+    watch: Watch
+    window: Window | None
+    at_ms: int
+    mono_ms: int
+
+
+class Decide:
+    """The judging of a site."""
+
+    def __init__(
+        self,
+        site: Site,
+        inference: Inference,
+        journal: Journal,
+        act: Act,
+        announce: Announce,
+        clock: Clock,
+    ) -> None:
+        """Nothing is due."""
+        self.site = site
+        self._inference = inference
+        self._journal = journal
+        self._act = act
+        self._announce = announce
+        self._clock = clock
+        self._due: dict[str, deque[_Due]] = {}
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._stored_mono_ms: dict[str, int] = {}
+        self.busy = False
+
+    def offer(self, watch: Watch, window: Window | None, at_ms: int, mono_ms: int) -> None:
+        """An asset is to be judged; without a model, ``window`` is None."""
+        queue = self._due.setdefault(watch.asset.id, deque(maxlen=PENDING))
+        if len(queue) == PENDING:
+            self._journal.batch.counts["decide", "windows_overdue"] += 1
+        if window is None and queue:
+            queue.clear()  # rules see the newest values anyway
+        queue.append(_Due(watch, window, at_ms, mono_ms))
+        self._wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is due and nothing is being judged."""
+        return not self._due and not self.busy
+
+    async def settled(self) -> None:
+        """Wait until everything that is due has been judged."""
+        while not self.idle:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def run(self) -> None:
+        """Judge what is due, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            due = [item for queue in self._due.values() for item in queue]
+            self._due.clear()
+            self.busy = True
+            await self._judge(due)
+            self.busy = False
+            if self.idle:
+                self._settled.set()
+
+    async def _judge(self, due: list[_Due]) -> None:
+        turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
+        verdicts = await self._verdicts(turns)
+        decisions: list[Decision] = []
+        for item, verdict in zip(due, verdicts, strict=True):
+            decisions += self._settle(item.watch, verdict)
+        if decisions:
+            await self._act.carry_out(decisions)
+            for asset in {decision.asset for decision in decisions}:
+                self._announce.asset(self.site.watches[asset])
+
+    async def _verdicts(self, turns: list[Turn]) -> list[Verdict]:
+        """Walk all turns down together, so that each depth is one question to the worker."""
+        verdicts: dict[int, Verdict] = {}
+        asked: dict[int, Question] = {}
+        for i, turn in enumerate(turns):
+            _sort(i, turn.step(), asked, verdicts)
+        while asked:
+            indexes, questions = list(asked), list(asked.values())
+            asked = {}
+            scores = await self._inference.judge(questions, self._deadline_s(questions))
+            for i, question, score in zip(indexes, questions, scores, strict=True):
+                if isinstance(score, str):
+                    _sort(i, turns[i].failed(question.model, score), asked, verdicts)
+                else:
+                    verdicts[i] = turns[i].answered(question.model, score)
+        return [verdicts[i] for i in range(len(turns))]
+
+    def _deadline_s(self, questions: list[Question]) -> float:
+        """The shortest deadline of the rungs that ask."""
+        deadlines = [
+            self.site.watches[question.asset].models[question.model].rung.deadline_ms
+            for question in questions
+        ]
+        return min(deadlines) / 1000
+
+    def _settle(self, watch: Watch, verdict: Verdict) -> list[Decision]:
+        changed = watch.note(verdict)
+        decisions: list[Decision] = []
+        if verdict.label != UNKNOWN:
+            decisions = list(watch.policy.decide(verdict, watch.latest.at(verdict.mono_ms)))
+        self._record(watch, verdict, changed=changed or bool(decisions))
+        if decisions:
+            self._journal.batch.kept["policy", watch.asset.id] = watch.policy.to_json()
+        if changed:
+            log.info(
+                "verdict_changed",
+                asset=watch.asset.id,
+                label=verdict.label,
+                score=verdict.score,
+                rung=verdict.rung,
+                abstained=dict(verdict.abstained),
+            )
+        return decisions
+
+    def _record(self, watch: Watch, verdict: Verdict, *, changed: bool) -> None:
+        """Store the verdict, and publish the asset's state, when it changed or was not for long."""
+        asset = watch.asset.id
+        due = verdict.mono_ms - self._stored_mono_ms.get(asset, -REPEAT_MS) >= REPEAT_MS
+        if changed or due:
+            self._stored_mono_ms[asset] = verdict.mono_ms
+            self._announce.asset(watch)
+        if changed or due or self.site.settings.keep_all_verdicts:
+            self._journal.batch.verdicts.append(verdict)
+            self._journal.changed()
+
+    async def tick(self) -> None:
+        """Close rows whose time is over, and decide the fail-safes that are due."""
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        decisions: list[Decision] = []
+        for watch in self.site.watches.values():
+            for window in watch.advance(now_ms):
+                self.offer(watch, window, window.end_ms, mono_ms)
+            due = watch.fail_safe_mono_ms()
+            if due is not None and mono_ms >= due:
+                decisions.append(self._fail_safe(watch, now_ms, mono_ms))
+        if decisions:
+            await self._act.carry_out(decisions)
+
+    def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int) -> Decision:
+        watch.failed_safe = True
+        verdict = Verdict(
+            asset=watch.asset.id,
+            at_ms=now_ms,
+            mono_ms=mono_ms,
+            rung="fail_safe",
+            label=UNKNOWN,
+            abstained=dict(watch.verdict.abstained) if watch.verdict else {},
+        )
+        watch.verdict = verdict
+        self._journal.batch.verdicts.append(verdict)
+        self._announce.asset(watch)
+        log.warning("fail_safe_reached", asset=watch.asset.id, abstained=dict(verdict.abstained))
+        return fail_safe_decision(watch.asset, verdict, ids(self._clock)())
+
+    def next_ms(self) -> int | None:
+        """When ``tick`` has something to do next, from now [ms]; None when nothing is planned."""
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        waits: list[int] = []
+        for watch in self.site.watches.values():
+            closes = watch.closes_ms()
+            if closes is not None:
+                waits.append(closes - now_ms)
+            due = watch.fail_safe_mono_ms()
+            if due is not None:
+                waits.append(due - mono_ms)
+        return max(0, min(waits)) if waits else None
+
+
+def _sort(
+    i: int, outcome: Question | Verdict, asked: dict[int, Question], verdicts: dict[int, Verdict]
+) -> None:
+    if isinstance(outcome, Question):
+        asked[i] = outcome
+    else:
+        verdicts[i] = outcome

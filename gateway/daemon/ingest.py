@@ -1,0 +1,181 @@
+"""Ingest: message -> decode -> reading -> journal -> window.
+
+Whatever the bytes, a message ends in one of four ways, and is then acknowledged: its readings are
+stored, it changed what we know of a bridge, it was without news, or it is a counted, kept reject.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+
+from gateway.core.messages import Message, Presence, Reject, Result, Roster, Uplink
+from gateway.core.readings import Report
+from gateway.core.seen import Seen, delivery_key, uplink_key
+from gateway.core.watch import Watch
+from gateway.daemon.act import Act
+from gateway.daemon.announce import Announce
+from gateway.daemon.clock import Clock
+from gateway.daemon.decide import Decide
+from gateway.daemon.journal import Journal
+from gateway.daemon.links import Link
+from gateway.daemon.site import Feed, Site
+from gateway.store.batch import RejectRow, StoredReport
+
+log = structlog.get_logger()
+
+
+class Ingest:
+    """Takes the messages of all brokers, in order per broker."""
+
+    def __init__(
+        self,
+        site: Site,
+        links: Mapping[str, Link],
+        journal: Journal,
+        seen: Seen,
+        act: Act,
+        decide: Decide,
+        announce: Announce,
+        clock: Clock,
+    ) -> None:
+        """Nothing is taken before ``run``."""
+        self.site = site
+        self._links = links
+        self._journal = journal
+        self._seen = seen
+        self._act = act
+        self._decide = decide
+        self._announce = announce
+        self._clock = clock
+        self.clock_ok = clock.ok()
+        self.wake = asyncio.Event()
+        self.taken = 0
+
+    async def run(self) -> None:
+        """Take what arrives, for ever."""
+        while True:
+            await self.wake.wait()
+            self.wake.clear()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Take everything that is here now."""
+        for link in self._links.values():
+            messages = link.client.take()
+            for chunk in _chunks(messages, self.site.settings.limits.batch_messages):
+                await self._journal.room()
+                for message in chunk:
+                    self.take(link, message)
+                # The decisions of this chunk come before the readings of the next.
+                await asyncio.sleep(0)
+
+    def take(self, link: Link, message: Message) -> None:
+        """Take one message to its end."""
+        self.taken += 1
+        feed = self.site.feed(message.broker, message.topic)
+        if feed is not None:
+            self._read(feed, message)
+        self._journal.message(link.client, message.receipt)
+
+    def _read(self, feed: Feed, message: Message) -> None:
+        feed.messages += 1
+        if feed.rhythm.beat(message.received_mono_ms):
+            log.info("source_resumed", source=feed.source.name)
+        key = delivery_key(message)
+        if self._seen.add(key, only_if_dup=True, dup=message.dup):
+            self._journal.batch.counts[feed.source.name, "duplicate"] += 1
+            return
+        for event in feed.bridge.decode(message):
+            match event:
+                case Uplink():
+                    self._uplink(feed, event, message, key)
+                case Reject():
+                    self._reject(feed, event, message)
+                case Result():
+                    self._act.on_result(feed, event)
+                case Presence():
+                    self._presence(feed, event)
+                case Roster():
+                    self._roster(feed, event, message)
+
+    def _uplink(self, feed: Feed, uplink: Uplink, message: Message, key: int) -> None:
+        if uplink.dedup is not None:
+            key = uplink_key(feed.source.name, uplink.dedup)
+            if self._seen.add(key, only_if_dup=False, dup=message.dup):
+                self._journal.batch.counts[feed.source.name, "duplicate"] += 1
+                return
+        report = feed.mapper.report(uplink, message, clock_ok=self.clock_ok)
+        self._act.on_uplink(feed, uplink, message)
+        if report is None:
+            return
+        feed.readings += len(report.readings)
+        self._journal.report(StoredReport(report, key, self.clock_ok), volatile=message.qos == 0)
+        self._observe(report)
+
+    def _observe(self, report: Report) -> None:
+        """Show a report to the assets it is about."""
+        at_ms, mono_ms = report.at_ms, report.received_mono_ms
+        ruled: dict[str, Watch] = {}
+        for reading in report.readings:
+            watch = self.site.watches.get(reading.metric.asset)
+            if watch is None:
+                continue
+            for window in watch.take(reading, at_ms, mono_ms):
+                self._decide.offer(watch, window, at_ms, mono_ms)
+            self._act.on_reading(reading, mono_ms)
+            if watch.driver is None:
+                ruled[watch.asset.id] = watch
+        for watch in ruled.values():
+            self._decide.offer(watch, None, at_ms, mono_ms)
+
+    def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
+        feed.rejects += 1
+        batch = self._journal.batch
+        batch.counts[feed.source.name, reject.reason] += 1
+        batch.rejects.append(
+            RejectRow(
+                feed.source.name,
+                message.broker,
+                message.topic,
+                message.payload,
+                reject.reason,
+                reject.detail,
+                message.received_at_ms,
+            )
+        )
+
+    def _presence(self, feed: Feed, presence: Presence) -> None:
+        if not presence.device:
+            if presence.online is not feed.bridge_online:
+                feed.bridge_online = presence.online
+                log.info("bridge_changed", source=feed.source.name, online=presence.online)
+            return
+        was = presence.device in feed.offline
+        if presence.online is False and not was:
+            feed.offline.add(presence.device)
+        elif presence.online is not False and was:
+            feed.offline.discard(presence.device)
+        else:
+            return
+        log.info(
+            "device_changed",
+            source=feed.source.name,
+            device=presence.device,
+            online=presence.online,
+        )
+
+    def _roster(self, feed: Feed, roster: Roster, message: Message) -> None:
+        """Keep the registry's own message: a broker without persistence forgets it."""
+        if roster.warnings != feed.warnings and roster.warnings:
+            feed.warnings = roster.warnings
+            for warning in roster.warnings:
+                log.warning("bridge_limited", source=feed.source.name, advice=warning)
+        text = message.payload.decode("utf-8", "replace")
+        self._journal.batch.kept["roster", f"{feed.source.name}\n{message.topic}"] = text
+        self._journal.changed()
+
+
+def _chunks(messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:
+    for start in range(0, len(messages), size):
+        yield messages[start : start + size]

@@ -1,0 +1,176 @@
+"""The journal: everything that must be durable goes through here, in whole batches.
+
+One batch is open while the one before it is being committed, so batches grow with the load. A batch
+is committed when it is ``limits.batch`` old (50 ms), holds ``limits.batch_messages`` (256), or when
+somebody waits for it. A message is acknowledged only after the commit that holds its readings.
+
+When the store refuses (disk full, read-only), the batch is kept and tried again with back-off:
+unacknowledged QoS 1 messages are bounded by the MQTT client, which stops reading; of QoS 0 reports
+the oldest are dropped beyond ``limits.held_readings``, and counted as ``store_unavailable``.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final
+
+import structlog
+
+from gateway.adapters.mqtt import Client
+from gateway.config.settings import Limits
+from gateway.errors import StoreFullError, StoreReadOnlyError
+from gateway.store.batch import Batch, OutboxRow, StoredReport
+from gateway.store.writer import Store
+
+RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger()
+
+
+class Journal:
+    """Group commit, and the acknowledgements that wait for it."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: Executor,
+        clock_ok: Callable[[], bool],
+        on_outbox: Callable[[list[OutboxRow]], None],
+        limits: Limits,
+    ) -> None:
+        """``pool`` has one thread, the only one that touches ``store``."""
+        self._store = store
+        self._pool = pool
+        self._clock_ok = clock_ok
+        self._on_outbox = on_outbox
+        self._limits = limits
+        self.batch = Batch()
+        self._volatile: deque[StoredReport] = deque()
+        self._receipts: dict[Client, list[int]] = {}
+        self._messages = 0
+        self._changed = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.trouble = ""
+        """Why the store refuses; empty while it does not."""
+        self.trouble_since: float | None = None
+        self.commits = 0
+        self._committing = False
+
+    def message(self, client: Client, receipt: int) -> None:
+        """A message has been read to its end; it is acknowledged with the open batch."""
+        self._messages += 1
+        if receipt:
+            self._receipts.setdefault(client, []).append(receipt)
+        if self._messages >= self._limits.batch_messages:
+            self._room.clear()
+            self._hurry.set()
+        self._changed.set()
+
+    def report(self, stored: StoredReport, *, volatile: bool) -> None:
+        """Store a report; a volatile one (QoS 0) may be dropped while the store refuses."""
+        if not volatile:
+            self.batch.reports.append(stored)
+            return
+        self._volatile.append(stored)
+        if len(self._volatile) > self._limits.held_readings:
+            self._volatile.popleft()
+            self.batch.counts["ingest", "store_unavailable"] += 1
+
+    @property
+    def waiting(self) -> bool:
+        """There is something to commit."""
+        return self._changed.is_set() or self._committing
+
+    def changed(self) -> None:
+        """Something was put into the batch without a message."""
+        self._changed.set()
+
+    async def room(self) -> None:
+        """Wait while the open batch is full and the one before it is not committed."""
+        if not self.trouble:
+            await self._room.wait()
+
+    async def committed(self) -> None:
+        """Commit what was put in so far, at once, and wait for it."""
+        ticket = self._ticket
+        self._hurry.set()
+        self._changed.set()
+        await asyncio.shield(ticket)
+
+    async def run(self) -> None:
+        """Commit batches for ever."""
+        while True:
+            await self._changed.wait()
+            if not self._hurry.is_set():
+                try:
+                    async with asyncio.timeout(self._limits.batch_ms / 1000):
+                        await self._hurry.wait()
+                except TimeoutError:
+                    pass
+            await self._commit()
+
+    async def _commit(self) -> None:
+        self._committing = True
+        batch, receipts, ticket = self._turn_over()
+        batch.clock_ok = self._clock_ok()
+        if batch:
+            committed = await self._insist(batch)
+            if committed:
+                rows = [
+                    row._replace(id=row_id)
+                    for row, row_id in zip(batch.outbox, committed, strict=True)
+                ]
+                self._on_outbox(rows)
+        for client, numbers in receipts.items():
+            client.acknowledge(numbers)
+        self.commits += 1
+        self._committing = False
+        ticket.set_result(None)
+
+    def _turn_over(self) -> tuple[Batch, dict[Client, list[int]], asyncio.Future[None]]:
+        """Close the open batch and open the next."""
+        batch, receipts, ticket = self.batch, self._receipts, self._ticket
+        batch.reports.extend(self._volatile)
+        self._volatile.clear()
+        self.batch, self._receipts, self._messages = Batch(), {}, 0
+        self._ticket = asyncio.get_running_loop().create_future()
+        self._changed.clear()
+        self._hurry.clear()
+        self._room.set()
+        return batch, receipts, ticket
+
+    async def _insist(self, batch: Batch) -> tuple[int, ...]:
+        """Commit, however long the store refuses."""
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while True:
+            try:
+                committed = await loop.run_in_executor(self._pool, self._store.commit, batch)
+            except (StoreFullError, StoreReadOnlyError) as error:
+                self._refused(error)
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                attempt += 1
+                await loop.run_in_executor(self._pool, self._recover)
+            else:
+                if self.trouble:
+                    log.warning("store_recovered", reason=self.trouble)
+                    self.trouble, self.trouble_since = "", None
+                return committed.outbox_ids
+
+    def _recover(self) -> None:
+        try:
+            self._store.recover()
+        except (StoreFullError, StoreReadOnlyError) as error:
+            log.debug("store_recovery_failed", error=str(error))
+
+    def _refused(self, error: Exception) -> None:
+        reason = "full" if isinstance(error, StoreFullError) else "read_only"
+        if reason != self.trouble:
+            log.error("store_refused", reason=reason, error=str(error))
+            self.trouble = reason
+            self.trouble_since = asyncio.get_running_loop().time()
+        self._room.set()

@@ -1,0 +1,113 @@
+"""Restore: what the daemon takes up from its store at start, so that a restart loses no thought."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from gateway.core.calibration import Calibration
+from gateway.core.messages import Message
+from gateway.core.readings import Metric, Reading
+from gateway.core.watch import Watch
+from gateway.daemon.clock import Clock
+from gateway.daemon.site import Site
+from gateway.store.batch import StoredReading
+from gateway.store.writer import Store
+
+log = structlog.get_logger()
+
+
+def restore(site: Site, store: Store, clock: Clock) -> int:
+    """Rebuild windows, policies, calibrations and rosters; returns how many readings were used.
+
+    No window becomes due by it: nothing is decided before fresh evidence is in.
+    """
+    _policies(site, store.kept("policy"))
+    _calibrations(site, store.kept("calibration"))
+    _rosters(site, store.kept("roster"), clock)
+    since_ms = clock.now_ms() - _reach_ms(site)
+    metrics = {
+        metric.key: (watch, metric)
+        for watch in site.watches.values()
+        for metric in watch.asset.metrics.values()
+    }
+    used = 0
+    for stored in store.tail(since_ms, list(site.watches)):
+        known = metrics.get(stored.key)
+        if known is None or stored.reason != "ok":
+            continue
+        _replay(known, stored.value, stored.at_ms, _mono_ms(stored, clock))
+        used += 1
+    if used:
+        log.info("windows_rebuilt", readings=used)
+    return used
+
+
+def _replay(known: tuple[Watch, Metric], value: object, at_ms: int, mono_ms: int) -> None:
+    watch, metric = known
+    if not isinstance(value, float | bool | int | str):
+        return
+    reading = Reading(metric, float(value) if type(value) is int else value)
+    evidence = watch.latest.evidence_mono_ms
+    for _window in watch.take(reading, at_ms, mono_ms):
+        pass
+    watch.latest.evidence_mono_ms = evidence
+
+
+def _mono_ms(stored: StoredReading, clock: Clock) -> int:
+    """On this boot's monotonic clock; from another boot, as old as the wall clock says."""
+    if stored.boot == clock.boot:
+        return stored.received_mono_ms
+    return clock.mono_ms() - max(0, clock.now_ms() - stored.at_ms)
+
+
+def _reach_ms(site: Site) -> int:
+    """How far back the longest window goes."""
+    spans = [
+        state.windows.shape.period_ms * (state.windows.shape.length + 1)
+        + max(channel.hold_ms for channel in state.windows.shape.channels)
+        for watch in site.watches.values()
+        for state in watch.models.values()
+    ]
+    return max(spans, default=0) + 60_000
+
+
+def _policies(site: Site, kept: Mapping[str, str]) -> None:
+    for asset, text in kept.items():
+        if asset in site.watches:
+            site.watches[asset].policy.restore(text)
+
+
+def _calibrations(site: Site, kept: Mapping[str, str]) -> None:
+    for key, text in kept.items():
+        asset, _, rest = key.partition("\n")
+        model, _, model_hash = rest.partition("\n")
+        watch = site.watches.get(asset)
+        state = watch.models.get(model) if watch else None
+        if state is not None and state.calibration is not None and state.hash == model_hash:
+            wanted = state.calibration
+            state.calibration = Calibration.from_json(text, wanted.rows, wanted.columns)
+
+
+def calibration_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:
+    """Where a calibration is kept: a new model is calibrated anew."""
+    return "calibration", f"{asset}\n{model}\n{model_hash}"
+
+
+def _rosters(site: Site, kept: Mapping[str, str], clock: Clock) -> None:
+    """Let each bridge read again what its registry said last."""
+    for key, text in kept.items():
+        source, _, topic = key.partition("\n")
+        feed = site.feeds.get(source)
+        if feed is not None:
+            feed.bridge.decode(
+                Message(
+                    broker=feed.source.broker,
+                    topic=topic,
+                    payload=text.encode(),
+                    qos=0,
+                    retain=True,
+                    dup=False,
+                    received_at_ms=clock.now_ms(),
+                    received_mono_ms=clock.mono_ms(),
+                )
+            )

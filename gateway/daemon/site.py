@@ -1,0 +1,160 @@
+"""The site: the sources and assets of one configuration, built and ready to take messages."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway import registry
+from gateway.config.settings import Settings, Source
+from gateway.core import topics
+from gateway.core.assets import Asset, ModelRung
+from gateway.core.calibration import Calibration
+from gateway.core.ids import RANDOM_BYTES, new_id
+from gateway.core.ladder import ModelState
+from gateway.core.latest import Latest
+from gateway.core.mapping import Mapper
+from gateway.core.policy import Policy
+from gateway.core.ports import Bridge, Subscription
+from gateway.core.rhythm import Rhythm
+from gateway.core.watch import Watch, spans
+from gateway.core.windows import Windows
+from gateway.daemon.clock import Clock
+from gateway.models.package import Package
+
+ROUTES = 10_000
+"""Topics whose source is remembered; beyond that all are looked up again."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """One source: its bridge, its mapping, and how it has been."""
+
+    source: Source
+    bridge: Bridge
+    mapper: Mapper
+    subscriptions: Sequence[Subscription]
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    bridge_online: bool | None = None
+    offline: set[str] = field(default_factory=set)
+    """Devices that announced that they are gone."""
+    messages: int = 0
+    readings: int = 0
+    rejects: int = 0
+    warnings: tuple[str, ...] = ()
+    """What the bridge's own settings make impossible."""
+
+    def take_over(self, before: "Feed") -> None:
+        """Go on with the bridge, and what it knows, of an unchanged source."""
+        self.bridge, self.rhythm = before.bridge, before.rhythm
+        self.bridge_online, self.offline = before.bridge_online, before.offline
+        self.messages, self.readings = before.messages, before.readings
+        self.rejects, self.warnings = before.rejects, before.warnings
+
+
+@dataclass(slots=True)
+class Site:
+    """Everything that follows from one configuration file."""
+
+    settings: Settings
+    feeds: Mapping[str, Feed]
+    watches: Mapping[str, Watch]
+    _routes: dict[tuple[str, str], Feed | None] = field(default_factory=dict)
+
+    def feed(self, broker: str, topic: str) -> Feed | None:
+        """The source that a topic belongs to; None when it is nobody's."""
+        key = (broker, topic)
+        try:
+            return self._routes[key]
+        except KeyError:
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+            found = self._routes[key] = self._find(broker, topic)
+            return found
+
+    def _find(self, broker: str, topic: str) -> Feed | None:
+        if topic.startswith(self.settings.base + "/"):
+            return None
+        for feed in self.feeds.values():
+            if feed.source.broker == broker and any(
+                topics.matches(subscription.filter, topic) for subscription in feed.subscriptions
+            ):
+                return feed
+        return None
+
+    def subscriptions(self, broker: str) -> list[Subscription]:
+        """Everything to subscribe to on one broker."""
+        return [
+            subscription
+            for feed in self.feeds.values()
+            if feed.source.broker == broker
+            for subscription in feed.subscriptions
+        ]
+
+
+def build(settings: Settings, packages: Mapping[str, Package], clock: Clock) -> Site:
+    """Build the site of a configuration.
+
+    Args:
+        settings: what ``gateway.config.load`` returned.
+        packages: the verified model packages, by the model's name in the file; a model that is
+            missing here abstains.
+        clock: where ids and start times come from.
+    """
+    feeds = {name: _feed(source, settings) for name, source in settings.sources.items()}
+    watches = {asset.id: _watch(asset, packages, clock) for asset in settings.assets.values()}
+    return Site(settings, feeds, watches)
+
+
+def _feed(source: Source, settings: Settings) -> Feed:
+    bridge: Bridge = registry.find("bridges", source.kind)(source.name, source.settings)
+    metrics = [
+        metric
+        for asset in settings.assets.values()
+        for metric in asset.metrics.values()
+        if metric.source == source.name
+    ]
+    mapper = Mapper(source.name, metrics, discover=source.keep == "all")
+    return Feed(source, bridge, mapper, tuple(bridge.subscriptions()))
+
+
+def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:
+    models = {
+        rung.model: _model_state(rung, packages[rung.model])
+        for rung in asset.ladder
+        if isinstance(rung, ModelRung) and rung.model in packages
+    }
+    return Watch(
+        asset=asset,
+        latest=Latest(asset.metrics, spans(asset)),
+        policy=Policy(asset, clock.boot, ids(clock)),
+        models=models,
+        started_mono_ms=clock.mono_ms(),
+    )
+
+
+def _model_state(rung: ModelRung, package: Package) -> ModelState:
+    shape, calibration = package.shape, package.manifest.calibration
+    columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
+    return ModelState(
+        rung=rung,
+        windows=Windows(shape),
+        decide=package.manifest.decision.decide,
+        version=package.manifest.version,
+        hash=package.sha256,
+        columns=columns,
+        calibration=None
+        if calibration.per_asset == "none"
+        else Calibration(calibration.rows, len(columns)),
+    )
+
+
+class ids:  # noqa: N801  # called like the function it stands for
+    """Makes ids at the clock's time."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Ids of this clock."""
+        self._clock = clock
+
+    def __call__(self) -> str:
+        """A new id."""
+        return new_id(self._clock.now_ms(), os.urandom(RANDOM_BYTES))
