@@ -13,7 +13,7 @@ from gateway.core.messages import Message, Quality, Reason, Tree, Uplink
 from gateway.core.paths import MISSING, Index, Key, Path, Step
 from gateway.core.readings import Metric, MetricKind, Reading, Report
 from gateway.core.times import axis
-from gateway.core.values import MAX_TEXT, coerce
+from gateway.core.values import MAX_TEXT, NULL_WORDS, coerce, number
 
 MAX_LEAVES: Final = 512
 """Unmapped values read of one uplink."""
@@ -189,12 +189,17 @@ def _leaves(tree: Tree) -> Iterator[tuple[tuple[Step, ...], Tree]]:
 
 
 def _kind(raw: Tree) -> MetricKind | None:
-    """Choose the kind of an unmapped leaf; None for what is not kept: null, long text."""
+    """Choose the kind of an unmapped leaf; None for what is not kept: no value, long text."""
     if isinstance(raw, bool):
         return MetricKind.STATE
     if isinstance(raw, int | float):
         return MetricKind.GAUGE
-    return MetricKind.TEXT if isinstance(raw, str) and len(raw) <= MAX_TEXT else None
+    if not isinstance(raw, str) or len(raw) > MAX_TEXT or raw.strip().lower() in NULL_WORDS:
+        return None
+    # "55.3" is a number that was sent as text; "0101" is a name.
+    digits = raw.strip().removeprefix("-")
+    named = digits[:1] == "0" and digits[1:2].isdigit()
+    return MetricKind.TEXT if named or number(raw) is None else MetricKind.GAUGE
 
 
 def _ad_hoc(source: str, device: str, path: Path, kind: MetricKind) -> Metric:
