@@ -1,0 +1,68 @@
+"""``edge-gateway demo``: a pump wears out, the gateway sees it, stops it and proves it."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.demo import screen
+from gateway.demo.run import Options, play
+from gateway.demo.story import Event
+
+INTERRUPTED = 130
+
+
+@click.command("demo")
+@click.option("--duration", default=60.0, show_default=True, help="End after so many seconds.")
+@click.option("--speed", default=1.0, show_default=True, help="Plant seconds per second.")
+@click.option("--seed", default=7, show_default=True, help="Another plant, another noise.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per event, summary last.")
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep configuration, database and log in this folder.",
+)
+def command(duration: float, speed: float, seed: int, as_json: bool, keep: Path | None) -> None:
+    """Run the whole job on a simulated plant, in about a minute.
+
+    A broker, a plant behind the topics of three bridges, and the real gateway as a real process.
+    Exits with 0 only if a command was decided, sent and proved.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    options = Options(duration_s=duration, speed=speed, keep=keep, seed=seed)
+    try:
+        summary = play(options, _say_json if as_json else _say)
+    except KeyboardInterrupt:
+        click.echo("interrupted: everything is stopped", err=True)
+        sys.exit(INTERRUPTED)
+    if not summary["ok"]:
+        _say_log(summary.pop("log"))
+    (_say_json if as_json else _say)(summary)
+    sys.exit(0 if summary["ok"] else 1)
+
+
+def _say_json(event: Event) -> None:
+    click.echo(json.dumps(_rounded(event)))
+
+
+def _say(event: Event) -> None:
+    line = screen.line(event, colours=sys.stdout.isatty())
+    if line:
+        click.echo(line)
+
+
+def _say_log(lines: object) -> None:
+    assert isinstance(lines, list)  # noqa: S101
+    click.echo("the end of the gateway's log:", err=True)
+    for line in lines:
+        click.echo(f"  {line}", err=True)
+
+
+def _rounded(event: Event) -> Event:
+    """Times to the millisecond; the rest as it is."""
+    return {
+        key: round(value, 3) if isinstance(value, float) else value for key, value in event.items()
+    }
