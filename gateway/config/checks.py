@@ -1,12 +1,19 @@
-"""What the model cannot say."""
+"""What the model cannot say: names that refer to nothing, and parts that do not fit together."""
 
 from collections.abc import Iterator
 
-from gateway.config.document import Document
+from gateway.config import check_assets, check_models, check_sources
+from gateway.config.findings import Findings
 from gateway.config.problems import Problem
 from gateway.config.root import Root
+from gateway.config.tree import Document
 
 
 def problems(root: Root, doc: Document) -> Iterator[Problem]:
-    """Give every problem."""
-    yield from ()
+    """Every problem of the parts that are right in themselves."""
+    found = Findings(root, doc)
+    yield from check_sources.problems(found)
+    manifests, wrong = check_models.manifests(found)
+    yield from wrong
+    for id_, asset in root.assets.items():
+        yield from check_assets.problems(found, id_, asset, manifests)

@@ -88,6 +88,10 @@ class Document:
         node, _ = self._find(place, key=False, exact=True)
         return node
 
+    def key_mark(self, place: Place) -> Mark:
+        """Where a key stands."""
+        return self._find(place, key=True)[1]
+
     def existing(self, place: Place) -> Place:
         """As much of a place as the file has."""
         node: Node | None = self.root

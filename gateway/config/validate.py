@@ -133,7 +133,7 @@ def _words(entry: Any) -> tuple[str, str, int]:
     """(message, hint, offset into the text) of one error."""
     context, given = entry.get("ctx", {}), entry["input"]
     if entry["type"] == "value_error":
-        return _said(context["error"])
+        return said(context["error"])
     if entry["type"] in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(context["expected"]))
         hint = near(str(given), known)
@@ -146,7 +146,7 @@ def _words(entry: Any) -> tuple[str, str, int]:
     return message + shown, "", 0
 
 
-def _said(error: Exception) -> tuple[str, str, int]:
+def said(error: Exception) -> tuple[str, str, int]:
     """What an error of ours says: with a column inside the text, where it has one."""
     message, hint = str(error), str(getattr(error, "hint", ""))
     column = getattr(error, "column", None)

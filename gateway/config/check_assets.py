@@ -1,0 +1,171 @@
+"""Assets: metrics, actions, verdicts, policy and fail-safe refer to each other."""
+
+from collections.abc import Iterator
+
+from gateway.config import build, check_models
+from gateway.config.assets import (
+    ActionSection,
+    AssetSection,
+    FailSafeSection,
+    MetricSection,
+    PolicySection,
+    VerdictSection,
+)
+from gateway.config.check_models import Manifests
+from gateway.config.findings import Findings
+from gateway.config.problems import Problem, choices, near
+from gateway.config.tree import Place
+from gateway.core import units
+from gateway.core.ladder import UNKNOWN
+from gateway.core.readings import MetricKind
+from gateway.core.rules import Expression
+from gateway.core.verdicts import NORMAL, Mode
+
+
+def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> Iterator[Problem]:
+    """Everything that is wrong with an asset."""
+    for name, metric in asset.metrics.items():
+        yield from _metric(found, ("assets", id_, "metrics", name), metric)
+    for name, action in asset.actions.items():
+        yield from _action(found, ("assets", id_, "actions", name), action)
+    for at, rung in enumerate(asset.verdicts):
+        place: Place = ("assets", id_, "verdicts", at)
+        yield from _rung(found, place, rung)
+        yield from check_models.problems(found, id_, rung, place, known)
+    labels = _labels(found, id_, asset, known)
+    for at, policy in enumerate(asset.policy):
+        yield from _policy(found, ("assets", id_, "policy", at), policy, asset, labels)
+    if asset.fail_safe is not None:
+        yield from _fail_safe(found, ("assets", id_, "fail_safe"), asset.fail_safe)
+
+
+def _asset_names(found: Findings, place: Place, section: str) -> list[str]:
+    return found.names("assets", str(place[1]), section)
+
+
+def _metric(found: Findings, place: Place, metric: MetricSection) -> Iterator[Problem]:
+    sources = found.names("sources")
+    yield from found.unknown((*place, "from"), "source", metric.from_.source, sources)
+    for word, value in metric.words.items():
+        if not isinstance(value, bool | int | float):
+            at = (*place, "words", word)
+            yield found.at(at, f"word {word!r} should mean a number, true or false, not {value!r}")
+    if metric.source_unit is not None:
+        yield from _conversion(found, place, metric.source_unit, metric.unit)
+
+
+def _conversion(found: Findings, place: Place, raw: str, unit: str) -> Iterator[Problem]:
+    if raw != unit and units.convert(raw, unit) is None:
+        strange = [name for name in (raw, unit) if units.canonical(name) is None]
+        hint = near(strange[0], units.SYMBOLS) if strange else "use scale and offset"
+        message = f"{raw!r} cannot be converted to {unit!r}"
+        yield found.at((*place, "source_unit"), message, hint or "use scale and offset")
+
+
+def _action(found: Findings, place: Place, action: ActionSection) -> Iterator[Problem]:
+    sources = found.names("sources")
+    yield from found.unknown((*place, "to"), "source", action.to.source, sources)
+    proof = action.proof
+    if proof is None:
+        return
+    at = (*place, "proof")
+    metrics = _asset_names(found, place, "metrics")
+    yield from found.unknown((*at, "metric"), "metric", proof.metric, metrics)
+    limits = (proof.below, proof.above)
+    said = {"below", "above", "equals"}.intersection(found.names(*at))
+    if not said:
+        yield found.at(at, "'proof' says nothing: give below, above or equals", key=True)
+    elif proof.equals is not None and limits != (None, None):
+        yield found.at((*at, "equals"), "'equals' stands alone: no below, no above", key=True)
+
+
+_OF_RULES = ("label", "guard")
+_OF_MODELS = ("deadline", "channels")
+
+
+def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Problem]:
+    said = set(found.names(*place))
+    if rung.model is not None and rung.rule is not None:
+        yield found.at(place, "a verdict has either a model or a rule, this one both")
+        return
+    if said <= VerdictSection.model_fields.keys() and not said & {"model", "rule"}:
+        yield found.at(place, "a verdict has either a model or a rule, this one neither")
+    others = _OF_RULES if rung.model is not None else _OF_MODELS if rung.rule is not None else ()
+    for key in others:
+        if key in rung.model_fields_set:
+            owner = "rule" if key in _OF_RULES else "model"
+            yield found.at((*place, key), f"{key!r} goes with a {owner}", key=True)
+    if rung.model is not None:
+        yield from found.unknown((*place, "model"), "model", rung.model, found.names("models"))
+    if rung.rule is not None:
+        yield from _condition(found, (*place, "rule"), rung.rule)
+    if rung.label in (NORMAL, UNKNOWN):
+        yield found.at((*place, "label"), f"{rung.label!r} is not a rule's to say")
+
+
+def _condition(found: Findings, place: Place, rule: Expression) -> Iterator[Problem]:
+    metrics = found.root.assets[str(place[1])].metrics
+    yield from found.metrics(place, rule, _asset_names(found, place, "metrics"))
+    if not rule.is_condition:
+        yield found.at(place, "a rule says yes or no: compare it with something")
+    for name in sorted(rule.metrics & metrics.keys()):
+        if metrics[name].kind is MetricKind.TEXT:
+            yield found.at(place, f"metric {name!r} is text: it is stored, never judged")
+
+
+def _labels(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> list[str] | None:
+    """What the rungs can say; None when that cannot be told, because one of them is wrong."""
+    if not found.whole(("assets", id_, "verdicts"), len(asset.verdicts)):
+        return None
+    labels = [rung.label or build.DEFAULT_LABEL for rung in asset.verdicts if rung.rule is not None]
+    for rung in asset.verdicts:
+        if rung.model in known:
+            labels += check_models.labels(known[rung.model])
+        elif rung.rule is None:
+            return None
+    return [*labels, UNKNOWN]
+
+
+def _policy(
+    found: Findings,
+    place: Place,
+    policy: PolicySection,
+    asset: AssetSection,
+    labels: list[str] | None,
+) -> Iterator[Problem]:
+    if labels is not None and policy.when not in labels:
+        hint = near(policy.when, labels) or f"there are {choices(labels)}"
+        message = f"no verdict of this asset says {policy.when!r}"
+        yield found.at((*place, "when"), message, hint)
+    if policy.do:
+        actions = _asset_names(found, place, "actions")
+        yield from found.unknown((*place, "do"), "action", policy.do, actions)
+    elif policy.mode is Mode.ACT:
+        yield found.at((*place, "mode"), "'act' needs an action to do", "add do: <action>")
+    for key, locks in (("unless", policy.unless), ("only_if", policy.only_if)):
+        listed = found.doc.node((*place, key, 0)) is not None
+        for at, lock in enumerate(locks):
+            where = (*place, key, at) if listed else (*place, key)
+            if key == "only_if" or not build.flag(lock.node, asset):
+                yield from _lock(found, where, lock, asset, flags=key == "unless")
+
+
+def _lock(
+    found: Findings, place: Place, lock: Expression, asset: AssetSection, *, flags: bool
+) -> Iterator[Problem]:
+    known = _asset_names(found, place, "metrics")
+    bare = len(lock.metrics) == 1 and lock.text.strip("` ") in lock.metrics
+    if flags and bare and not lock.metrics & set(known):
+        words = [*known, *build.ALWAYS_FLAGS, *asset.flags]
+        yield from found.metrics(place, lock, words, "flag or metric")
+    else:
+        yield from _condition(found, place, lock)
+
+
+def _fail_safe(found: Findings, place: Place, safe: FailSafeSection) -> Iterator[Problem]:
+    if safe.do:
+        actions = _asset_names(found, place, "actions")
+        yield from found.unknown((*place, "do"), "action", safe.do, actions)
+    elif safe.mode is Mode.ACT:
+        hint = "add do: <action>, or mode: advise for an alert only"
+        yield found.at(place, "'fail_safe' names no action", hint, key=True)

@@ -1,0 +1,84 @@
+"""Models: their packages, and whether an asset can feed them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.config.assets import AssetSection, VerdictSection
+from gateway.config.findings import Findings
+from gateway.config.problems import Problem, choices, near
+from gateway.config.tree import Place
+from gateway.core import units
+from gateway.core.windows import Channel
+from gateway.errors import PackageError
+from gateway.models.contract import Manifest
+from gateway.models.manifest import load_manifest
+
+Manifests = dict[str, Manifest]
+
+
+def manifests(found: Findings) -> tuple[Manifests, list[Problem]]:
+    """Read the manifest of each model."""
+    read: Manifests = {}
+    problems: list[Problem] = []
+    here = Path(found.doc.file).absolute().parent
+    for name, model in found.root.models.items():
+        try:
+            read[name] = load_manifest(here / model.package)
+        except PackageError as error:
+            place: Place = ("models", name, "package")
+            problems += [found.at(place, line) for line in str(error).splitlines()]
+    return read, problems
+
+
+def labels(manifest: Manifest) -> list[str]:
+    """What a model can say besides normal."""
+    return [level.label for level in manifest.decision.levels]
+
+
+def problems(
+    found: Findings, asset: str, rung: VerdictSection, place: Place, known: Manifests
+) -> Iterator[Problem]:
+    """What a model's rung asks of an asset and does not get."""
+    manifest = known.get(rung.model or "")
+    if manifest is None:
+        return
+    section = found.root.assets[asset]
+    channels = {channel.name: channel for channel in manifest.shape.channels}
+    for name, metric in rung.channels.items():
+        at = (*place, "channels", name)
+        if name not in channels:
+            hint = near(name, channels) or f"there are {choices(channels)}"
+            yield found.at(at, f"model {rung.model!r} has no channel {name!r}", hint, key=True)
+        yield from found.unknown(at, "metric", metric, found.names("assets", asset, "metrics"))
+    for channel in channels.values():
+        yield from _channel(found, section, rung, (asset, channel), place)
+
+
+def _channel(
+    found: Findings,
+    section: AssetSection,
+    rung: VerdictSection,
+    wanted: tuple[str, Channel],
+    place: Place,
+) -> Iterator[Problem]:
+    asset, channel = wanted
+    name = rung.channels.get(channel.name, channel.name)
+    names = found.names("assets", asset, "metrics")
+    at = (*place, "model")
+    if name not in names:
+        if channel.required and channel.name not in rung.channels:
+            message = f"model {rung.model!r} needs a metric {name!r} [{channel.unit or '1'}]"
+            hint = near(name, names) or "declare it, or map it with channels"
+            yield found.at(at, message, hint)
+        return
+    metric = section.metrics.get(name)
+    if metric is not None and not _fits(metric.unit, channel.unit):
+        message = (
+            f"metric {name!r} is in {metric.unit or 'no unit'!r}, and model {rung.model!r} needs"
+            f" {channel.unit!r}: that cannot be converted"
+        )
+        yield found.at(("assets", asset, "metrics", name, "unit"), message)
+
+
+def _fits(unit: str, wanted: str) -> bool:
+    return unit == wanted or not wanted or units.convert(unit, wanted) is not None

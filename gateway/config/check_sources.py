@@ -1,0 +1,131 @@
+"""Sources: their brokers, their bridges' own rules, and filters that take each other's messages."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from gateway import registry
+from gateway.config import build, tree
+from gateway.config.findings import Findings
+from gateway.config.problems import Problem
+from gateway.config.sources import SourceSection
+from gateway.config.tree import Place
+from gateway.config.validate import said
+from gateway.core import topics
+from gateway.core.ports import Bridge
+from gateway.errors import ConfigError
+
+
+class _Filter(NamedTuple):
+    source: str
+    broker: str
+    filter: str
+
+
+def problems(found: Findings) -> Iterator[Problem]:
+    """Everything that is wrong with the sources."""
+    brokers = found.names("brokers")
+    filters: list[_Filter] = []
+    for name, entry in found.root.sources.items():
+        place = ("sources", name)
+        yield from _broker(found, place, entry, brokers)
+        try:
+            bridge = construct(name, entry, found)
+        except (ValueError, ConfigError) as error:
+            yield _refused(found, name, entry, error)
+            continue
+        broker = entry.broker or (brokers[0] if brokers else "")
+        filters += [_Filter(name, broker, one.filter) for one in bridge.subscriptions()]
+    yield from _filters(found, filters)
+
+
+def construct(name: str, entry: SourceSection, found: Findings) -> Bridge:
+    """Make the bridge of a source.
+
+    Raises:
+        ValueError, ConfigError: its settings do not fit together.
+    """
+    made = build.source(name, entry, found.root)
+    bridge: Bridge = registry.find("bridges", made.kind)(name, made.settings)
+    return bridge
+
+
+def _broker(
+    found: Findings, place: Place, entry: SourceSection, brokers: Sequence[str]
+) -> Iterator[Problem]:
+    if entry.broker:
+        yield from found.unknown((*place, "broker"), "broker", entry.broker, brokers)
+    elif len(brokers) != 1:
+        which = f"there are {', '.join(brokers)}" if brokers else "there are no brokers"
+        yield found.at(place, f"{place[-1]!r}: 'broker' is missing", which, key=True)
+
+
+def _refused(found: Findings, name: str, entry: SourceSection, error: Exception) -> Problem:
+    """Blame the one setting without which the bridge would be content, else the source."""
+    message, hint, offset = said(error)
+    for key in found.names("sources", name):
+        if key not in SourceSection.model_fields and _content_without(key, name, entry, found):
+            place: Place = ("sources", name, key)
+            scalar = isinstance(found.doc.node(place), tree.Scalar)
+            return found.doc.problem(
+                place, f"{key!r}: {message}", hint, offset=offset if scalar else 0
+            )
+    return found.at(("sources", name), f"{name!r}: {message}", hint, key=True)
+
+
+def _content_without(key: str, name: str, entry: SourceSection, found: Findings) -> bool:
+    field = type(entry).model_fields.get(key)
+    if field is None or field.is_required():
+        return False
+    default = field.get_default(call_default_factory=True)
+    try:
+        construct(name, entry.model_copy(update={key: default}), found)
+    except (ValueError, ConfigError):
+        return False
+    return True
+
+
+def _filters(found: Findings, filters: Sequence[_Filter]) -> Iterator[Problem]:
+    own = f"edge/{found.root.gateway.id}/#"
+    for one in filters:
+        place = _place(found, one.source)
+        wrong = _wrong(one.filter)
+        if wrong:
+            yield found.at(place, f"{one.source!r}: filter {one.filter!r}: {wrong}", key=True)
+        elif topics.overlaps(one.filter, own):
+            message = f"{one.source!r}: filter {one.filter!r} takes our own topics ({own}) too"
+            yield found.at(place, message, "name a narrower filter", key=True)
+    for one, other in combinations(filters, 2):
+        if one.source == other.source or one.broker != other.broker:
+            continue
+        if topics.overlaps(one.filter, other.filter):
+            yield _overlap(found, one, other)
+
+
+def _overlap(found: Findings, one: _Filter, other: _Filter) -> Problem:
+    mark = found.doc.key_mark(("sources", one.source))
+    message = (
+        f"{other.source!r} subscribes to {other.filter!r}, which overlaps {one.filter!r} of"
+        f" {one.source!r} (line {mark.line}): each message belongs to one source"
+    )
+    return found.at(_place(found, other.source), message, key=True)
+
+
+def _place(found: Findings, source: str) -> Place:
+    """Where a source says what it subscribes to, if it does."""
+    for key in ("subscribe", "topic", "base"):
+        if found.doc.node(("sources", source, key)) is not None:
+            return ("sources", source, key)
+    return ("sources", source)
+
+
+def _wrong(filter_: str) -> str:
+    """Why a filter is none (MQTT 5.0 section 4.7); empty when it is one."""
+    levels = filter_.split("/")
+    if not filter_ or "\0" in filter_:
+        return "is empty" if not filter_ else "holds a null character"
+    if any("+" in level and level != "+" for level in levels):
+        return "'+' stands for a whole level"
+    if any("#" in level and level != "#" for level in levels) or "#" in levels[:-1]:
+        return "'#' stands for the last levels only"
+    return ""
