@@ -64,7 +64,7 @@ class Link:
         if will:
             self._client.will_set(will.topic, will.payload, will.qos, will.retain)
 
-    def start(self, host: str, port: int) -> None:
+    def start(self, host: str, port: int, within_s: float = SUBSCRIBED_WITHIN_S) -> None:
         """Connect and subscribe.
 
         Raises:
@@ -72,7 +72,7 @@ class Link:
         """
         self._client.connect_async(host, port, keepalive=15)
         self._client.loop_start()
-        if not self._subscribed.wait(SUBSCRIBED_WITHIN_S):
+        if not self._subscribed.wait(within_s):
             self.stop()
             raise NotConnectedError(f"{self.name}: no broker answers at {host}:{port}")
 
