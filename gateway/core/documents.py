@@ -101,9 +101,9 @@ def _float(number: str) -> Tree:
 def _int(number: str) -> Tree:
     if len(number) <= _INT_DIGITS:
         return int(number)
+    if len(number) <= _INT_DIGITS + 2 and -(2**63) <= (exact := int(number)) < 2**63:
+        return exact
     value = float(number)
-    if abs(value) < 2.0**63:
-        return int(number)
     return value if math.isfinite(value) else INVALID
 
 
