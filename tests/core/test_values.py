@@ -18,6 +18,10 @@ GAUGE, STATE, TEXT, EVENT = (
 )
 
 
+ARABIC = "\u0662\u0661.\u0665"
+NULLS = [None, "", " ", "-", "NaN", "nan", "null", "Unavailable", "unknown"]
+
+
 def metric(**fields):
     return Metric("m", "s", "d", Path.parse("m"), **fields)
 
@@ -48,7 +52,7 @@ def test_a_null_word_is_no_reading(raw):
         ("58.10", {}, (58.1, Reason.OK)),
         (" 1.5e3\n", {}, (1500.0, Reason.OK)),
         ("1_000", {}, ("1_000", Reason.TYPE)),
-        ("٢١.٥", {}, ("٢١.٥", Reason.TYPE)),
+        (ARABIC, {}, (ARABIC, Reason.TYPE)),
         ("inf", {}, ("inf", Reason.TYPE)),
         ("1e400", {}, ("1e400", Reason.TYPE)),
         ("+5", {}, ("+5", Reason.TYPE)),
