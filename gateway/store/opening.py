@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import StoreCorruptError, StoreError
-from gateway.store import schema
-from gateway.store.boots import Boot, register
-from gateway.store.connecting import connect_writer, reset_bug_fixed
+from gateway.store import salvage, schema
+from gateway.store.batch import Opened
+from gateway.store.boots import Boot, register, seen
+from gateway.store.connecting import PAGE_SIZE, connect_writer, reset_bug_fixed
 from gateway.store.faults import kind_of, transaction
 from gateway.store.files import beside, set_aside, size_of
 from gateway.store.settings import StoreSettings
@@ -20,6 +21,8 @@ CHECK_S: Final = 3.0
 
 What it did not reach is covered by the checksum of each row, looked at whenever a row is read.
 """
+SALVAGE_S: Final = 1.5
+"""How long the first part of a salvage may take; ``maintain`` does the rest."""
 _STEPS: Final = 20_000
 """Virtual machine steps between two looks at the clock, about a millisecond."""
 
@@ -33,35 +36,67 @@ class Database:
     created: bool
     migrated: tuple[str, ...]
     set_aside: Path | None = None
+    salvaged: int | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def opened(self) -> Opened:
+        """What happened."""
+        aside = str(self.set_aside) if self.set_aside else None
+        return Opened(self.created, self.migrated, self.salvaged, aside, tuple(self.notes))
 
-def open_database(settings: StoreSettings, boot: str, now_ms: int, mono_ms: int) -> Database:
+
+def open_database(
+    settings: StoreSettings, boot: str, now_ms: int, mono_ms: int, *, damage: str = ""
+) -> Database:
     """Open or create it; a damaged one is set aside and a new one started at once.
+
+    Args:
+        settings: where it is and what it may take.
+        boot: the boot id.
+        now_ms: wall clock; it names a file that is set aside.
+        mono_ms: monotonic clock.
+        damage: what is known to be wrong with it already; empty when nothing is.
 
     Raises:
         StoreVersionError: it is newer than this program.
         StoreError: it belongs to another program.
         sqlite3.Error: it cannot be opened for writing.
     """
-    try:
-        return _open(settings, boot, now_ms, mono_ms)
-    except (StoreCorruptError, sqlite3.DatabaseError) as error:
-        if isinstance(error, sqlite3.Error) and kind_of(error) is not StoreCorruptError:
-            raise
-        stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = set_aside(settings.path, stamp)
-        database = _open(settings, boot, now_ms, mono_ms)
-        database.set_aside = target
-        database.notes.append(
-            f"the database was damaged ({error}); it is now {target.name}, a new one was started "
-            "and what can be read is copied into it"
-        )
-        return database
+    header = False
+    if not damage:
+        try:
+            return _open(settings, boot, now_ms, mono_ms)
+        except StoreCorruptError as error:
+            damage = str(error)
+        except sqlite3.DatabaseError as error:
+            if kind_of(error) is not StoreCorruptError:
+                raise
+            damage = str(error)
+            header = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = set_aside(settings.path, stamp)
+    if header:
+        salvage.mend_header(target, PAGE_SIZE)
+    return _start_anew(_open(settings, boot, now_ms, mono_ms), target, damage)
+
+
+def _start_anew(database: Database, damaged: Path, damage: str) -> Database:
+    with transaction(database.connection):
+        salvage.begin(database.connection, damaged)
+    database.salvaged = salvage.run(database.connection, database.boot, SALVAGE_S)
+    more = ", more follows" if salvage.pending(database.connection) else ""
+    database.set_aside = damaged
+    database.notes.append(
+        f"the database was damaged ({damage}): it is now {damaged.name}, a new one was started, "
+        f"{database.salvaged} rows were copied into it{more}"
+    )
+    return database
 
 
 def _open(settings: StoreSettings, boot: str, now_ms: int, mono_ms: int) -> Database:
     path = settings.path
+    forget_wal(path)
     created = size_of(path) == 0
     connection = connect_writer(path, settings)
     try:
@@ -73,7 +108,7 @@ def _open(settings: StoreSettings, boot: str, now_ms: int, mono_ms: int) -> Data
     except BaseException:
         connection.close()
         raise
-    return Database(connection, row, created, migrated, None, notes)
+    return Database(connection, row, created, migrated, notes=notes)
 
 
 def _notes(connection: sqlite3.Connection) -> list[str]:
@@ -145,3 +180,11 @@ def forget_wal(path: Path) -> None:
     if not path.exists():
         for suffix in ("-wal", "-shm"):
             beside(path, suffix).unlink(missing_ok=True)
+
+
+def close_cleanly(connection: sqlite3.Connection, boot: Boot, mono_ms: int) -> None:
+    """Note that the stop is clean and merge the WAL; the connection stays open."""
+    with transaction(connection):
+        seen(connection, boot, mono_ms)
+        connection.execute("UPDATE meta SET text = '1' WHERE name = 'clean'")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

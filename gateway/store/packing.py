@@ -7,6 +7,7 @@ every column but the row id: one flipped bit in a closed file passes ``quick_che
 
 import json
 import sqlite3
+import struct
 import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple, cast
@@ -22,8 +23,7 @@ COLUMNS: Final = (
 )
 """Text as bytes: a damaged text that is not UTF-8 would end the whole query."""
 
-_PRIME: Final = 4_294_967_291
-"""Largest prime below 2**32: a change of one bit of one column never cancels out modulo it."""
+_numbers: Final = struct.Struct("<8q").pack
 _ORIGINS: Final[dict[Origin, str]] = {
     origin: str(origin.value) for origin in Origin if origin is not Origin.NONE
 }
@@ -67,7 +67,7 @@ class Row(NamedTuple):
         """The checksum holds; false for types that only damage can cause, too."""
         try:
             return self.crc == checksum(self)
-        except TypeError:
+        except (TypeError, AttributeError, struct.error):
             return False
 
     def values(self) -> list[Value]:
@@ -80,24 +80,16 @@ class Row(NamedTuple):
 
 
 def checksum(row: Row) -> int:
-    """CRC-32 of the texts, seeded with the numbers."""
-    seed = _seed(row[1:6], row.measured_at_ms or 0, row.clock, row.key or 0)
+    """CRC-32 of the texts and the numbers, all but the row id."""
     text = row.value_list + (row.marks or b"") + (row.origin or "").encode()
-    return zlib.crc32(text, seed)
+    numbers = (*row[1:6], row.measured_at_ms or 0, row.clock, row.key or 0)
+    return zlib.crc32(text + _numbers(*numbers))
 
 
-def _seed(fixed: tuple[int, ...], measured: int, clock: int, key: int) -> int:
-    layout, boot, at_ms, received_at_ms, mono_ms = fixed
-    return (
-        layout * 3
-        + boot * 5
-        + at_ms * 7
-        + received_at_ms * 11
-        + mono_ms * 13
-        + measured * 17
-        + clock * 19
-        + key * 23
-    ) % _PRIME
+def row_values(row: Row) -> tuple[object, ...]:
+    """The row as ``INSERT`` takes it, with its checksum made anew."""
+    texts = (row.value_list.decode(), row.marks.decode() if row.marks else None)
+    return (*row[:10], *texts, checksum(row))
 
 
 class Packer:
@@ -124,14 +116,14 @@ class Packer:
             layout.template % values if (*map(type, values),) == layout.floats else _encode(values)
         )
         marks = None if reasons == layout.good else _encode([str(reason) for reason in reasons])
-        word = _ORIGINS.get(origin)
+        word = None if origin is Origin.NONE else _ORIGINS[origin]
         clock = 1 if clock_ok else 0
         body = text if marks is None else text + marks
         if word is not None:
             body += word
-        fixed = (layout.id, boot, at_ms, received_at_ms, mono_ms)
-        crc = zlib.crc32(body.encode(), _seed(fixed, measured or 0, clock, key))
-        return (row_id, *fixed, measured, word, clock, key or None, text, marks, crc)
+        numbers = (layout.id, boot, at_ms, received_at_ms, mono_ms)
+        crc = zlib.crc32(body.encode() + _numbers(*numbers, measured or 0, clock, key))
+        return (row_id, *numbers, measured, word, clock, key or None, text, marks, crc)
 
     def _layout(self, metrics: tuple[Metric, ...]) -> Layout:
         if len(self._layouts) >= _MAX_LAYOUTS:

@@ -27,7 +27,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE boot (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, started_at_ms INTEGER NOT NULL,
     first_mono_ms INTEGER NOT NULL, last_mono_ms INTEGER NOT NULL, base_ms INTEGER NOT NULL,
-    offset_ms INTEGER);
+    offset_ms INTEGER, repair_mono_ms INTEGER);
 
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, asset TEXT NOT NULL, source TEXT NOT NULL,
@@ -46,13 +46,14 @@ CREATE TABLE report (
     clock INTEGER NOT NULL, key INTEGER, value_list TEXT NOT NULL, marks TEXT,
     crc INTEGER NOT NULL);
 CREATE INDEX report_at_ms ON report (at_ms);
+CREATE INDEX report_clock ON report (boot) WHERE clock = 0;
 
 -- thinned readings: one row per series and hour
 CREATE TABLE reading_hour (
-    series INTEGER NOT NULL REFERENCES series (id), hour_at_ms INTEGER NOT NULL,
-    n INTEGER NOT NULL, low REAL NOT NULL, mean REAL NOT NULL, high REAL NOT NULL,
-    boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
-    PRIMARY KEY (hour_at_ms, series)) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series (id),
+    hour_at_ms INTEGER NOT NULL, n INTEGER NOT NULL, low REAL NOT NULL, mean REAL NOT NULL,
+    high REAL NOT NULL, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
+    UNIQUE (series, hour_at_ms));
 
 CREATE TABLE verdict (
     id INTEGER PRIMARY KEY, asset TEXT NOT NULL, at_ms INTEGER NOT NULL, rung TEXT NOT NULL,
@@ -60,12 +61,14 @@ CREATE TABLE verdict (
     model_hash TEXT NOT NULL, inputs TEXT NOT NULL, abstained TEXT NOT NULL,
     coverage REAL NOT NULL, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
     clock INTEGER NOT NULL);
+CREATE INDEX verdict_clock ON verdict (boot) WHERE clock = 0;
 
 CREATE TABLE decision (
     id TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, at_ms INTEGER NOT NULL, policy TEXT NOT NULL,
     event TEXT NOT NULL, mode TEXT NOT NULL, action TEXT NOT NULL, refused TEXT NOT NULL,
     votes TEXT NOT NULL, verdict TEXT NOT NULL, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
     clock INTEGER NOT NULL);
+CREATE INDEX decision_clock ON decision (boot) WHERE clock = 0;
 
 CREATE TABLE command (
     id TEXT NOT NULL UNIQUE, decision_id TEXT NOT NULL, asset TEXT NOT NULL, action TEXT NOT NULL,
@@ -77,6 +80,7 @@ CREATE TABLE command (
     mono_ms INTEGER NOT NULL, clock INTEGER NOT NULL);
 CREATE INDEX command_open ON command (state)
     WHERE state IN ('proposed', 'checked', 'stored', 'sent', 'accepted');
+CREATE INDEX command_clock ON command (boot) WHERE clock = 0;
 
 CREATE TABLE reject (
     id INTEGER PRIMARY KEY, received_at_ms INTEGER NOT NULL, source TEXT NOT NULL,
@@ -115,7 +119,7 @@ def packed_reports(db: "Database") -> None:
     db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     for statement in _statements(_TABLES):
         db.conn.execute(statement)
-    meta = (("epoch", str(uuid.uuid4())), ("clean", "1"), ("aside", "0"))
+    meta = (("epoch", str(uuid.uuid4())), ("clean", "1"))
     db.conn.executemany("INSERT INTO meta VALUES (?, ?)", meta)
 
 

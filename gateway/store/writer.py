@@ -2,23 +2,36 @@
 
 import os
 from collections.abc import Collection, Iterator
-from typing import Self
+from contextlib import contextmanager
+from typing import Final, Self
 
 from gateway.core.commands import Command
-from gateway.store import boots, queries, records
+from gateway.errors import StoreCorruptError, StoreError, StoreFullError, StoreReadOnlyError
+from gateway.store import queries
 from gateway.store.batch import (
     Batch,
     Committed,
+    Maintained,
     Opened,
     OutboxRow,
     StoredReading,
+    StoreHealth,
 )
 from gateway.store.faults import transaction, translated
 from gateway.store.files import Ballast, take_lock
-from gateway.store.opening import Database, open_database
-from gateway.store.packing import INSERT, Packer, plain
+from gateway.store.inserting import insert_records, newest_mono_ms, upsert
+from gateway.store.opening import Database, close_cleanly, open_database
+from gateway.store.packing import INSERT, Packer
 from gateway.store.readback import Unpacker
+from gateway.store.records import Stamp
 from gateway.store.settings import StoreSettings
+from gateway.store.upkeep import Upkeep
+
+_STATES: Final[dict[type[StoreError], str]] = {
+    StoreFullError: "full",
+    StoreReadOnlyError: "read_only",
+    StoreCorruptError: "corrupt",
+}
 
 
 class Store:
@@ -31,13 +44,15 @@ class Store:
     """What happened when it was opened, or opened again by ``recover``."""
 
     def __init__(
-        self, settings: StoreSettings, lock: int, database: Database, mono_ms: int
+        self, settings: StoreSettings, lock: int, database: Database, now_ms: int, mono_ms: int
     ) -> None:
         self._settings = settings
         self._lock = lock
+        self._now_ms = now_ms
         self._mono_ms = mono_ms
         self._ballast = Ballast(settings.path, settings.ballast_bytes)
         self._ballast.restore(settings.min_free_bytes)
+        self._damage = ""
         self._adopt(database)
 
     @classmethod
@@ -64,21 +79,20 @@ class Store:
             except BaseException:
                 os.close(lock)
                 raise
-        return cls(settings, lock, database, mono_ms)
+        return cls(settings, lock, database, now_ms, mono_ms)
 
     def _adopt(self, database: Database) -> None:
         self._connection = database.connection
         self._boot = database.boot
         self._packer = Packer(database.connection)
         self._unpacker = Unpacker(database.connection)
-        self._next = queries.last_report(database.connection) + 1
-        self.opened = Opened(
-            database.created,
-            database.migrated,
-            None,
-            str(database.set_aside) if database.set_aside else None,
-            tuple(database.notes),
+        self._upkeep = Upkeep(
+            self._settings, self._connection, self._boot, self._unpacker, self._ballast
         )
+        self._next = queries.last_report(database.connection) + 1
+        self._lost = False
+        self._state = "ok"
+        self.opened = database.opened
 
     def commit(self, batch: Batch) -> Committed:
         """Store a batch in one transaction.
@@ -86,53 +100,25 @@ class Store:
         Raises:
             StoreError: nothing was stored; the subclass says what to do.
         """
-        mono_ms = max(
-            self._mono_ms, *(one.report.received_mono_ms for one in batch.reports[-1:]), 0
-        )
-        stamp = records.Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
+        mono_ms = max(self._mono_ms, newest_mono_ms(batch))
+        stamp = Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
         try:
-            with translated("commit"), transaction(self._connection):
-                self._insert_reports(batch)
-                outbox = self._insert_records(batch, stamp)
-                self._upsert(batch)
+            with self._guarded("commit"), transaction(self._connection):
+                if batch.reports:
+                    pack, boot = self._packer.pack, self._boot.id
+                    rows = [
+                        pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)
+                    ]
+                    self._connection.executemany(INSERT, rows)
+                outbox = insert_records(self._connection, batch, stamp)
+                upsert(self._connection, batch)
         except BaseException:
-            self._packer.forget()
+            self._packer.forget()  # it may know ids that were rolled back
             raise
         self._mono_ms = mono_ms
+        self._state = "ok"
         self._next += len(batch.reports)
         return Committed(len(batch.reports), self._next - 1 if batch.reports else 0, outbox)
-
-    def _insert_reports(self, batch: Batch) -> None:
-        if not batch.reports:
-            return
-        pack, boot = self._packer.pack, self._boot.id
-        rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
-        self._connection.executemany(INSERT, rows)
-
-    def _insert_records(self, batch: Batch, stamp: records.Stamp) -> tuple[int, ...]:
-        many, one = self._connection.executemany, self._connection.execute
-        many(records.VERDICT, [records.verdict_row(row, stamp) for row in batch.verdicts])
-        many(records.DECISION, [records.decision_row(row, stamp) for row in batch.decisions])
-        many(records.COMMAND, [records.command_row(row, stamp) for row in batch.commands])
-        many(records.REJECT, [records.reject_row(row, stamp) for row in batch.rejects])
-        rows = map(records.outbox_row, batch.outbox)
-        return tuple(int(one(records.OUTBOX, row).lastrowid or 0) for row in rows)
-
-    def _upsert(self, batch: Batch) -> None:
-        queries.count(self._connection, batch.counts)
-        kept = [(plain(room), plain(key), text) for (room, key), text in batch.kept.items()]
-        self._connection.executemany(
-            "DELETE FROM kept WHERE room = ? AND key = ?",
-            [(room, key) for room, key, text in kept if text is None],
-        )
-        self._connection.executemany(
-            "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET text = excluded.text",
-            [(room, key, plain(text)) for room, key, text in kept if text is not None],
-        )
-        self._connection.executemany(
-            "INSERT INTO cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET report = excluded.report",
-            list(batch.cursors.items()),
-        )
 
     def sent(self, ids: Collection[int]) -> None:
         """Forget messages of the outbox that were published.
@@ -140,59 +126,139 @@ class Store:
         Raises:
             StoreError: nothing was forgotten.
         """
-        with translated("sent"), transaction(self._connection):
+        with self._guarded("sent"), transaction(self._connection):
             rows = [(one,) for one in ids]
             self._connection.executemany("DELETE FROM outbox WHERE id = ?", rows)
 
     def recent_keys(self, limit: int) -> list[int]:
         """Dedup keys of the newest reports, newest first."""
-        with translated("recent keys"):
+        with self._guarded("recent keys"):
             return queries.recent_keys(self._connection, limit)
 
     def tail(self, since_ms: int, assets: Collection[str] | None = None) -> Iterator[StoredReading]:
         """Readings since a time, of some assets or all, oldest first; read it to its end."""
-        with translated("tail"):
+        with self._guarded("tail"):
             yield from self._unpacker.tail(since_ms, assets)
 
     def latest(self) -> list[StoredReading]:
         """The newest reading of each series."""
-        with translated("latest"):
+        with self._guarded("latest"):
             return self._unpacker.latest()
 
     def open_commands(self) -> list[Command]:
         """Commands that have not ended, oldest first."""
-        with translated("open commands"):
+        with self._guarded("open commands"):
             return queries.open_commands(self._connection)
 
     def kept(self, room: str) -> dict[str, str]:
         """What a room keeps: key -> text."""
-        with translated("kept"):
+        with self._guarded("kept"):
             rows = self._connection.execute("SELECT key, text FROM kept WHERE room = ?", (room,))
             return dict(rows.fetchall())
 
     def counters(self) -> dict[tuple[str, str], int]:
         """The durable counters: (scope, reason) -> how many."""
-        with translated("counters"):
+        with self._guarded("counters"):
             return queries.counters(self._connection)
 
     def cursors(self) -> dict[str, int]:
         """Sink name -> the last report row it has taken."""
-        with translated("cursors"):
+        with self._guarded("cursors"):
             return dict(self._connection.execute("SELECT sink, report FROM cursor").fetchall())
 
     def outbox(self, limit: int) -> list[OutboxRow]:
         """The oldest messages not yet published."""
-        with translated("outbox"):
+        with self._guarded("outbox"):
             return queries.outbox(self._connection, limit)
 
-    def close(self) -> None:
-        """Close cleanly: the WAL is merged, and the next start need not look for damage."""
+    def maintain(self, now_ms: int, clock_ok: bool, mono_ms: int | None = None) -> Maintained:  # noqa: FBT001 - the plan of the daemon
+        """Do a bounded part of what is due; call it every few seconds, at once while ``more``.
+
+        Args:
+            now_ms: wall clock, for the name of a damaged file only: age is running time.
+            clock_ok: the clock is synchronised; without it nothing is dropped by age.
+            mono_ms: monotonic clock; without it, that of the newest report.
+
+        Raises:
+            StoreError: what was begun is undone; the subclass says what to do.
+        """
+        self._now_ms = now_ms
+        self._mono_ms = max(self._mono_ms, mono_ms or 0)
+        with self._guarded("maintain"):
+            return self._upkeep.maintain(self._mono_ms, clock_ok=clock_ok)
+
+    def repair_clock(self, boot: str, offset_ms: int) -> int:
+        """Move the times of what was stored in a boot before its clock was right; once per boot.
+
+        Args:
+            boot: the boot id.
+            offset_ms: true time minus what the clock said.
+
+        Returns: how many rows were repaired now; ``maintain`` repairs the rest, if many.
+
+        Raises:
+            StoreError: the subclass says what to do.
+        """
+        with self._guarded("repair clock"):
+            return self._upkeep.repair_clock(boot, offset_ms, self._mono_ms)
+
+    def health(self) -> StoreHealth:
+        """How the store is; its counts are about right, and quick.
+
+        Raises:
+            StoreError: not even that can be read.
+        """
+        with self._guarded("health"):
+            return self._upkeep.health(self._state)
+
+    def recover(self) -> Opened:
+        """After a ``StoreError``: make the store work again, then commit the batch again.
+
+        Full: the reserve is given up and the oldest rows are dropped. Read-only: the file is opened
+        again. Corrupt: it is set aside and a new one started.
+
+        Raises:
+            StoreError: it does not work yet; try again later.
+        """
+        if self._state == "full":
+            self._ballast.release()
+            with self._guarded("recover"):
+                self._upkeep.shed(self._mono_ms, "full", by_age=False)
+        else:
+            self._reopen()
+        self._state = "ok"
+        return self.opened
+
+    def _reopen(self) -> None:
+        damage = self._damage if self._state == "corrupt" else ""
+        self._lost = True
+        self._connection.close()
+        arguments = (self._settings, self._boot.name, self._now_ms, self._mono_ms)
+        with translated("open again"):
+            self._adopt(open_database(*arguments, damage=damage))
+
+    @contextmanager
+    def _guarded(self, doing: str) -> Iterator[None]:
+        if self._lost:
+            raise StoreReadOnlyError("the database is not open: recover first")
         try:
-            with translated("close"):
-                with transaction(self._connection):
-                    boots.seen(self._connection, self._boot, self._mono_ms)
-                    self._connection.execute("UPDATE meta SET text = '1' WHERE name = 'clean'")
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with translated(doing):
+                yield
+        except StoreError as error:
+            self._state = _STATES.get(type(error), self._state)
+            self._damage = str(error)
+            raise
+
+    def close(self) -> None:
+        """Close cleanly: the WAL is merged, and the next start need not look for damage.
+
+        Raises:
+            StoreError: it is closed, but not cleanly.
+        """
+        try:
+            if not self._lost:
+                with self._guarded("close"):
+                    close_cleanly(self._connection, self._boot, self._mono_ms)
         finally:
             self._connection.close()
             os.close(self._lock)

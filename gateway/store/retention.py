@@ -1,0 +1,137 @@
+"""Retention: what goes, in which order, and why; every row that goes is counted.
+
+Age is running time (see ``boots``), so no jump of the wall clock deletes anything; it acts only
+when the clock is trusted. Pressure (the quota, or a full disk) needs no clock: it takes the oldest
+by order of arrival, along ``LOSS_ORDER``.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Final, NamedTuple
+
+from gateway.store.readback import Unpacker
+from gateway.store.settings import DAY_MS, StoreSettings
+from gateway.store.thinning import oldest, thin
+
+ROWS: Final = 2_000
+"""Rows looked at in one step: about 20 ms of work, so that commits do not wait long."""
+FRESH_MS: Final = DAY_MS
+"""Reports younger than this in running time are thinned last."""
+REJECTS_KEPT: Final = 100
+"""Under pressure, so that somebody can still see what was wrong."""
+
+Counts = Counter[tuple[str, str]]
+"""(kind, reason) -> rows."""
+
+
+class Shed(NamedTuple):
+    """What one step did."""
+
+    counts: Counts
+    thinned: int = 0
+
+
+class Step(NamedTuple):
+    """One place in the order of loss."""
+
+    kind: str
+    shed: "Callable[[Shedder, str], Shed]"
+
+
+class Shedder:
+    """Drops rows of one database; call within a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, unpacker: Unpacker, running_ms: int) -> None:
+        self._connection = connection
+        self._unpacker = unpacker
+        self._running_ms = running_ms
+
+    def by_age(self, settings: StoreSettings) -> Shed:
+        """One step over each kind that has rows older than the user wants."""
+        counts: Counts = Counter()
+        done = self.reports(self._running_ms - settings.keep("readings"), "age")
+        counts.update(done.counts)
+        for kind, table in _AGING:
+            counts.update(self._expired(table, self._running_ms - settings.keep(kind)))
+        return Shed(counts, done.thinned)
+
+    def by_pressure(self, reason: str) -> Shed:
+        """One step at the first place of ``LOSS_ORDER`` that has anything left to give."""
+        for step in LOSS_ORDER:
+            done = step.shed(self, reason)
+            if done.counts:
+                return done
+        return Shed(Counter())
+
+    def reports(self, older_ms: int, reason: str) -> Shed:
+        """Thin the oldest reports below a running time."""
+        rows = oldest(self._connection, older_ms, ROWS)
+        done = thin(self._connection, self._unpacker, rows)
+        counts: Counts = Counter()
+        if done.reports > done.damaged:
+            counts["report", reason] = done.reports - done.damaged
+        if done.damaged:
+            counts["report", "damaged"] = done.damaged
+        return Shed(counts, done.readings)
+
+    def stale_reports(self, reason: str) -> Shed:
+        """Thin reports older than ``FRESH_MS``."""
+        return self.reports(self._running_ms - FRESH_MS, reason)
+
+    def any_reports(self, reason: str) -> Shed:
+        """Thin reports of any age, but the newest."""
+        return self.reports(self._running_ms + DAY_MS, reason)
+
+    def front(self, table: str, reason: str, *, spare: int = 0, where: str = "1") -> Shed:
+        """Drop the oldest rows of a table, but for the newest ``spare``."""
+        last = f"(SELECT rowid FROM {table} ORDER BY rowid DESC LIMIT 1 OFFSET {spare})"  # noqa: S608
+        picked = f"SELECT rowid FROM {table} WHERE {where} ORDER BY rowid LIMIT {ROWS}"  # noqa: S608
+        bound = f"rowid <= {last} AND " if spare else ""
+        delete = f"DELETE FROM {table} WHERE {bound}rowid IN ({picked})"  # noqa: S608
+        dropped = self._connection.execute(delete).rowcount
+        return Shed(Counter({(table, reason): dropped} if dropped else {}))
+
+    def _expired(self, table: str, older_ms: int) -> Counts:
+        query = (
+            f"SELECT t.rowid, b.base_ms - b.first_mono_ms + t.mono_ms FROM {table} t "  # noqa: S608
+            "JOIN boot b ON b.id = t.boot ORDER BY t.rowid LIMIT ?"
+        )
+        rows = self._connection.execute(query, (ROWS,))
+        old = [row for row, _ in takewhile(lambda one: one[1] < older_ms, rows)]
+        if not old:
+            return Counter()
+        condition = _WHERE.get(table, "1")
+        delete = f"DELETE FROM {table} WHERE rowid <= ? AND {condition}"  # noqa: S608
+        dropped = self._connection.execute(delete, (old[-1],)).rowcount
+        return Counter({(table, "age"): dropped} if dropped else {})
+
+
+_ENDED: Final = "state IN ('confirmed', 'failed', 'timeout', 'expired', 'refused')"
+_WHERE: Final = {"command": _ENDED}
+"""A command that has not ended is never dropped."""
+
+_AGING: Final = (
+    ("hours", "reading_hour"),
+    ("verdicts", "verdict"),
+    ("decisions", "decision"),
+    ("decisions", "command"),
+    ("rejects", "reject"),
+)
+"""Kind of the user's file, table."""
+
+LOSS_ORDER: Final = (
+    Step("rejects", lambda all_, why: all_.front("reject", why, spare=REJECTS_KEPT)),
+    Step("readings", Shedder.stale_reports),
+    Step("verdicts", lambda all_, why: all_.front("verdict", why, spare=ROWS)),
+    Step("hours", lambda all_, why: all_.front("reading_hour", why, spare=ROWS)),
+    Step("readings", Shedder.any_reports),
+    Step("hours", lambda all_, why: all_.front("reading_hour", why)),
+    Step("verdicts", lambda all_, why: all_.front("verdict", why)),
+    Step("rejects", lambda all_, why: all_.front("reject", why)),
+    Step("outbox", lambda all_, why: all_.front("outbox", why)),
+    Step("commands", lambda all_, why: all_.front("command", why, where=_ENDED)),
+    Step("decisions", lambda all_, why: all_.front("decision", why)),
+)
+"""What goes first; decisions, the audit, go last."""

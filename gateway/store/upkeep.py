@@ -1,0 +1,88 @@
+"""What the store does for itself between commits: repair, salvage, retention, room on the disk."""
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.store import boots, queries, repair, salvage, space
+from gateway.store.batch import Maintained, StoreHealth
+from gateway.store.boots import Boot
+from gateway.store.faults import transaction
+from gateway.store.files import Ballast, beside, free_bytes, size_of
+from gateway.store.readback import Unpacker
+from gateway.store.retention import Shed, Shedder
+from gateway.store.settings import StoreSettings
+
+SALVAGE_S: Final = 0.05
+"""How long one call salvages."""
+
+_KINDS: Final = ("report", "reading_hour", "verdict", "decision", "command", "reject")
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """The parts of an open database that upkeep works on."""
+
+    settings: StoreSettings
+    connection: sqlite3.Connection
+    boot: Boot
+    unpacker: Unpacker
+    ballast: Ballast
+
+    def maintain(self, mono_ms: int, *, clock_ok: bool) -> Maintained:
+        """One bounded round of everything."""
+        with transaction(self.connection):
+            boots.seen(self.connection, self.boot, mono_ms)
+            repaired = repair.step(self.connection)
+        salvaged = salvage.run(self.connection, self.boot, SALVAGE_S)
+        reason = space.pressure(self.connection, self.settings)
+        done = self.shed(mono_ms, reason, by_age=clock_ok)
+        freed = space.give_back(self.connection, self.settings.path, reason)
+        self.ballast.restore(self.settings.min_free_bytes)
+        more = bool(done.counts or freed or repaired) or salvage.pending(self.connection)
+        return Maintained(done.counts, done.thinned, freed, salvaged, more)
+
+    def shed(self, mono_ms: int, reason: str, *, by_age: bool) -> Shed:
+        """One step of retention, counted in the same transaction."""
+        shedder = Shedder(self.connection, self.unpacker, self.boot.running_ms(mono_ms))
+        with transaction(self.connection):
+            done = shedder.by_age(self.settings) if by_age else Shed(Counter())
+            if reason and not done.counts:
+                done = shedder.by_pressure(reason)
+            counts = {(f"dropped.{kind}", why): n for (kind, why), n in done.counts.items()}
+            queries.count(self.connection, counts)
+        return done
+
+    def repair_clock(self, boot: str, offset_ms: int, mono_ms: int) -> int:
+        """Note the offset and repair the first rows; how many."""
+        with transaction(self.connection):
+            if not repair.note(self.connection, boot, offset_ms, mono_ms):
+                return 0
+        rows = 0
+        for _ in range(repair.STEPS):
+            with transaction(self.connection):
+                done = repair.step(self.connection)
+            rows += done
+            if not done:
+                break
+        return rows
+
+    def health(self, state: str) -> StoreHealth:
+        """How the store is now."""
+        path = self.settings.path
+        at_ms = "SELECT (SELECT min(at_ms) FROM report), (SELECT max(at_ms) FROM report)"
+        oldest, newest = self.connection.execute(at_ms).fetchone()
+        (waiting,) = self.connection.execute("SELECT count(*) FROM outbox").fetchone()
+        return StoreHealth(
+            state=state,
+            bytes=size_of(path),
+            wal_bytes=size_of(beside(path, "-wal")),
+            free_disk_bytes=free_bytes(path),
+            ballast=self.ballast.there,
+            rows={kind: queries.span(self.connection, kind) for kind in _KINDS}
+            | {"outbox": waiting},
+            oldest_at_ms=oldest,
+            newest_at_ms=newest,
+            bad_rows=self.unpacker.bad_rows,
+        )
