@@ -1,0 +1,227 @@
+"""Topics, orders and acknowledgements of The Things Stack.
+
+Source: lorawan-stack-docs doc/content/integrations/other-integrations/mqtt and .../data-formats.
+It speaks QoS 0 alone and keeps no session: what it sends while we are away is lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.bridges.thethings import uplinks
+from gateway.bridges.thethings.uplinks import ids, part_of, text
+from gateway.core import downlinks, receptions
+from gateway.core.documents import load
+from gateway.core.echoes import shows
+from gateway.core.framecounts import FrameCounts
+from gateway.core.messages import (
+    Device,
+    Event,
+    Evidence,
+    Message,
+    Presence,
+    Reject,
+    Result,
+    Tree,
+    Uplink,
+)
+from gateway.core.ports import Order, Outgoing, Subscription
+from gateway.core.routes import Routes, command, ignored, nowhere
+from gateway.errors import DecodeError, EncodeError
+
+LAST_PORT = 223
+"""LoRaWAN 1.0.4, 4.3.2: application ports end here."""
+DEFAULT_S = 7200.0
+"""A device that was not heard often enough to know its interval."""
+SHORTEST_S = 30.0
+DEVICES = 10_000
+MARK = "edge-gateway:"
+"""Starts the correlation id of our own downlinks."""
+
+_DETAIL = 300
+_SYSTEM = ("as:", "gs:", "ns:", "js:", "rpc:", "pkg:", "dcs:", "qrg:")
+"""Start the correlation ids that the servers make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user may set for a source of this kind."""
+
+    application: str = "+"
+    """``application@tenant`` as in the topics; ``+`` for every one the API key may read."""
+
+
+_Settings = Settings
+
+
+class Bridge:
+    """The applications of one cluster."""
+
+    Settings = Settings
+
+    def __init__(self, source: str, settings: _Settings) -> None:
+        """Know no device yet: nothing is retained."""
+        self.source = source
+        self._application = settings.application
+        self._counts = FrameCounts()
+        self._applications: dict[str, str] = {}
+        self._routes = Routes(_TABLE)
+        self._readers = {
+            "": nowhere,
+            "command": command,
+            "ignored": ignored,
+            "up": self._up,
+            "join": self._join,
+            "sent": self._sent,
+            "ack": self._ack,
+            "failed": self._failed,
+            "location": self._location,
+            "data": self._data,
+        }
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Take each kind of event by its name; push and replace are beside them."""
+        base = f"v3/{self._application}/devices/+"
+        return tuple(Subscription(f"{base}/{event}", qos=0) for event in _SUBSCRIBED)
+
+    def decode(self, message: Message) -> Sequence[Event]:
+        """Read one message; see ``core.ports``."""
+        kind, names = self._routes[message.topic]
+        try:
+            return self._readers[kind](message, names)
+        except DecodeError as error:
+            return (Reject(error.reason, error.detail, names.get("device", "")),)
+
+    def encode(self, order: Order) -> Sequence[Outgoing]:
+        """Write ``down/push``; an order of ``data`` alone is base64, any other a payload to encode.
+
+        The stack has no expiry: what it has queued is sent whenever the device is heard.
+
+        Raises:
+            EncodeError: see ``downlinks``; ``unknown_device``.
+        """
+        downlinks.check(order)
+        application = self._applications.get(order.device, self._application)
+        if application == "+":
+            raise EncodeError("unknown_device", f"{order.device}: no uplink tells its application")
+        topic = f"v3/{application}/devices/{order.device}/down/push"
+        return (Outgoing(topic, downlinks.body({"downlinks": [_downlink(order)]}), qos=0),)
+
+    def confirms(self, order: Order, uplink: Uplink) -> bool:
+        """Compare with the decoded payload of an uplink."""
+        if uplink.device != order.device or not isinstance(uplink.values, dict):
+            return False
+        return shows(order.set, uplink.values.get("decoded_payload"))
+
+    def ask(self, order: Order) -> Sequence[Outgoing]:
+        """A LoRaWAN device cannot be asked: its next uplink tells."""
+        del order
+        return ()
+
+    def device(self, name: str) -> Device | None:
+        """The stack publishes no registry."""
+        del name
+        return None
+
+    def deadline_s(self, order: Order) -> float:
+        """Twice the device's interval: the class is not told, and class A is the common one."""
+        interval_ms = self._counts.interval_ms(order.device)
+        return DEFAULT_S if interval_ms is None else max(SHORTEST_S, 2 * interval_ms / 1000)
+
+    def _read(
+        self, message: Message, names: Mapping[str, str], key: str
+    ) -> tuple[str, dict[str, Tree], dict[str, Tree]]:
+        """Give the device, the event, and its part of that key."""
+        tree = load(message.payload)
+        part = tree.get(key) if isinstance(tree, dict) else None
+        if not isinstance(tree, dict) or not isinstance(part, dict):
+            raise DecodeError("shape", f"expected an object with {key}")
+        device = text(part_of(tree, "end_device_ids"), "device_id") or names["device"]
+        if device in self._applications or len(self._applications) < DEVICES:
+            self._applications[device] = names["application"]
+        return device, tree, part
+
+    def _up(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, tree, part = self._read(message, names, "uplink_message")
+        link = receptions.best(part.get("rx_metadata"))
+        count = part.get("f_cnt", 0)  # a zero is left out
+        frame = count if type(count) is int else None
+        if frame is not None and "session_key_id" in part and "simulated" not in tree:
+            session, mono_ms = text(part, "session_key_id"), message.received_mono_ms
+            missed = self._counts.missed(device, session, frame, mono_ms)
+            if missed is not None:
+                link["missed_frames"] = missed
+        return tuple(uplinks.uplinks(device, tree, uplinks.fresh(part, frame, link), link, frame))
+
+    def _join(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, _, _ = self._read(message, names, "join_accept")
+        self._counts.restart(device)
+        return (Presence(device, online=True),)
+
+    def _sent(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, tree, part = self._read(message, names, "downlink_sent")
+        return (Result(Evidence.SENT, _command_id(tree, part), device),)
+
+    def _ack(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, tree, part = self._read(message, names, "downlink_ack")
+        return (Result(Evidence.CONFIRMED, _command_id(tree, part), device),)
+
+    def _failed(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, tree, part = self._read(message, names, "downlink_failed")
+        error = part_of(part, "error")
+        detail = f"{text(error, 'name')}: {text(error, 'message_format')}"[:_DETAIL]
+        key = _command_id(tree, part_of(part, "downlink"))
+        return (Result(Evidence.FAILED, key, device, detail=detail),)
+
+    def _location(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, tree, part = self._read(message, names, "location_solved")
+        return (Uplink(device, {"location_solved": part}, *uplinks.received({}, tree)),)
+
+    def _data(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        device, tree, part = self._read(message, names, "service_data")
+        return (Uplink(device, {"service_data": part}, *uplinks.received({}, tree)),)
+
+
+_DEVICE = "v3/{application}/devices/{device}"
+_TABLE = (
+    ("command", f"{_DEVICE}/down/push"),
+    ("command", f"{_DEVICE}/down/replace"),
+    ("up", f"{_DEVICE}/up"),
+    ("join", f"{_DEVICE}/join"),
+    ("sent", f"{_DEVICE}/down/sent"),
+    ("ack", f"{_DEVICE}/down/ack"),
+    ("failed", f"{_DEVICE}/down/failed"),
+    ("ignored", f"{_DEVICE}/down/nack"),  # not final: class A resends by itself
+    ("ignored", f"{_DEVICE}/down/queued"),
+    ("location", f"{_DEVICE}/location/solved"),
+    ("data", f"{_DEVICE}/service/data"),
+)
+_SUBSCRIBED = (
+    "up",
+    "join",
+    "down/sent",
+    "down/ack",
+    "down/failed",
+    "location/solved",
+    "service/data",
+)
+
+
+def _command_id(tree: Mapping[str, Tree], part: Mapping[str, Tree]) -> str:
+    """Our command's id, else what names the downlink: a stranger's never pairs with ours."""
+    all_ids = [*ids(part), *ids(tree)]
+    ours = [one for one in all_ids if one.startswith(MARK)]
+    strangers = [one for one in all_ids if not one.startswith(_SYSTEM)]
+    found = [*ours, *strangers, *all_ids, "stranger"]
+    return found[0].removeprefix(MARK)
+
+
+def _downlink(order: Order) -> Mapping[str, object]:
+    data = downlinks.raw(order.set)
+    payload = {"decoded_payload": dict(order.set)} if data is None else {"frm_payload": data}
+    return {
+        "f_port": downlinks.port(order, LAST_PORT),
+        **payload,
+        "priority": "NORMAL",
+        "confirmed": order.confirmed,
+        "correlation_ids": [f"{MARK}{order.command_id}"],
+    }

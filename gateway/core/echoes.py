@@ -1,0 +1,55 @@
+"""Echoes: whether what a device shows is what it was told.
+
+Values come back changed: ``"200"`` as ``200``, ``On`` as ``ON`` or ``1``, ``21.5`` as ``21.499``.
+"""
+
+import re
+from collections.abc import Mapping
+
+TOLERANCE = 1e-3
+"""Relative; a device that rounds further away did not do what it was told."""
+LARGEST = 1e300
+"""Above it, and for infinity and NaN, there is nothing to compare."""
+
+_NUMBER = re.compile(r"-?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
+_SWITCHED = {"on": 1.0, "true": 1.0, "off": 0.0, "false": 0.0}
+
+
+def shows(wanted: Mapping[str, object], tree: object) -> bool:
+    """Tell whether a document shows every value that was ordered, and at least one."""
+    if not isinstance(tree, Mapping) or not wanted:
+        return False
+    return all(key in tree and agrees(value, tree[key]) for key, value in wanted.items())
+
+
+def agrees(wanted: object, shown: object) -> bool:
+    """Tell whether a shown value is the wanted one."""
+    if isinstance(wanted, Mapping):
+        return shows(wanted, shown)
+    if isinstance(wanted, list | tuple):
+        return (
+            isinstance(shown, list)
+            and len(shown) == len(wanted)
+            and all(map(agrees, wanted, shown))
+        )
+    left, right = number(wanted), number(shown)
+    if left is not None and right is not None:
+        return abs(left - right) <= TOLERANCE * abs(left) + 1e-9
+    return isinstance(wanted, str) and isinstance(shown, str) and _same(wanted, shown)
+
+
+def number(value: object) -> float | None:
+    """Read a number, a number in a string, or a word for on and off; None for all else."""
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if _NUMBER.fullmatch(word):
+            value = float(word)
+        else:
+            return _SWITCHED.get(word)
+    if isinstance(value, bool | int | float) and abs(value) < LARGEST:
+        return float(value)
+    return None
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
