@@ -1,4 +1,4 @@
-"""Tiny model packages of every kind, made with the ``onnx`` package; golden outputs by onnxruntime."""
+"""Tiny model packages of every kind, made with ``onnx``; golden outputs by onnxruntime."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def model(
         [helper.make_tensor_value_info(name, dtype, dims) for name, dtype, dims in wanted],
         list(initialisers),
     )
-    versions = opsets or {"": 18, "ai.onnx.ml": 3}
+    versions = {"": 18, "ai.onnx.ml": 3} if opsets is None else opsets
     imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
     return helper.make_model(graph, ir_version=ir, opset_imports=imports)
 
@@ -138,23 +138,23 @@ def trees():
         nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
         nodes_truenodeids=[1, 0, 0],
         nodes_falsenodeids=[2, 0, 0],
-        class_treeids=[0, 0, 0, 0],
-        class_nodeids=[1, 1, 2, 2],
-        class_ids=[0, 1, 0, 1],
-        class_weights=[0.9, 0.1, 0.2, 0.8],
-        classlabels_int64s=[0, 1],
+        class_treeids=[0] * 6,
+        class_nodeids=[1, 1, 1, 2, 2, 2],
+        class_ids=[0, 1, 2, 0, 1, 2],
+        class_weights=[0.75, 0.125, 0.125, 0.25, 0.5, 0.25],
+        classlabels_int64s=[0, 1, 2],
         post_transform="NONE",
     )
     made = model(
         [stump],
         window=("n", CHANNELS),
-        outputs=[("label", INT64, ("n",)), ("probabilities", FLOAT, ("n", 2))],
+        outputs=[("label", INT64, ("n",)), ("probabilities", FLOAT, ("n", 3))],
     )
     outputs = [
         {
             "tensor": "probabilities",
             "meaning": "probabilities",
-            "labels": ["healthy", "worn"],
+            "labels": ["healthy", "worn", "broken"],
             "score_of": "worn",
         },
         {"tensor": "label", "meaning": "label"},
