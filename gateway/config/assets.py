@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from gateway.config.scalars import (
     Count,
@@ -12,11 +12,11 @@ from gateway.config.scalars import (
     Label,
     Locks,
     Name,
+    OneOrMore,
     PathText,
     Range,
     Rule,
     Votes,
-    listed,
 )
 from gateway.config.schema import Section
 from gateway.core.readings import MetricKind
@@ -46,7 +46,7 @@ class MetricSection(Section):
     """Silent for longer than this, the metric counts as unknown; default 15m."""
     words: dict[str, Free] = Field(default_factory=dict)
     """What words mean: ``{"ON": true, "OFF": false}``."""
-    missing_if: Annotated[tuple[float, ...], BeforeValidator(listed)] = ()
+    missing_if: Annotated[tuple[float, ...], OneOrMore()] = ()
     """Raw numbers that mean "no value": ``[-1, 65535]``."""
     strip: str = ""
     """A unit after the number in a text value: ``12.5 kW``."""
@@ -150,5 +150,5 @@ class AssetSection(Section):
     """When to do what."""
     fail_safe: FailSafeSection | None = None
     """What to do when nothing is known."""
-    flags: Annotated[tuple[Name, ...], BeforeValidator(listed)] = ()
+    flags: Annotated[tuple[Name, ...], OneOrMore()] = ()
     """Flags that people may set besides ``maintenance``, to be named in ``unless``."""

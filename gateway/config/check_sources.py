@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gateway import registry
 from gateway.config import build, tree
 from gateway.config.findings import Findings
-from gateway.config.problems import Problem
+from gateway.config.problems import Problem, choices
 from gateway.config.sources import SourceSection
 from gateway.config.tree import Place
 from gateway.config.validate import said
@@ -25,6 +25,7 @@ class _Filter(NamedTuple):
 def problems(found: Findings) -> Iterator[Problem]:
     """Everything that is wrong with the sources."""
     brokers = found.names("brokers")
+    yield from _brokers(found, brokers)
     filters: list[_Filter] = []
     for name, entry in found.root.sources.items():
         place = ("sources", name)
@@ -37,6 +38,15 @@ def problems(found: Findings) -> Iterator[Problem]:
         broker = entry.broker or (brokers[0] if brokers else "")
         filters += [_Filter(name, broker, one.filter) for one in bridge.subscriptions()]
     yield from _filters(found, filters)
+
+
+def _brokers(found: Findings, brokers: Sequence[str]) -> Iterator[Problem]:
+    if not brokers:
+        hint = "name one, as in brokers: {local: {host: localhost}}"
+        yield found.at(("brokers",), "there are no brokers", hint, key=True)
+    elif found.root.gateway.broker:
+        place: Place = ("gateway", "broker")
+        yield from found.unknown(place, "broker", found.root.gateway.broker, brokers)
 
 
 def construct(name: str, entry: SourceSection, found: Findings) -> Bridge:
@@ -55,8 +65,8 @@ def _broker(
 ) -> Iterator[Problem]:
     if entry.broker:
         yield from found.unknown((*place, "broker"), "broker", entry.broker, brokers)
-    elif len(brokers) != 1:
-        which = f"there are {', '.join(brokers)}" if brokers else "there are no brokers"
+    elif len(brokers) > 1:
+        which = f"there are {choices(brokers)}"
         yield found.at(place, f"{place[-1]!r}: 'broker' is missing", which, key=True)
 
 

@@ -5,10 +5,20 @@ from pathlib import Path
 from gateway.config import build, checks, document, validate
 from gateway.config.problems import BadFileError
 from gateway.config.settings import Settings
+from gateway.config.tree import Document
 
 
 def load(path: Path | str) -> Settings:
     """Give the settings of a file.
+
+    Raises:
+        BadFileError: with every problem of it, each with its place.
+    """
+    return load_document(path)[0]
+
+
+def load_document(path: Path | str) -> tuple[Settings, Document]:
+    """Give the settings of a file, and the file itself, for those who have more to say of it.
 
     Raises:
         BadFileError: with every problem of it, each with its place.
@@ -19,4 +29,4 @@ def load(path: Path | str) -> Settings:
         problems += checks.problems(root, doc)
     if problems or root is None:
         raise BadFileError(problems)
-    return build.build(root, doc.file)
+    return build.build(root, doc.file), doc

@@ -2,9 +2,18 @@
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import core_schema
 
 from gateway.config.tree import Word
 from gateway.core import durations, rules
@@ -107,8 +116,23 @@ def free(value: object) -> Any:
 _LARGEST = 1e300
 
 
-def listed(value: object) -> object:
-    """One word stands for a list of one."""
+@dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """One value stands for a list of one."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        many = handler(schema)
+        return {"anyOf": [many["items"], many]} if "items" in many else many
+
+
+def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
@@ -139,6 +163,6 @@ Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 Rule = Annotated[Expression, BeforeValidator(_expression), _schema("string", "temperature > 90")]
 PathText = Annotated[Path, BeforeValidator(_path), _schema("string", "object.temperature")]
 Free = Annotated[Any, BeforeValidator(free)]
-Locks = Annotated[tuple[Rule, ...], BeforeValidator(listed)]
+Locks = Annotated[tuple[Rule, ...], OneOrMore()]
 Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
 Label = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$", max_length=32)]

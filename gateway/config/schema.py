@@ -46,6 +46,7 @@ class TlsSection(Section):
 
 
 def _tls(value: object) -> object:
+    """A word stands for a mapping, or for none."""
     if isinstance(value, str):
         words: dict[str, dict[str, str] | None] = {"true": {}, "false": None}
         if value not in words:

@@ -10,10 +10,10 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import Field, create_model
 
 from gateway import registry
-from gateway.config.scalars import listed
+from gateway.config.scalars import OneOrMore
 from gateway.config.schema import Section
 
 
@@ -27,11 +27,14 @@ class SourceSection(Section):
     keep: Literal["mapped", "all"] = "mapped"
     """``all`` stores what no asset maps, too."""
 
+    noun: ClassVar[type | None] = None
+    """The bridge's own settings, whose docstrings describe the other keys."""
+
 
 class _Noun(Section):
     """A section that stands for a dataclass of the bridge."""
 
-    noun: ClassVar[type]
+    noun: ClassVar[type | None] = None
 
 
 @cache
@@ -46,6 +49,7 @@ def section(kind: str) -> type[SourceSection]:
     model: type[SourceSection] = create_model(
         f"{kind}_source", __base__=SourceSection, __doc__=noun.__doc__, **own
     )
+    model.noun = noun
     return model
 
 
@@ -101,7 +105,7 @@ def _type(hint: Any) -> Any:
     if origin is Union or origin is UnionType:
         return reduce(or_, (_type(arg) for arg in args))
     if origin is tuple:
-        return Annotated[origin[tuple(map(_type, args))], BeforeValidator(listed)]
+        return Annotated[origin[tuple(map(_type, args))], OneOrMore()]
     if origin in (list, dict, Mapping, Sequence):
         return origin[tuple(map(_type, args))]
     return hint

@@ -1,0 +1,156 @@
+"""``edge-gateway check``: everything ``run`` does at start, except connecting."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import registry
+from gateway.config import BadFileError, Problem, Settings
+from gateway.config.tree import Document
+from gateway.core import durations
+from gateway.core.assets import Asset, RuleRung
+from gateway.core.mapping import Mapper
+from gateway.core.ports import Bridge
+from gateway.models.package import Package
+
+Report = dict[str, Any]
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@click.argument("file", type=click.Path(path_type=Path), default="/etc/edge-gateway/gateway.yaml")
+def command(file: Path, *, as_json: bool) -> None:
+    """Check the configuration FILE and say what it makes; exits 2 when it is wrong."""
+    try:
+        report, warnings = _examine(file)
+    except BadFileError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"ok": False, "problems": _records(error.problems)}, indent=2))
+        sys.exit(2)
+    if as_json:
+        whole = {"ok": True, **report, "warnings": _records(warnings)}
+        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join([*_lines(file, report), *(f"warning: {one}" for one in warnings)]))
+
+
+def _examine(file: Path) -> tuple[Report, list[Problem]]:
+    """What the file makes, and the warnings.
+
+    Raises:
+        BadFileError: with every problem.
+    """
+    from gateway.config import advice, machine
+    from gateway.config.loader import load_document
+
+    settings, doc = load_document(file)
+    packages, problems = machine.packages(settings, doc)
+    problems += machine.problems(settings, doc)
+    if problems:
+        raise BadFileError(problems)
+    warnings = [*advice.warnings(settings, doc), *machine.warnings(settings, doc)]
+    return _report(settings, packages, doc), sorted(warnings)
+
+
+def _records(problems: tuple[Problem, ...] | list[Problem]) -> list[Mapping[str, object]]:
+    keys = ("file", "line", "column", "message", "hint")
+    return [{key: getattr(problem, key) for key in keys} for problem in problems]
+
+
+def _report(settings: Settings, packages: Mapping[str, Package], doc: Document) -> Report:
+    return {
+        "file": str(doc.file),
+        "gateway": settings.gateway_id,
+        "base": settings.base,
+        "announces_on": settings.announce_broker,
+        "brokers": {name: f"{one.host}:{one.port}" for name, one in settings.brokers.items()},
+        "sources": {name: _source(name, settings) for name in settings.sources},
+        "models": {name: _model(package) for name, package in packages.items()},
+        "assets": {id_: _asset(asset) for id_, asset in settings.assets.items()},
+        "store": {
+            "path": str(settings.store.path),
+            "max_bytes": settings.store.max_bytes,
+            "durability": settings.store.durability,
+        },
+    }
+
+
+def _source(name: str, settings: Settings) -> Report:
+    """Make the bridge and the mapper as the daemon does."""
+    source = settings.sources[name]
+    bridge: Bridge = registry.find("bridges", source.kind)(name, source.settings)
+    every = [metric for asset in settings.assets.values() for metric in asset.metrics.values()]
+    metrics = [metric for metric in every if metric.source == name]
+    Mapper(name, metrics, discover=source.keep == "all")
+    return {
+        "bridge": source.kind,
+        "broker": source.broker,
+        "filters": [one.filter for one in bridge.subscriptions()],
+        "metrics": len(metrics),
+    }
+
+
+def _model(package: Package) -> Report:
+    manifest = package.manifest
+    return {"id": manifest.id, "version": manifest.version, "sha256": package.sha256}
+
+
+def _asset(asset: Asset) -> Report:
+    policies = [
+        {
+            "when": rule.when,
+            "for": f"{rule.hits} of {rule.of}",
+            "do": rule.action,
+            "mode": rule.mode.value,
+        }
+        for rule in asset.policy
+    ]
+    safe = asset.fail_safe
+    return {
+        "name": asset.name,
+        "metrics": list(asset.metrics),
+        "actions": list(asset.actions),
+        "verdicts": [
+            f"rule: {rung.expression.text} -> {rung.label}"
+            if isinstance(rung, RuleRung)
+            else f"model: {rung.model}"
+            for rung in asset.ladder
+        ],
+        "policy": policies,
+        "fail_safe": safe
+        and {"after": durations.render(safe.after_ms), "do": safe.action, "mode": safe.mode.value},
+    }
+
+
+def _lines(file: Path, report: Report) -> Iterator[str]:
+    yield f"{file}: good"
+    yield f"gateway {report['gateway']} publishes {report['base']}/... on {report['announces_on']}"
+    for name, broker in report["brokers"].items():
+        yield f"broker  {name}: {broker}"
+    for name, source in report["sources"].items():
+        filters = ", ".join(source["filters"])
+        yield f"source  {name}: {source['bridge']} on {source['broker']}: {filters}"
+    for name, model in report["models"].items():
+        yield f"model   {name}: {model['id']} {model['version']} {model['sha256'][:12]}"
+    for id_, asset in report["assets"].items():
+        yield from _asset_lines(id_, asset)
+    store = report["store"]
+    yield f"store   {store['path']}: {store['max_bytes'] >> 20} MiB, {store['durability']}"
+
+
+def _asset_lines(id_: str, asset: Report) -> Iterator[str]:
+    yield f"asset   {id_}: {', '.join(asset['metrics'])}"
+    for verdict in asset["verdicts"]:
+        yield f"          {verdict}"
+    for rule in asset["policy"]:
+        does = rule["do"] or "alert"
+        yield f"          policy: {rule['when']} {rule['for']} -> {does} ({rule['mode']})"
+    safe = asset["fail_safe"]
+    if safe:
+        does = safe["do"] or "alert"
+        yield f"          fail-safe: after {safe['after']} -> {does} ({safe['mode']})"

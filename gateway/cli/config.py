@@ -1,0 +1,44 @@
+"""``edge-gateway config``: the file's schema, its reference, and what a file comes to."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.group("config")
+def command() -> None:
+    """About the configuration file."""
+
+
+@command.command("schema")
+def schema() -> None:
+    """Print the JSON Schema, for editors."""
+    from gateway.config import jsonschema
+
+    click.echo(json.dumps(jsonschema.schema(), indent=2, ensure_ascii=False))
+
+
+@command.command("reference")
+def reference() -> None:
+    """Print the reference of every key, as Markdown (docs/configuration.md)."""
+    from gateway.config import reference as pages
+
+    click.echo(pages.reference(), nl=False)
+
+
+@command.command("show")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
+@click.argument("file", type=click.Path(path_type=Path), default="/etc/edge-gateway/gateway.yaml")
+def show(file: Path, *, as_json: bool) -> None:
+    """Print what FILE comes to, defaults filled in, secrets masked."""
+    import yaml
+
+    from gateway.config import load
+    from gateway.config.show import effective
+
+    tree = effective(load(file))
+    if as_json:
+        click.echo(json.dumps(tree, indent=2, ensure_ascii=False))
+    else:
+        click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), nl=False)

@@ -1,0 +1,66 @@
+"""Warnings: what is allowed, and may be meant otherwise."""
+
+from collections.abc import Iterator
+
+from gateway.config.problems import Problem
+from gateway.config.settings import Settings
+from gateway.config.tree import Document, Place
+from gateway.core.assets import Asset, ModelRung
+from gateway.core.verdicts import Mode
+
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+def warnings(settings: Settings, doc: Document) -> Iterator[Problem]:
+    """Give every warning, with its place."""
+    yield from _brokers(settings, doc)
+    yield from _unused(settings, doc)
+    for asset in settings.assets.values():
+        yield from _asset(asset, doc)
+
+
+def _brokers(settings: Settings, doc: Document) -> Iterator[Problem]:
+    for name, broker in settings.brokers.items():
+        if broker.username and broker.tls is None and broker.host not in _LOCAL:
+            message = f"{name!r}: the password crosses the network in clear"
+            yield doc.problem(("brokers", name), message, "add tls: true", key=True)
+
+
+def _unused(settings: Settings, doc: Document) -> Iterator[Problem]:
+    metrics = [metric for asset in settings.assets.values() for metric in asset.metrics.values()]
+    for name, source in settings.sources.items():
+        place: Place = ("sources", name)
+        if source.keep == "mapped" and all(metric.source != name for metric in metrics):
+            message = f"{name!r}: no asset uses it and it keeps mapped values only: nothing is kept"
+            yield doc.problem(place, message, "map a metric, or set keep: all", key=True)
+        if getattr(source.settings, "availability", None) == "":
+            message = f"{name!r}: no availability: silence is noticed only when metrics are stale"
+            yield doc.problem(place, message, "set availability, if devices announce it", key=True)
+    rungs = [rung for asset in settings.assets.values() for rung in asset.ladder]
+    asked = {rung.model for rung in rungs if isinstance(rung, ModelRung)}
+    for name in settings.models:
+        if name not in asked:
+            message = f"{name!r}: no asset asks this model"
+            yield doc.problem(("models", name), message, key=True)
+
+
+def _asset(asset: Asset, doc: Document) -> Iterator[Problem]:
+    place: Place = ("assets", asset.id)
+    if asset.ladder and not asset.policy:
+        message = f"{asset.id!r}: it is judged, and nothing follows"
+        yield doc.problem(place, message, "add a policy", key=True)
+    if asset.policy and not asset.ladder:
+        message = f"{asset.id!r}: it has a policy and no verdicts: nothing is ever decided"
+        yield doc.problem(place, message, "add verdicts", key=True)
+    for at, rule in enumerate(asset.policy):
+        if rule.mode is Mode.ACT and rule.action:
+            yield from _acting(asset, rule.action, (*place, "policy", at), doc)
+    safe = asset.fail_safe
+    if safe is not None and safe.mode is Mode.ACT and safe.action:
+        yield from _acting(asset, safe.action, (*place, "fail_safe"), doc)
+
+
+def _acting(asset: Asset, action: str, place: Place, doc: Document) -> Iterator[Problem]:
+    if asset.actions[action].proof is None:
+        message = f"it acts, and {action!r} has no proof: only the bridge's word will confirm it"
+        yield doc.problem((*place, "do"), message, "add proof: {metric: ..., within: ...}")
