@@ -55,7 +55,7 @@ class Child:
         assert self._process.stderr is not None  # noqa: S101  # asked for three lines above
         self._stderr = self._process.stderr
         os.set_blocking(self._stderr.fileno(), False)
-        self._lines = 0
+        self._lines, self._hears = 0, True
 
     @property
     def pid(self) -> int:
@@ -112,11 +112,12 @@ class Child:
     def _wait(self, until: float, *, writing: bool) -> None:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if writing else 0))
-        poll.register(self._stderr, select.POLLIN)
+        if self._hears:
+            poll.register(self._stderr, select.POLLIN)
         left = until - time.monotonic()
         if left <= 0 or not (events := poll.poll(left * 1000)):
             raise TimeoutError
-        if any(descriptor == self._stderr.fileno() for descriptor, _ in events):
+        if any(descriptor != self._socket.fileno() for descriptor, _ in events):
             self._listen()
 
     def _send(self, unsent: memoryview) -> memoryview:
@@ -142,6 +143,7 @@ class Child:
             said = os.read(self._stderr.fileno(), 65_536)
         except BlockingIOError:
             return
+        self._hears = bool(said)  # a closed pipe is readable for ever
         for line in said.decode("utf-8", "replace").splitlines():
             self._lines += 1
             if self._lines <= MAX_LINES:
@@ -154,6 +156,7 @@ class Child:
         try:
             code = self._process.wait(REAP_S)
         except subprocess.TimeoutExpired:
-            code = 0
+            self.kill()
+            return "it hung up"
         self.kill()
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -71,7 +71,8 @@ class Answer(NamedTuple):
 class Worker:
     """The inference worker of this daemon; blocking, for one thread that outlives it.
 
-    After a WorkerError nothing runs any more: ``start`` begins anew, with no model loaded.
+    After a WorkerError nothing runs any more: ``start`` begins anew, with no model loaded. The
+    properties may be read from any thread.
     """
 
     def __init__(self, settings: WorkerSettings | None = None) -> None:
@@ -82,12 +83,13 @@ class Worker:
     @property
     def pid(self) -> int | None:
         """Process id; None while it does not run."""
-        return self._child.pid if self.running and self._child else None
+        child = self._child
+        return child.pid if child is not None and child.running() else None
 
     @property
     def running(self) -> bool:
         """Whether the process is there; one that died since the last call is noticed here."""
-        return self._child is not None and self._child.running()
+        return self.pid is not None
 
     @property
     def rss_bytes(self) -> int:
@@ -166,19 +168,19 @@ class Worker:
     def _ask(
         self, question: Mapping[str, object], block: bytes | bytearray, limit_s: float
     ) -> Frame:
-        if self._child is None:
-            raise WorkerError("stopped", "start it first")
         self._asked += 1
         header = {**question, "seq": self._asked, "limit_s": limit_s * SHARE}
         return self._take(encode(header, block), limit_s)
 
     def _take(self, frame: bytes, limit_s: float) -> Frame:
         """One exchange; whatever goes wrong, there is no child afterwards."""
-        child, self._child = self._child, None
-        if child is None:
+        if self._child is None:
             raise WorkerError("stopped", "start it first")
-        answer = child.ask(frame, limit_s)
-        self._child = child
+        try:
+            answer = self._child.ask(frame, limit_s)
+        except WorkerError:
+            self._child = None
+            raise
         if answer.header.get("seq") != self._asked:
             raise self._garbage("an answer to another question")
         return answer

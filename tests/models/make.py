@@ -26,8 +26,8 @@ class Recipe:
     """A model and what its manifest says of it."""
 
     model: onnx.ModelProto
-    rows: int = ROWS
-    channels: int = CHANNELS
+    rows: int = field(default_factory=lambda: ROWS)
+    channels: int = field(default_factory=lambda: CHANNELS)
     layout: str = "n,t,c"
     outputs: Sequence[Mapping[str, object]] = ({"tensor": "score", "meaning": "score"},)
     task: str = "anomaly"
@@ -45,9 +45,8 @@ def weights(name, *shape):
     return tensor(name, RANDOM.normal(0, 0.3, shape))
 
 
-def model(
-    nodes, initialisers=(), *, window=("n", ROWS, CHANNELS), outputs=None, ir=10, opsets=None
-):
+def model(nodes, initialisers=(), *, window=None, outputs=None, ir=10, opsets=None):
+    window = ("n", ROWS, CHANNELS) if window is None else window
     wanted = outputs or [("score", FLOAT, ("n", 1))]
     graph = helper.make_graph(
         nodes,
