@@ -134,7 +134,9 @@ class Client:
         self._desk.farewell = farewell
         self._desk.stopping = True
         self._desk.waker.set()
-        if self._thread.is_alive():
+        if self._thread.ident is None:
+            self._desk.waker.close()
+        else:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:

@@ -11,8 +11,8 @@ from gateway.core.messages import Message
 _PUBLISH = 0x30
 _QOS_1 = 0x02
 _QOS_2 = 0x04
-_HEADER_MAX = 5 + 2 + 65_535 + 2
-"""Fixed header, topic and packet identifier: all that is needed of a PUBLISH to refuse it."""
+_HEADER_MAX = 5 + 2 + 65_535 + 2 + 4
+"""Fixed header, topic, packet identifier, length of the properties: enough to refuse a PUBLISH."""
 
 
 class FrameError(ValueError):
@@ -163,10 +163,15 @@ class Frames:
             return -1
         name_end = start + 2 + (data[start] << 8 | data[start + 1])
         body = name_end + 2 if command & (_QOS_1 | _QOS_2) else name_end
-        if stop - body <= self._max_payload or command & _QOS_2:
-            return 0
         if body > len(data):
             return -1
+        if self._properties:
+            skip = varint(data, body)
+            if skip is None:
+                return -1
+            body = sum(skip)
+        if stop - body <= self._max_payload or command & _QOS_2:
+            return 0
         packet_id = data[name_end] << 8 | data[name_end + 1] if command & _QOS_1 else 0
         if packet_id:
             self.delivered.append(packet_id)

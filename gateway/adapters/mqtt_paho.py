@@ -191,6 +191,12 @@ class StockConnection(paho.Client):
         sock = self.socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
+    def drop(self) -> None:
+        """Close without a word, if it is not closed yet."""
+        sock = self.socket()
+        if sock is not None:
+            sock.close()
+
     def _tune(self, _client: paho.Client, _userdata: Any, sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         timeout_ms = int(self.broker.user_timeout_s * 1000)

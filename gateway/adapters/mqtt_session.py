@@ -30,11 +30,14 @@ class Session:
         """The broker said no to CONNECT."""
         self.unsupported = False
         """It does not speak this protocol version."""
+        self.mute = False
+        """It did not answer CONNECT at all."""
         self.taken = False
         """Another client took our session over."""
         self.error = ""
         self._connection = connection
         self._desk = desk
+        self._answer_by = desk.mono_ms() + int(desk.broker.connect_timeout_s * 1000)
         self._window = desk.broker.send_window
         self._maximum_qos = 2
         self._maximum_packet = 0
@@ -67,6 +70,7 @@ class Session:
                 connection.loop_write()
             self._turn()
         self._hear()
+        connection.drop()
 
     def _turn(self) -> None:
         """Everything that is to be done between two waits."""
@@ -85,6 +89,7 @@ class Session:
         if desk.stopping:
             self._leave()
         connection.loop_misc()
+        self._hear()  # what was written at once, a QoS 0 publish, is settled already
 
     def _hear(self) -> None:
         events = self._connection.events
@@ -212,5 +217,10 @@ class Session:
             self._connection.disconnect()
 
     def _overdue(self) -> bool:
-        """We wanted to leave long ago, but even DISCONNECT cannot be written."""
-        return self._leave_by is not None and self._desk.mono_ms() > self._leave_by + LEAVE_MS
+        """CONNECT was not answered, or we wanted to leave long ago and cannot even say so."""
+        now = self._desk.mono_ms()
+        if self.accepted_mono_ms is None and not self.refused and now > self._answer_by:
+            self.mute = True
+            self.error = "no answer to CONNECT"
+            return True
+        return self._leave_by is not None and now > self._leave_by + LEAVE_MS

@@ -1,8 +1,8 @@
 """Which protocol version to try next.
 
-``auto`` asks for 5 and keeps to 3.1.1 once the broker has said that it cannot. Old brokers hang up
-without a word instead, but so does any broker that is just going down: after two such ends in a row
-3.1.1 is tried once, and 5 again the next time.
+``auto`` asks for 5 and keeps to 3.1.1 once the broker has said that it cannot. Others do not answer
+at all (amqtt), or hang up without a word; but so does any broker that is just going down. After one
+silence, or two such ends in a row, 3.1.1 is tried once, and 5 again the next time.
 """
 
 from typing import Literal
@@ -42,5 +42,6 @@ class Versions:
             self._refused = True
             return True
         silent = session.accepted_mono_ms is None and not session.refused
-        self._silent = self._silent + 1 if silent else 0
+        weight = _SILENT_ENDS if session.mute else 1
+        self._silent = self._silent + weight if silent else 0
         return False

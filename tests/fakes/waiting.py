@@ -1,0 +1,21 @@
+"""Waiting for something to become true, with a deadline."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+
+def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 10.0) -> None:
+    """Look again and again until it is true, for as long as the deadline allows."""
+    until = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > until:
+            pytest.fail(f"waited {deadline_s} s: {what}")
+        time.sleep(0.002)
+
+
+def let_pass(seconds: float) -> None:
+    """Let real time pass, for what only time can bring about."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until, "time passes", seconds + 5)
