@@ -34,6 +34,8 @@ NEVER_CACHED = frozenset(
 )
 _STEMS = ("action_", "button_")
 """Keys that start so are never cached either."""
+_LAST_MS = 253_402_300_800_000
+"""Year 10000."""
 
 
 class States:
@@ -63,29 +65,32 @@ class States:
 
     def _uplink(self, device: str, tree: dict[str, Tree], payload: bytes) -> Uplink:
         """The hot path: one state message."""
+        registry = self._registry
         seen_at_ms, origin, advanced = None, Origin.NONE, False
         if "last_seen" in tree:
-            seen_at_ms = times.parse(tree["last_seen"], "auto")
+            seen_at_ms = _seen_at_ms(tree["last_seen"])
             if seen_at_ms is not None:
                 origin, advanced = Origin.LAST_SEEN, self._advanced(device, seen_at_ms)
         reason = Reason.OK
-        if "update" in tree or self._registry.updating:
-            reason = self._update(device, tree.get("update"))
+        update = tree.get("update")
+        if type(update) is dict and update.get("state") == "updating":
+            reason = Reason.UPDATING
+            if len(registry.updating) < DEVICES:
+                registry.updating.add(device)
+        elif registry.updating:
+            registry.updating.discard(device)
         fresh = NEVER_CACHED
         if b'"action_' in payload or b'"button_' in payload:
             fresh = fresh.union(key for key in tree if key.startswith(_STEMS))
-        return Uplink(
-            device,
-            tree,
-            seen_at_ms,
-            origin,
-            None,
-            reason,
-            self._registry.info.cached,
-            fresh,
-            advanced,
-            _link(tree),
-        )
+        link: dict[str, float] = {}
+        value = tree.get("linkquality")
+        if type(value) is int or type(value) is float:
+            link["lqi"] = value
+        value = tree.get("battery")
+        if type(value) is int or type(value) is float:
+            link["battery"] = value
+        cached = registry.info.cached
+        return Uplink(device, tree, seen_at_ms, origin, None, reason, cached, fresh, advanced, link)
 
     def _advanced(self, device: str, at_ms: int) -> bool:
         """Note the stamp; True when it moved on since the device's previous message."""
@@ -94,15 +99,6 @@ class States:
             del self._last_seen[next(iter(self._last_seen))]
         self._last_seen[device] = at_ms
         return before is not None and at_ms > before
-
-    def _update(self, device: str, update: Tree) -> Reason:
-        updating = self._registry.updating
-        if isinstance(update, dict) and update.get("state") == "updating":
-            if len(updating) < DEVICES:
-                updating.add(device)
-            return Reason.UPDATING
-        updating.discard(device)
-        return Reason.OK
 
     def _attribute(self, topic: str, value: Tree) -> Sequence[Event]:
         """Read a scalar: the last level is an attribute of the device that the others name."""
@@ -115,15 +111,11 @@ class States:
         return (Uplink(device, {key: value}, cached=self._registry.info.cached, fresh=fresh),)
 
 
-def _link(tree: dict[str, Tree]) -> dict[str, float]:
-    link: dict[str, float] = {}
-    value = tree.get("linkquality")
-    if type(value) is int or type(value) is float:
-        link["lqi"] = value
-    value = tree.get("battery")
-    if type(value) is int or type(value) is float:
-        link["battery"] = value
-    return link
+def _seen_at_ms(value: Tree) -> int | None:
+    """``epoch`` is milliseconds; ``ISO_8601`` and ``ISO_8601_local`` have an offset."""
+    if type(value) is int:
+        return value if 0 < value < _LAST_MS else None
+    return times.parse(value, "iso8601")
 
 
 def _word(payload: bytes, error: DecodeError) -> str:
