@@ -11,14 +11,15 @@ from tempfile import TemporaryDirectory
 
 from gateway.demo import radio_chirpstack, radio_thethings, radio_zigbee2mqtt
 from gateway.demo.broker import DemoBroker
-from gateway.demo.plant import WEARING, Plant
+from gateway.demo.ledger import count
+from gateway.demo.plant import PUMPS, WEARING, Plant
 from gateway.demo.process import Daemon
 from gateway.demo.site import Link, Site
 from gateway.demo.story import Event, Story
 from gateway.demo.twin import RULE, Twin
 
 TICK_S = 0.05
-PULSE_S = 4.0
+PULSE_S = 2.0
 HEALTHY_S = 20.0
 """How long the plant runs before the damage, at most a third of the whole."""
 ONLINE_WITHIN_S = 30.0
@@ -26,7 +27,7 @@ AFTERGLOW_S = 3.0
 """How long the story goes on after its end, to show a pump that stands still."""
 ROOM = Path(__file__).parent
 PACKAGE = "packages/pump-anomaly"
-LOG = "gateway.log"
+LOG, DATABASE = "gateway.log", "gateway.db"
 
 Show = Callable[[Event], None]
 
@@ -64,9 +65,11 @@ def play(options: Options, show: Show) -> Event:
         site = _site(options.seed)
         site.start(broker.host, broker.port, _now_ms())
         stack.callback(site.stop)
-        show({"kind": "radios", "at_s": time.monotonic() - start_s, "config": str(config)})
+        show({"kind": "radios", "at_s": time.monotonic() - start_s, "pumps": len(PUMPS)})
+        show({"kind": "starting", "at_s": time.monotonic() - start_s, "config": str(config)})
         daemon = stack.enter_context(Daemon(config, folder / LOG))
-        return _Run(options, site, watcher, daemon, show, start_s).play()
+        summary = _Run(options, site, watcher, daemon, show, start_s).play()
+        return summary | count(folder / DATABASE)
 
 
 class _Run:
@@ -119,18 +122,20 @@ class _Run:
 
     def _run_plant(self) -> None:
         before_s = at_s = self._at_s()
-        pulse_s, end_s = at_s, at_s + self._options.duration_s
+        pulse_s, end_s = at_s + PULSE_S, at_s + self._options.duration_s
+        pumps = self._site.plant.pumps
+        self._tell(self._story.pulse(pumps.values(), at_s))
         while at_s < end_s and self._daemon.exit_code is None:
             time.sleep(TICK_S)
             at_s = self._at_s()
             self._step((at_s - before_s) * self._options.speed, at_s)
             before_s = at_s
-            if at_s >= pulse_s:
-                self._tell(self._story.pulse(self._site.plant, at_s))
+            if pulse_s <= at_s < end_s:
+                self._tell(self._story.pulse([pumps[WEARING]], at_s))
                 pulse_s += PULSE_S
             if (told_at_s := self._story.told_at_s) is not None:
                 end_s = min(end_s, told_at_s + AFTERGLOW_S)
-        self._tell(self._story.pulse(self._site.plant, at_s))
+        self._tell(self._story.pulse(pumps.values(), at_s))
 
     def _step(self, dt_s: float, at_s: float) -> None:
         self._site.step(dt_s, _now_ms())

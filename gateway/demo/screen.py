@@ -26,8 +26,12 @@ def _started(event: Event) -> Said:
     return "broker", f"{event['broker']} on {event['host']}:{event['port']}   {tip}", DIM
 
 
+def _starting(event: Event) -> Said:
+    return "gateway", f"starts on {event['config']}", DIM
+
+
 def _radios(event: Event) -> Said:
-    return "plant", f"3 pumps behind {_BRIDGES}; the gateway runs on {event['config']}", DIM
+    return "plant", f"{event['pumps']} pumps behind {_BRIDGES}", PLAIN
 
 
 def _gateway(event: Event) -> Said:
@@ -36,7 +40,9 @@ def _gateway(event: Event) -> Said:
 
 
 def _health(event: Event) -> Said:
-    return "gateway", f"health: {event['state']}", DIM
+    problems = event["problems"]
+    why = f" ({'; '.join(map(str, problems))})" if isinstance(problems, list) and problems else ""
+    return "gateway", f"health: {event['state']}{why}", DIM
 
 
 def _pump(event: Event) -> Said:
@@ -44,16 +50,15 @@ def _pump(event: Event) -> Said:
         f"{_number(event['power'], 0):>4} W {_number(event['flow'], 0):>4} l/min "
         f"{_number(event['temperature'], 1):>5} degC {_number(event['vibration'], 2):>5} mm/s"
     )
-    label = str(event["label"] or "no verdict yet")
-    score = "" if event["score"] is None else f"  score {_number(event['score'], 2)}"
-    return str(event["asset"]), f"{sensors}   {label}{score}", _LABEL_COLOURS.get(label, PLAIN)
+    label = str(event["label"] or "unknown")
+    return str(event["asset"]), f"{sensors}   {label}", _LABEL_COLOURS.get(label, PLAIN)
 
 
 def _verdict(event: Event) -> Said:
     if event["before"] is None:
         return "gateway", "", PLAIN
     score = "" if event["score"] is None else f", score {_number(event['score'], 2)}"
-    text = f"{event['asset']} looks like {event['label']} to {event['rung']}{score}"
+    text = f"verdict on {event['asset']}: {event['label']} ({event['rung']}{score})"
     return "gateway", text, _LABEL_COLOURS.get(str(event["label"]), YELLOW)
 
 
@@ -78,8 +83,8 @@ def _command(event: Event) -> Said:
     state = str(event["state"])
     detail = {
         "stored": "in the database before anything is sent",
-        "sent": f"to {event.get('device')}: {event.get('set')}",
-        "accepted": f"the bridge says so ({event.get('evidence')}); that is no proof yet",
+        "sent": f"{_set(event.get('set'))} to {event.get('device')}",
+        "accepted": f"{event.get('evidence')}; that is no proof yet",
         "confirmed": f"{event.get('evidence')}",
     }.get(state, str(event.get("reason")))
     colour = {"confirmed": GREEN}.get(state, PLAIN if state in _ALIVE else RED)
@@ -93,9 +98,13 @@ def _alert(event: Event) -> Said:
 def _summary(event: Event) -> Said:
     noise = ", ".join(f"{number} {kind}" for kind, number in _mapping(event["noise"]).items())
     radios = f"radio noise on purpose: {noise}" if noise else "no radio noise"
-    counts = f"{event['readings']} readings, {event['rejects']} rejects"
+    counts = (
+        f"{event['messages']} messages -> {event['readings']} readings stored "
+        f"({event['uncertain']} uncertain), {event['duplicates']} duplicates dropped, "
+        f"{event['rejects']} rejects kept"
+    )
     end = "decided, sent and proved" if event["ok"] else f"NOT SHOWN: {event['why']}"
-    lines = (end, _comparison(event), f"{event['messages']} messages, {counts}; {radios}")
+    lines = (end, _comparison(event), counts, radios)
     return "summary", f"\n{' ' * 19}".join(text for text in lines if text), _END[bool(event["ok"])]
 
 
@@ -120,6 +129,7 @@ _END = {True: GREEN, False: RED}
 _WORDS: Mapping[str, Callable[[Event], Said]] = {
     "broker": _started,
     "radios": _radios,
+    "starting": _starting,
     "gateway": _gateway,
     "health": _health,
     "pump": _pump,
@@ -140,8 +150,12 @@ def _number(value: object, digits: int) -> str:
     return f"{_float(value):.{digits}f}"
 
 
+def _set(values: object) -> str:
+    return ", ".join(f"{key}={value}" for key, value in _mapping(values).items())
+
+
 def _percent(share: object) -> str:
-    return f"{100 * _float(share):.0f} %"
+    return f"{min(100.0, 100 * _float(share)):.0f} %"
 
 
 def _mapping(value: object) -> Mapping[str, object]:

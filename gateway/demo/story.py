@@ -5,11 +5,11 @@ Pure: it hears messages with their times and says events. An event is a flat JSO
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from gateway.demo.plant import WEARING, Plant, Pump
+from gateway.demo.plant import WEARING, Pump
 
 Event = dict[str, object]
 
@@ -63,6 +63,8 @@ class Story:
     wrong: list[str] = field(default_factory=list)
     """What must not happen, and did."""
     health: Mapping[str, object] = field(default_factory=dict)
+    commands: dict[object, object] = field(default_factory=dict)
+    """The newest state of each command."""
     verdicts: dict[str, Mapping[str, object]] = field(default_factory=dict)
     """The newest state document of each asset."""
 
@@ -84,14 +86,7 @@ class Story:
             case ["asset", asset, "state"]:
                 yield from self._state(asset, json.loads(payload), at_s)
             case ["asset", asset, ("decision" | "command" | "alert") as kind]:
-                document = {"asset": asset, **json.loads(payload)}
-                self._note(kind, document, at_s)
-                kept = {key: document[key] for key in _KEPT[kind] if key in document}
-                verdict = document.get("verdict")
-                if isinstance(verdict, dict):
-                    kept |= {key: verdict[key] for key in _KEPT[kind] if key in verdict}
-                if kind != "alert" or document.get("state") != "clear":
-                    yield {"kind": kind, "at_s": at_s, **kept}
+                yield from self._happened(kind, {"asset": asset, **json.loads(payload)}, at_s)
 
     def watch(self, pump: Pump, at_s: float) -> Iterator[Event]:
         """Look at the wearing pump itself, not at messages about it."""
@@ -106,24 +101,22 @@ class Story:
             truth = {"wear": round(row.wear, 3), "temperature": round(row.temperature, 1)}
             yield seen | {"event": "stopped"} | truth
 
-    def pulse(self, plant: Plant, at_s: float) -> Iterator[Event]:
-        """How every pump is, by its sensors and by the gateway."""
-        for asset, pump in plant.pumps.items():
-            row, verdict = pump.row, self.verdicts.get(asset, {})
-            said = {key: verdict.get(key) for key in ("label", "score", "rung")}
+    def pulse(self, pumps: Iterable[Pump], at_s: float) -> Iterator[Event]:
+        """How pumps are, by their sensors and by the gateway."""
+        for pump in pumps:
+            row, verdict = pump.row, self.verdicts.get(pump.id, {})
+            said = {key: verdict.get(key) for key in ("label", "rung")}
             sensors = {
                 "power": round(row.power, 1),
                 "flow": round(row.flow, 1),
                 "temperature": round(row.temperature, 1),
                 "vibration": round(row.vibration, 2),
             }
-            yield {"kind": "pump", "at_s": at_s, "asset": asset, **said, **sensors}
+            yield {"kind": "pump", "at_s": at_s, "asset": pump.id, **said, **sensors}
 
     def summary(self, at_s: float) -> Event:
         """What was shown; ``ok`` if a command was decided, sent and proved, and none wrongly."""
         why = self.shortcomings()
-        counters = self.health.get("counters")
-        counts = counters if isinstance(counters, dict) else {}
         return {
             "kind": "summary",
             "at_s": at_s,
@@ -139,8 +132,6 @@ class Story:
             "wear_at_decision": self.wear_at_decision,
             "rule_would_have_fired_at_s": None,
             "wear_at_rule": None,
-            "readings": counts.get("readings"),
-            "rejects": counts.get("rejects"),
         }
 
     def shortcomings(self) -> list[str]:
@@ -162,7 +153,8 @@ class Story:
     def _health(self, document: Mapping[str, object], at_s: float) -> Iterator[Event]:
         before, self.health = self.health.get("state"), document
         if document.get("state") != before:
-            yield {"kind": "health", "at_s": at_s, "state": document.get("state")}
+            kept = {key: document.get(key) for key in ("state", "problems")}
+            yield {"kind": "health", "at_s": at_s, **kept}
 
     def _state(self, asset: str, document: Mapping[str, object], at_s: float) -> Iterator[Event]:
         before = self.verdicts.get(asset, {}).get("label")
@@ -170,6 +162,19 @@ class Story:
         if document.get("label") != before:
             kept = {key: document.get(key) for key in ("asset", "label", "score", "rung")}
             yield {"kind": "verdict", "at_s": at_s, **kept, "before": before}
+
+    def _happened(self, kind: str, document: Mapping[str, object], at_s: float) -> Iterator[Event]:
+        """A decision, a command with a new state, or an alert."""
+        self._note(kind, document, at_s)
+        said, state = document.get("id"), document.get("state")
+        news = state != "clear" and not (kind == "command" and self.commands.get(said) == state)
+        if kind == "command":
+            self.commands[said] = state
+        verdict = document.get("verdict")
+        whole = {**document, **verdict} if isinstance(verdict, dict) else document
+        if news:
+            kept = {key: whole[key] for key in _KEPT[kind] if key in whole}
+            yield {"kind": kind, "at_s": at_s, **kept}
 
     def _note(self, kind: str, document: Mapping[str, object], at_s: float) -> None:
         """Remember what the summary needs; an order to a healthy pump is a wrong one."""

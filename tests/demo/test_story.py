@@ -8,7 +8,7 @@ import pytest
 from gateway.core import topic_tree
 from gateway.core.commands import Command, State
 from gateway.core.verdicts import Decision, Mode, Verdict
-from gateway.demo import screen
+from gateway.demo import ledger, screen
 from gateway.demo.plant import PUMPS, WEARING, Plant
 from gateway.demo.story import Story
 from gateway.demo.twin import Twin
@@ -155,10 +155,11 @@ def test_topics_nobody_asked_about_are_passed_over():
 
 def test_every_event_is_one_json_object_and_one_readable_line():
     telling = Telling().whole()
-    telling.say("health", topic_tree.health("running", NOW_MS, {"counters": {"readings": 3}}), 4)
-    telling.events += telling.story.pulse(telling.plant, 4.5)
+    telling.say("health", topic_tree.health("running", NOW_MS, {"problems": ["clock"]}), 4)
+    telling.events += telling.story.pulse(telling.plant.pumps.values(), 4.5)
     summary = telling.story.summary(5.0)
     extra = {"rule": "temperature > 90", "messages": 9, "noise": {"duplicate": 2}}
+    extra |= dict.fromkeys(ledger.QUESTIONS, 3)
     telling.events.append(summary | extra | {"rule_would_have_fired_at_s": 57.0})
     for event in telling.events:
         assert json.loads(json.dumps(event)) == event
@@ -178,7 +179,9 @@ def test_colours_are_for_terminals():
 
 def test_the_pulse_names_every_pump():
     telling = Telling()
-    assert [event["asset"] for event in telling.story.pulse(telling.plant, 1.0)] == list(PUMPS)
+    assert [
+        event["asset"] for event in telling.story.pulse(telling.plant.pumps.values(), 1.0)
+    ] == list(PUMPS)
 
 
 def test_the_twin_runs_on_into_the_heat_although_the_pump_was_stopped():
