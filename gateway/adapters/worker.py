@@ -10,9 +10,8 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.adapters.child import Child
 from gateway.core.frames import Frame, encode
@@ -66,6 +65,9 @@ class Answer(NamedTuple):
     """By tensor name, as the manifest lists them; empty on an error."""
     error: str | None = None
     """``deadline``, ``non-finite input``, ``non-finite output``, or more words."""
+
+
+UNFIT: Final = Answer(None, {}, "values that are not rows x columns")
 
 
 class Worker:
@@ -151,7 +153,7 @@ class Worker:
         for index in (index for group in groups.values() for index in group):
             block += memoryview(jobs[index].values).cast("B")
         frame = self._ask({"op": "judge", "groups": told}, block, deadline_s)
-        answers = [_refusal("values that are not rows x columns") for _ in jobs]
+        answers = [UNFIT] * len(jobs)
         try:
             for index, answer in _answers(frame, list(groups.values())):
                 answers[index] = answer
@@ -205,44 +207,42 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _refusal(error: str) -> Answer:
-    return Answer(None, {}, error)
-
-
 def _answers(frame: Frame, groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
     """Yield (index of the job, answer) from the worker's frame.
 
     Raises:
         KeyError, TypeError, ValueError: the frame does not add up.
     """
-    numbers = array("d")
+    numbers, position = array("d"), 0
     numbers.frombytes(frame.block)
-    rest = iter(numbers)
     for group, told in zip(groups, frame.header["groups"], strict=True):
         if "error" in told:
-            yield from ((index, _refusal(str(told["error"]))) for index in group)
+            yield from ((index, Answer(None, {}, str(told["error"]))) for index in group)
             continue
-        scores = _rows(rest, len(group), 1)
-        outputs = {str(name): _rows(rest, len(group), width) for name, width in told["outputs"]}
-        refused: Mapping[str, Any] = told["refused"]
-        for place, index in enumerate(group):
-            why = refused.get(str(place))
-            yield index, _refusal(str(why)) if why else _answer(scores, outputs, place)
-    if next(rest, None) is not None:
+        columns: list[tuple[str, list[tuple[float, ...]]]] = []
+        for name, width in (("", 1), *told["outputs"]):
+            columns.append((str(name), _rows(numbers, position, len(group), width)))
+            position += len(group) * width
+        yield from zip(group, _group(columns, told["refused"]), strict=True)
+    if position != len(numbers):
         raise ValueError("numbers too many")
 
 
-def _answer(
-    scores: list[tuple[float, ...]], outputs: Mapping[str, list[tuple[float, ...]]], place: int
-) -> Answer:
-    (score,) = scores[place]
-    if not math.isfinite(score):
-        raise ValueError(f"a score of {score}")
-    return Answer(score, {name: rows[place] for name, rows in outputs.items()})
+def _group(
+    columns: Sequence[tuple[str, list[tuple[float, ...]]]], refused: Mapping[str, object]
+) -> Iterator[Answer]:
+    (_, scores), *outputs = columns
+    for place, (score,) in enumerate(scores):
+        if (why := refused.get(str(place))) is not None:
+            yield Answer(None, {}, str(why))
+        elif math.isfinite(score):
+            yield Answer(score, {name: rows[place] for name, rows in outputs})
+        else:
+            raise ValueError(f"a score of {score}")
 
 
-def _rows(numbers: Iterator[float], count: int, width: int) -> list[tuple[float, ...]]:
-    rows = [tuple(islice(numbers, width)) for _ in range(count)]
-    if any(len(row) != width for row in rows):
+def _rows(numbers: "array[float]", start: int, count: int, width: int) -> list[tuple[float, ...]]:
+    chunk = numbers[start : start + count * width]
+    if width < 1 or len(chunk) != count * width:
         raise ValueError("numbers too few")
-    return rows
+    return list(zip(*[iter(chunk)] * width, strict=True))

@@ -27,6 +27,7 @@ from gateway.models.fit import FLOATS
 from gateway.models.package import Package
 from gateway.models.watchdog import Watchdog
 
+np.seterr(over="ignore")  # what float32 cannot hold becomes infinite, and is refused as that
 RUNTIME: Final = str(ort.__version__)
 Floats = npt.NDArray[np.float64]
 
@@ -38,6 +39,8 @@ RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = (
     ),
     *(MemoryError, RuntimeError, ValueError),
 )
+NO_INPUT: Final = "non-finite input"
+NO_OUTPUT: Final = "non-finite output"
 FATAL: Final = 4
 """Log severity: what matters comes back as an exception."""
 
@@ -100,19 +103,21 @@ class Session:
         Raises:
             RunError: the model failed on the batch as a whole.
         """
-        count = len(windows)
-        with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which is refused below
-            batch = windows.astype(self._dtype).reshape(count, *self._input.dims)
-        good = np.isfinite(batch).reshape(count, -1).all(axis=1)
-        why = dict.fromkeys(np.flatnonzero(~good).tolist(), "non-finite input")
-        outputs = [np.full((count, self._width(out)), np.nan) for out in self._outputs]
+        batch = windows.astype(self._dtype).reshape(len(windows), *self._input.dims)
+        if np.isfinite(batch).all():
+            return self._judged(self._run(batch, deadline), {})
+        good = np.isfinite(batch).reshape(len(batch), -1).all(axis=1)
+        outputs = [np.full((len(batch), self._width(out)), np.nan) for out in self._outputs]
         if good.any():
-            found = self._run(batch if good.all() else batch[good], deadline)
-            for whole, part in zip(outputs, found, strict=True):
+            for whole, part in zip(outputs, self._run(batch[good], deadline), strict=True):
                 whole[good] = part
-        for whole in outputs:
-            bad = good & ~np.isfinite(whole).all(axis=1)
-            why |= dict.fromkeys(np.flatnonzero(bad).tolist(), "non-finite output")
+        return self._judged(outputs, dict.fromkeys(np.flatnonzero(~good).tolist(), NO_INPUT))
+
+    def _judged(self, outputs: Sequence[Floats], why: dict[int, str]) -> Judged:
+        for values in outputs:
+            if not np.isfinite(values).all():
+                for index in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
+                    why.setdefault(index, NO_OUTPUT)
         scored = self.package.output
         scores = outputs[self._outputs.index(scored)][:, scored.column]
         return Judged(scores, outputs, why)
