@@ -42,7 +42,9 @@ def cached(device, values, link=None, **fields):
 
 
 def server(device, values, at_ms, **fields):
-    return up(device, values, measured_at_ms=at_ms, origin=Origin.SERVER, cached=False, **fields)
+    """Servers write nanoseconds: which millisecond that is, is a matter of rounding."""
+    near = pytest.approx(at_ms, abs=1)
+    return up(device, values, measured_at_ms=near, origin=Origin.SERVER, cached=False, **fields)
 
 
 def sampled(device, values, at_ms, **fields):
