@@ -1,8 +1,8 @@
 """Readers of two public data sets, as runs of one machine each.
 
-SKAB (Katser & Kozitsin 2020): a water-pump test bed, one row a second. C-MAPSS (Saxena et al. 2008):
-simulated turbofan engines, one row a flight. Neither is part of this project; ``docs/results.md``
-says where they come from and under which licence.
+SKAB (Katser & Kozitsin 2020): a water-pump test bed, one row a second. C-MAPSS (Saxena et al.
+2008): simulated turbofan engines, one row a flight. Neither is part of this project;
+``docs/results.md`` says where they come from and under which licence.
 """
 
 import csv

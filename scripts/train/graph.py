@@ -1,6 +1,6 @@
-"""The model as an ONNX graph: float32 [n, rows, channels] -> score [n, 1], contributions [n, channels].
+"""The model as an ONNX graph: [n, rows, channels] -> score [n, 1], contributions [n, channels].
 
-The contributions add up to the squared score: they are the residual output of the package.
+All float32. The contributions add up to the squared score: they are the package's residuals.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Trains the shipped package ``pump-anomaly`` on the simulated plant, healthy pumps only.
 
-Deterministic: fixed seeds, no clock. The plant is ``gateway.demo.plant``; the fault is never seen in
-training, only in the figures of the model card.
+Deterministic: fixed seeds, no clock. The plant is ``gateway.demo.plant``; a fault is never seen
+in training, only in the golden vectors.
 """
 
 import argparse

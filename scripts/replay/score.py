@@ -1,0 +1,118 @@
+"""Scores the daemon on the recorded faults of the pump test bed, from end to end.
+
+A broker, the real daemon on a real configuration, a package trained here on the anomaly-free run
+alone, and a replay of the other runs through a bridge's topics. What the daemon stored is scored by
+the protocol of the data, beside detectors that look at the same rows in this process.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts.replay.protocol import CALIBRATION_ROWS, score
+from scripts.replay.publish import period_ms, select
+from scripts.replay.rig import Outcome, judge
+from scripts.replay.wires import WIRES
+from scripts.train.datasets import Flags, Floats, Run, runs
+from scripts.train.pump import CHANNELS, SMOOTHING, package, standardised, train
+
+DATA = Path("../shared/data/skab")
+NORMAL = "anomaly-free"
+GROUPS = ("", "valve1", "valve2", "other")
+HEAD = "| detector | runs | F1 | FAR % | MAR % | events | delay s | false onsets/h |"
+TOLERANCE = 1e-3
+"""Scores of daemon and numpy this near are the same: float32 lies between."""
+
+
+def faults(data: Path, names: Sequence[str]) -> list[Run]:
+    """The runs to be judged."""
+    return [run for run in select(data, names) if not run.name.startswith(NORMAL)]
+
+
+def offline(normal: Floats) -> Callable[[Run], Floats]:
+    """The same model in numpy: a score per row, nan until a window is full."""
+    model = train(normal)
+
+    def judged(run: Run) -> Floats:
+        scores = model.score(standardised(run.columns(CHANNELS)))
+        return np.r_[np.full(SMOOTHING.length - 1, np.nan), scores]
+
+    return judged
+
+
+def always(run: Run) -> Flags:
+    """The alarm that never ends."""
+    return np.ones(len(run.values), dtype=np.bool_)
+
+
+def four_sigma(run: Run) -> Flags:
+    """What one would write first: a channel beyond four plain standard deviations."""
+    rows = run.columns(CHANNELS)
+    calm = rows[:CALIBRATION_ROWS]
+    far: Flags = (np.abs(rows - calm.mean(axis=0)) > 4 * calm.std(axis=0)).any(axis=1)
+    return far
+
+
+def table(chosen: Sequence[Run], outcome: Outcome, scores: Sequence[Floats]) -> str:
+    """Every detector on every group of runs, as Markdown."""
+    detectors: dict[str, Sequence[Flags]] = {
+        "always alarm": [always(run) for run in chosen],
+        "any channel beyond 4 sd": [four_sigma(run) for run in chosen],
+        "the model in numpy": [np.nan_to_num(one) >= 1 for one in scores],
+        "daemon, verdicts": [one.alarm for one in outcome.judged],
+        "daemon, decisions (5 of 10)": [one.alert for one in outcome.judged],
+    }
+    lines = [HEAD, "|---|---|---|---|---|---|---|---|"]
+    for group in GROUPS:
+        members = [i for i, run in enumerate(chosen) if run.name.startswith(group)]
+        if not members or (group and len(members) == len(chosen)):
+            continue
+        for name, alarms in detectors.items():
+            result = score([chosen[i] for i in members], [alarms[i] for i in members])
+            lines.append(f"| {name} | {group or 'all'}, {len(members)} | {result} |")
+    return "\n".join(lines)
+
+
+def agreement(chosen: Sequence[Run], outcome: Outcome, scores: Sequence[Floats]) -> tuple[int, int]:
+    """(scored rows on which daemon and numpy agree in score and label, scored rows)."""
+    same = total = 0
+    for run, judged, wanted in zip(chosen, outcome.judged, scores, strict=True):
+        rows = slice(CALIBRATION_ROWS, len(run.values))
+        close = np.isclose(judged.score[rows], wanted[rows], rtol=TOLERANCE, atol=TOLERANCE)
+        same += int(np.sum(close & (judged.alarm[rows] == (wanted[rows] >= 1))))
+        total += len(wanted[rows])
+    return same, total
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA, help="the pump test bed")
+    parser.add_argument("--bridge", choices=sorted(WIRES), default="json")
+    parser.add_argument("--speed", type=float, default=20.0)
+    parser.add_argument("--experiments", nargs="*", default=[], metavar="NAME")
+    options = parser.parse_args()
+    try:
+        chosen, period = faults(options.data, options.experiments), period_ms(options.speed)
+        recordings = list(runs(options.data / NORMAL))
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    with tempfile.TemporaryDirectory() as folder:
+        package(recordings, Path(folder), period / 1000)
+        outcome = judge(chosen, WIRES[options.bridge], Path(folder), period)
+    numpy_model = offline(np.concatenate([run.columns(CHANNELS) for run in recordings]))
+    scores = [numpy_model(run) for run in chosen]
+    same, total = agreement(chosen, outcome, scores)
+    print(table(chosen, outcome, scores))
+    print(f"\n{same} of {total} scored rows: daemon and numpy agree ({100 * same / total:.2f} %)")
+    print(f"replay at most {outcome.behind_s:.2f} s behind its clock; counters {outcome.counters}")
+    if not same:
+        sys.exit(outcome.log)
+
+
+if __name__ == "__main__":
+    main()
