@@ -37,10 +37,10 @@ def confine(memory_bytes: int, niceness: int) -> None:
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     memory = pages * resource.getpagesize() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
+    _limit(resource.RLIMIT_AS, memory)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
     with contextlib.suppress(OSError):  # a container may forbid it
         os.nice(niceness)
 
@@ -49,6 +49,13 @@ def offer_to_oom_killer() -> None:
     """Raise our score: always allowed, unless /proc is not there."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), "ascii")
+
+
+def _limit(kind: int, value: int) -> None:
+    """A hard limit; one that the service already has and that is tighter stays."""
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -5,6 +5,7 @@ entered, so no file can make this walk recurse.
 """
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,6 +13,13 @@ from typing import NamedTuple
 from gateway.models.protobuf import Wire, WireError, message, number, numbers, text
 
 Dim = int | str | None
+_NUMBERS = re.compile(
+    rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:"
+    + b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(32))
+    + rb"))++",
+    re.DOTALL,
+)
+"""Runs of AttributeProto.floats (7), ints (8) and short strings (9), none of them packed."""
 _MAX_RANK = 16
 _MAX_PER_BYTE = 8
 """Elements per byte of file: int4 packs two, bool bits none; eight is generous."""
@@ -131,7 +139,7 @@ class _Walk(NamedTuple):
             self.attribute(attribute, operator)
 
     def attribute(self, data: memoryview, operator: str) -> None:
-        for field_number, value in self.wire.fields(data):
+        for field_number, value in self.wire.fields(data, _NUMBERS):
             match field_number:
                 case 5 | 10:
                     self.tensor(message(value))

@@ -289,6 +289,16 @@ def test_what_readers_of_protobuf_disagree_on_is_refused(data):
         list(Wire().fields(memoryview(data)))
 
 
+def test_a_graph_hidden_behind_many_numbers_is_found():
+    made = make.linear().model
+    attribute = made.graph.node[0].attribute[0]
+    attribute.ints.extend([2**63 - 1, -1, 0] * 1000)
+    attribute.floats.extend([1.5] * 1000)
+    attribute.strings.extend([b"x" * size for size in range(40)])
+    attribute.g.CopyFrom(body(node("Identity", "a", "b")))
+    assert read_graph(made.SerializeToString()).forbidden["a graph inside Flatten"] == 1
+
+
 def test_the_walk_agrees_with_the_onnx_package():
     made = make.autoencoder().model
     graph = read_graph(made.SerializeToString())
