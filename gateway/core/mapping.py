@@ -109,7 +109,8 @@ class _Device:
         self.paths.add(metric.path.steps)
         key = metric.path.key
         if key is None:
-            self._pathed.append((metric, _top(metric.path.steps) or "link"))
+            top = _top(metric.path.steps)
+            self._pathed.append((metric, "link" if top is None else top))
         else:
             self._plain.append((metric, key))
 
