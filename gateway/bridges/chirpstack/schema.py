@@ -38,6 +38,7 @@ def decode(event: str, payload: bytes) -> dict[str, Tree]:
     info = tree.get("deviceInfo")
     if not isinstance(info, dict) or not isinstance(info.get("devEui"), str):
         raise DecodeError("protobuf", "neither JSON nor an event of ChirpStack 4")
+    info.setdefault("deviceClassEnabled", "CLASS_A")  # 0, so left out
     return tree
 
 
