@@ -42,6 +42,7 @@ STORED = {
     },
     "simulated": False,
 }
+DOWNLINK = {"f_port": 2, "frm_payload": "AQ==", "correlation_ids": ["edge:1"]}
 SEEDS = {
     "zigbee2mqtt": [
         (
@@ -101,8 +102,12 @@ SEEDS = {
         )
     ],
     "thethings": [
-        (f"v3/a@ttn/devices/m7/{kind}", STORED)
-        for kind in ("up", "up", "join", "down/ack", "down/failed", "service/data")
+        ("v3/a@ttn/devices/m7/up", STORED),
+        ("v3/a@ttn/devices/m7/join", {**STORED, "join_accept": {"session_key_id": "x"}}),
+        ("v3/a@ttn/devices/m7/down/ack", {**STORED, "downlink_ack": DOWNLINK}),
+        ("v3/a@ttn/devices/m7/down/sent", {**STORED, "downlink_sent": DOWNLINK}),
+        ("v3/a@ttn/devices/m7/down/failed", {**STORED, "downlink_failed": {"downlink": DOWNLINK}}),
+        ("v3/a@ttn/devices/m7/service/data", STORED),
     ],
     "tasmota": [
         (
@@ -214,7 +219,7 @@ def payload(words, rng):
     """Random bytes, or a text with some of its values and bytes changed."""
     if rng.random() < 0.05:
         return rng.randbytes(rng.randrange(64))
-    for _ in range(rng.randrange(4)):
+    for _ in range(rng.choice((0, 1, 1, 2))):
         words = _wounded(words, rng)
     data = bytearray(words.encode())
     if rng.random() < 0.2:
@@ -228,7 +233,8 @@ def payload(words, rng):
 
 def _wounded(words, rng):
     """Put something else in the place of one value."""
-    marks = [at for at, sign in enumerate(words) if sign in ":[,"]
+    signs = ":[" if rng.random() < 0.9 else ","
+    marks = [at for at, sign in enumerate(words) if sign in signs]
     if not marks:
         return rng.choice(WOUNDS)
     start = rng.choice(marks) + 1
