@@ -43,10 +43,12 @@ def connect_writer(path: Path, settings: StoreSettings) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, settings: StoreSettings) -> None:
+    (old,) = connection.execute("PRAGMA page_count").fetchone()
+    # These two work only before the first page is written; later, auto_vacuum costs a write.
+    first = () if old else (f"page_size = {PAGE_SIZE}", "auto_vacuum = INCREMENTAL")
     synchronous = "NORMAL" if settings.durability == "normal" else "FULL"
     for pragma in (
-        f"page_size = {PAGE_SIZE}",  # these two work only before the first page is written
-        "auto_vacuum = INCREMENTAL",
+        *first,
         "journal_mode = WAL",
         f"synchronous = {synchronous}",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",

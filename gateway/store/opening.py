@@ -63,7 +63,6 @@ def open_database(
         StoreError: it belongs to another program.
         sqlite3.Error: it cannot be opened for writing.
     """
-    header = False
     if not damage:
         try:
             return _open(settings, boot, now_ms, mono_ms)
@@ -73,11 +72,9 @@ def open_database(
             if kind_of(error) is not StoreCorruptError:
                 raise
             damage = str(error)
-            header = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
     stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     target = set_aside(settings.path, stamp)
-    if header:
-        salvage.mend_header(target, PAGE_SIZE)
+    salvage.mend_header(target, PAGE_SIZE)
     return _start_anew(_open(settings, boot, now_ms, mono_ms), target, damage)
 
 
@@ -146,9 +143,13 @@ def _check(connection: sqlite3.Connection) -> list[str]:
 
 
 def _refuse_foreign(connection: sqlite3.Connection) -> None:
-    """A database with tables that is not ours is not touched; an empty one may become ours."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and not schema.applied(connection):
+    """A database with tables of others is not touched; an empty one may become ours.
+
+    One that only has the list of migrations is ours, cut off during its very first start.
+    """
+    count = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> '_sqlite_migrations'"
+    (others,) = connection.execute(count).fetchone()
+    if others and not schema.applied(connection):
         raise StoreError(
             "this is a database of another program: point store.path at a file of its own"
         )

@@ -112,9 +112,12 @@ class Packer:
         _, _, readings, at_ms, received_at_ms, mono_ms, measured, origin, _ = report
         metrics, values, reasons = zip(*readings, strict=True) if readings else ((), (), ())
         layout = self._layouts.get(metrics) or self._layout(metrics)
-        text = (
-            layout.template % values if (*map(type, values),) == layout.floats else _encode(values)
-        )
+        if (*map(type, values),) == layout.floats:
+            text = layout.template % values
+            if "n" in text:  # nan or inf, which is not JSON
+                raise ValueError(f"a value of {report.source}/{report.device} is not finite")
+        else:
+            text = _encode(values)
         marks = None if reasons == layout.good else _encode([str(reason) for reason in reasons])
         word = None if origin is Origin.NONE else _ORIGINS[origin]
         clock = 1 if clock_ok else 0

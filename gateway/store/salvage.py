@@ -73,6 +73,8 @@ def run(connection: sqlite3.Connection, boot: Boot, seconds: float) -> int:
         state["tables"] = []
     else:
         with closing(old):
+            # Without it SQLite reads nothing of a file that is shorter than its header says.
+            old.execute("PRAGMA writable_schema = ON")
             old.text_factory = _text
             salvage = Salvage(old, connection, boot)
             while state["tables"] and time.monotonic() < end:
@@ -125,6 +127,10 @@ class Salvage:
     def _whole(self, table: str) -> list[int]:
         if table in _WITHOUT_ROWID:
             return [0, 0]
+        try:
+            self._old.execute(f"SELECT 1 FROM {table} LIMIT 0")  # noqa: S608 - our own names
+        except sqlite3.Error:  # not even the schema can be read
+            return [0, -1]
         high = self._end(f"SELECT max(rowid) FROM {table}")  # noqa: S608 - our own names
         if high is None and table == "report":  # the index is another tree
             high = self._end("SELECT rowid FROM report ORDER BY at_ms DESC LIMIT 1")
