@@ -144,9 +144,9 @@ class _Walk(NamedTuple):
                 case 5 | 10:
                     self.tensor(message(value))
                 case 6 | 11:
-                    self.graph.forbidden[f"a graph inside {operator}"] += 1
+                    self.graph.forbidden[f"graph inside {operator}"] += 1
                 case 21:
-                    self.graph.forbidden[f"a function's parameter in {operator}"] += 1
+                    self.graph.forbidden[f"parameter of a function in {operator}"] += 1
                 case 22 | 23:
                     self.graph.forbidden["sparse tensors"] += 1
 

@@ -210,7 +210,7 @@ HOSTILE = {
     "external, absolute": (lambda: external("/etc/passwd"), "expected no data outside the file"),
     "external, memory": (lambda: external("*/_ORT_MEM_ADDR_/*"), "no data outside the file"),
     "endless loop": (endless_loop, "'Loop' of domain 'ai.onnx'; unroll the loop"),
-    "loop's body": (endless_loop, "expected no a graph inside Loop"),
+    "loop's body": (endless_loop, "expected no graph inside Loop"),
     "nested if": (nested_if, "'If' of domain 'ai.onnx'"),
     "sequence": (lambda: with_nodes(node("SequenceEmpty", "", "s")), "'SequenceEmpty'"),
     "optional": (lambda: with_nodes(node("OptionalHasElement", "", "o")), "'OptionalHasElement'"),
@@ -249,7 +249,7 @@ def test_a_hostile_model_with_a_correct_hash_is_refused_with_its_reason(name, pa
 
 
 def test_nested_graphs_are_refused_without_entering_them(package):
-    with pytest.raises(PackageError, match="a graph inside If, found 2"):
+    with pytest.raises(PackageError, match="graph inside If, found 2"):
         resealed(package, nested_if(depth=20))
 
 
@@ -296,7 +296,7 @@ def test_a_graph_hidden_behind_many_numbers_is_found():
     attribute.floats.extend([1.5] * 1000)
     attribute.strings.extend([b"x" * size for size in range(40)])
     attribute.g.CopyFrom(body(node("Identity", "a", "b")))
-    assert read_graph(made.SerializeToString()).forbidden["a graph inside Flatten"] == 1
+    assert read_graph(made.SerializeToString()).forbidden["graph inside Flatten"] == 1
 
 
 def test_the_walk_agrees_with_the_onnx_package():
