@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -15,16 +16,42 @@ INTERRUPTED = 130
 
 
 @click.command("demo")
-@click.option("--duration", default=60.0, show_default=True, help="End after so many seconds.")
-@click.option("--speed", default=1.0, show_default=True, help="Plant seconds per second.")
-@click.option("--seed", default=7, show_default=True, help="Another plant, another noise.")
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="End after so many seconds at the latest.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.1, max=10),
+    default=1.0,
+    show_default=True,
+    help="Plant seconds per second: wear and reports go faster, the gateway does not.",
+)
+@click.option("--seed", default=7, show_default=True, help="Another plant.")
+@click.option(
+    "--broker",
+    type=click.Choice(["auto", "mosquitto", "amqtt"]),
+    default="auto",
+    show_default=True,
+    help="auto: mosquitto where it is installed, else amqtt.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event, summary last.")
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep configuration, database and log in this folder.",
 )
-def command(duration: float, speed: float, seed: int, as_json: bool, keep: Path | None) -> None:
+def command(
+    duration: float,
+    speed: float,
+    seed: int,
+    broker: Literal["auto", "mosquitto", "amqtt"],
+    as_json: bool,
+    keep: Path | None,
+) -> None:
     """Run the whole job on a simulated plant, in about a minute.
 
     A broker, a plant behind the topics of three bridges, and the real gateway as a real process.
@@ -32,7 +59,7 @@ def command(duration: float, speed: float, seed: int, as_json: bool, keep: Path 
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    options = Options(duration_s=duration, speed=speed, keep=keep, seed=seed)
+    options = Options(duration, speed, keep, seed, broker)
     try:
         summary = play(options, _say_json if as_json else _say)
     except KeyboardInterrupt:

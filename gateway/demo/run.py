@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from gateway.demo import radio_chirpstack, radio_thethings, radio_zigbee2mqtt
 from gateway.demo.broker import DemoBroker
@@ -17,6 +18,7 @@ from gateway.demo.process import Daemon
 from gateway.demo.site import Link, Site
 from gateway.demo.story import Event, Story
 from gateway.demo.twin import RULE, Twin
+from gateway.errors import ConfigError
 
 TICK_S = 0.05
 PULSE_S = 2.0
@@ -43,19 +45,22 @@ class Options:
     keep: Path | None = None
     """Folder for configuration, database and log; None: a temporary one, removed at the end."""
     seed: int = 7
+    broker: Literal["auto", "mosquitto", "amqtt"] = "auto"
+    """auto: mosquitto where it is installed, else amqtt, which comes with the package."""
 
 
 def play(options: Options, show: Show) -> Event:
     """Play the demo; every event goes to ``show`` as it happens; the summary is returned.
 
     Raises:
-        NotConnectedError: the broker does not answer.
+        ConfigError: the folder to keep things in is in use.
+        BrokerError: no broker starts, or it does not answer.
     """
     start_s = time.monotonic()
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(TemporaryDirectory("-edge-gateway")))
-        folder.mkdir(parents=True, exist_ok=True)
-        broker = stack.enter_context(DemoBroker())
+        _claim(folder)
+        broker = stack.enter_context(DemoBroker(options.broker))
         config = _configuration(folder, broker.port)
         place = {"broker": broker.kind, "host": broker.host, "port": broker.port}
         show({"kind": "broker", "at_s": time.monotonic() - start_s, **place})
@@ -174,6 +179,13 @@ def _site(seed: int) -> Site:
         plant,
         {name: kind.Radio(plant, Random(name)) for name, kind in zip(names, kinds, strict=True)},
     )
+
+
+def _claim(folder: Path) -> None:
+    """Make the folder. With the database of an earlier demo the story would begin in its middle."""
+    if (folder / DATABASE).exists():
+        raise ConfigError(f"{folder} holds the database of an earlier demo: give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _configuration(folder: Path, port: int) -> Path:

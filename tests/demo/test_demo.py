@@ -46,19 +46,21 @@ def named(events, kind, **wanted):
     ]
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    if mosquitto() is None:
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("mosquitto", marks=pytest.mark.broker), "amqtt"],
+)
+def told(request, tmp_path_factory):
+    if request.param == "mosquitto" and mosquitto() is None:
         pytest.skip("needs mosquitto")
     folder = tmp_path_factory.mktemp("demo")
-    process = start(folder, "--duration", "30", "--speed", "4")
+    process = start(folder, "--duration", "30", "--speed", "4", "--broker", request.param)
     out, err = process.communicate(timeout=120)
     events = [json.loads(line) for line in out.splitlines()]
     return process.returncode, events, err, folder
 
 
 @pytest.mark.slow
-@pytest.mark.broker
 class TestStory:
     def test_it_ends_well_and_says_so(self, told):
         code, events, err, _ = told
@@ -114,11 +116,19 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number):
     log = tmp_path / "gateway.log"
     wait_until(lambda: log.exists() and "gateway_started" in log.read_text(), "it runs", 30.0)
     assert left_behind(tmp_path)
-    os.kill(process.pid, number)
+    os.killpg(process.pid, number)  # as a terminal does: the broker gets it too
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "everything is stopped" in err
     assert left_behind(tmp_path) == []
+
+
+def test_it_does_not_begin_on_the_database_of_an_earlier_demo(tmp_path):
+    (tmp_path / "gateway.db").touch()
+    process = start(tmp_path)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "give another folder" in err
 
 
 @pytest.mark.slow
