@@ -131,6 +131,8 @@ class Frames:
             try:
                 topic = data[start + 2 : name_end].decode()
             except UnicodeDecodeError:
+                topic = ""
+            if not topic:  # or an alias, which we did not offer
                 self._poison("topic", packet_id)
                 continue
             add(

@@ -353,6 +353,17 @@ def connection_type() -> type[StockConnection]:
     return StockConnection if missing() else FastConnection
 
 
+class _Handshake(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as inherited
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(tls: Tls) -> ssl.SSLContext:
     """What we demand and show.
 
@@ -360,6 +371,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         OSError: a file cannot be read, or is not what it should be.
     """
     context = ssl.create_default_context(cafile=tls.ca_file or None)
+    context.sslsocket_class = _Handshake
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file or None)

@@ -214,6 +214,7 @@ class Session:
         waiting = not desk.outbox.idle and desk.mono_ms() < self._leave_by
         if not waiting and not self._left:
             self._left = True
+            self._connection.acknowledge(desk.inbox.due())  # what came in since this turn began
             self._connection.disconnect()
 
     def _overdue(self) -> bool:

@@ -22,17 +22,12 @@ class Versions:
         self._fixed = {"5": _FIVE, "3.1.1": _FOUR}.get(protocol)
         self._refused = False
         self._silent = 0
+        self._last = _FIVE
 
     def next(self) -> MQTTProtocolVersion:
         """The version to connect with."""
-        if self._fixed is not None:
-            return self._fixed
-        if self._refused:
-            return _FOUR
-        if self._silent >= _SILENT_ENDS:
-            self._silent = 0
-            return _FOUR
-        return _FIVE
+        self._last = self._fixed or self._choose()
+        return self._last
 
     def learn(self, session: Session | None) -> bool:
         """Look at how a connection ended; True when another version should be tried at once."""
@@ -41,7 +36,13 @@ class Versions:
         if session.unsupported and self._fixed is None and not self._refused:
             self._refused = True
             return True
+        if self._last is _FOUR:
+            self._silent = 0
+            return False
         silent = session.accepted_mono_ms is None and not session.refused
         weight = _SILENT_ENDS if session.mute else 1
         self._silent = self._silent + weight if silent else 0
         return False
+
+    def _choose(self) -> MQTTProtocolVersion:
+        return _FOUR if self._refused or self._silent >= _SILENT_ENDS else _FIVE

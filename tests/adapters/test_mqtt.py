@@ -184,7 +184,8 @@ def test_the_will_speaks_when_the_process_is_killed(broker: Mosquitto) -> None:
         "import time\n"
         "from gateway.adapters.mqtt import Broker, Client\n"
         f"broker = Broker('b', '127.0.0.1', {broker.port}, client_id='killed')\n"
-        f"client = Client(broker, on_wake=lambda: None, wall_ms=lambda: 0, availability='{topic}')\n"
+        f"settings = dict(wall_ms=lambda: 0, availability='{topic}')\n"
+        "client = Client(broker, on_wake=lambda: None, **settings)\n"
         "client.start()\n"
         "time.sleep(60)\n"
     )

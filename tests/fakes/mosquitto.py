@@ -21,10 +21,11 @@ class Mosquitto:
         self.folder = folder
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
-        given = "\n".join(line.format(folder=folder) for line in lines)
+        given = [line.format(folder=folder) for line in lines]
+        keys = {line.split()[0] for line in given}
         defaults = {"allow_anonymous": "true", "max_queued_messages": "100000", "user": "root"}
-        missing = [f"{key} {value}" for key, value in defaults.items() if key not in given]
-        settings = [f"listener {self.port} {self.host}", given, *missing]
+        missing = [f"{key} {value}" for key, value in defaults.items() if key not in keys]
+        settings = [f"listener {self.port} {self.host}", *given, *missing]
         self._file = folder / "mosquitto.conf"
         self._file.write_text("\n".join(settings) + "\n")
 
@@ -53,5 +54,7 @@ class Mosquitto:
             self._process = None
 
     def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()
         with socket.socket() as probe:
             return probe.connect_ex((self.host, self.port)) == 0

@@ -72,7 +72,7 @@ class Gateway:
     def __init__(self, port: int, *filters: str, jitter: float = 0.02, **settings: Any) -> None:
         settings.setdefault("client_id", f"gateway-{uuid4().hex[:8]}")
         self.availability = settings.pop("availability", "")
-        self.broker = Broker("local", "127.0.0.1", port, **settings)
+        self.broker = Broker("local", settings.pop("host", "127.0.0.1"), port, **settings)
         self.woken = threading.Event()
         self.wakes = 0
         self.messages: list[Message] = []
