@@ -17,6 +17,9 @@ from gateway.store.thinning import oldest, thin
 
 ROWS: Final = 2_000
 """Rows looked at in one step: about 20 ms of work, so that commits do not wait long."""
+FULL_ROWS: Final = 200
+"""The same on a disk without room: what a step changes must fit into the reserve, in the WAL."""
+FULL_STEPS: Final = 5
 FRESH_MS: Final = DAY_MS
 """Reports younger than this in running time are thinned last."""
 REJECTS_KEPT: Final = 100
@@ -43,10 +46,13 @@ class Step(NamedTuple):
 class Shedder:
     """Drops rows of one database; call within a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, unpacker: Unpacker, running_ms: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, unpacker: Unpacker, running_ms: int, rows: int
+    ) -> None:
         self._connection = connection
         self._unpacker = unpacker
         self._running_ms = running_ms
+        self._rows = rows
 
     def by_age(self, settings: StoreSettings) -> Shed:
         """One step over each kind that has rows older than the user wants."""
@@ -67,7 +73,7 @@ class Shedder:
 
     def reports(self, older_ms: int, reason: str) -> Shed:
         """Thin the oldest reports below a running time."""
-        rows = oldest(self._connection, older_ms, ROWS)
+        rows = oldest(self._connection, older_ms, self._rows)
         done = thin(self._connection, self._unpacker, rows)
         counts: Counts = Counter()
         if done.reports > done.damaged:
@@ -87,7 +93,7 @@ class Shedder:
     def front(self, table: str, reason: str, *, spare: int = 0, where: str = "1") -> Shed:
         """Drop the oldest rows of a table, but for the newest ``spare``."""
         last = f"(SELECT rowid FROM {table} ORDER BY rowid DESC LIMIT 1 OFFSET {spare})"  # noqa: S608
-        picked = f"SELECT rowid FROM {table} WHERE {where} ORDER BY rowid LIMIT {ROWS}"  # noqa: S608
+        picked = f"SELECT rowid FROM {table} WHERE {where} ORDER BY rowid LIMIT {self._rows}"  # noqa: S608
         bound = f"rowid <= {last} AND " if spare else ""
         delete = f"DELETE FROM {table} WHERE {bound}rowid IN ({picked})"  # noqa: S608
         dropped = self._connection.execute(delete).rowcount

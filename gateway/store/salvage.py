@@ -27,8 +27,8 @@ STEPS: Final = 64
 """Steps per transaction, at most."""
 MAX_DAMAGED: Final = 20_000
 """Ranges that could not be read, after which a table is given up."""
-_UNKNOWN_END: Final = 1 << 20
-"""Where to begin when even the highest row id cannot be read."""
+_UNKNOWN_END: Final = 1 << 48
+"""More rows than there ever are."""
 
 _TABLES: Final = ("counter", "kept", "command", "decision", "outbox", "report", "verdict", "reject")
 _WITHOUT_ROWID: Final = ("counter", "kept")
@@ -134,10 +134,22 @@ class Salvage:
         high = self._end(f"SELECT max(rowid) FROM {table}")  # noqa: S608 - our own names
         if high is None and table == "report":  # the index is another tree
             high = self._end("SELECT rowid FROM report ORDER BY at_ms DESC LIMIT 1")
+        if high is None:
+            high = self._last_readable(table)
         low = self._end(f"SELECT min(rowid) FROM {table}")  # noqa: S608
         if low is None:
             low = self._end(f"SELECT min(rowid) FROM {table} WHERE rowid > 0")  # noqa: S608
-        return [1 if low is None else low, _UNKNOWN_END if high is None else high]
+        return [1 if low is None else low, high]
+
+    def _last_readable(self, table: str) -> int:
+        """The highest row id that can be read, where the end of the table cannot: by halving."""
+        low, high = 0, _UNKNOWN_END
+        while low < high:
+            middle = (low + high + 1) // 2
+            query = f"SELECT rowid FROM {table} WHERE rowid >= {middle} ORDER BY rowid LIMIT 1"  # noqa: S608
+            found = self._end(query)
+            low, high = (low, middle - 1) if found is None else (found, high)
+        return low
 
     def _end(self, query: str) -> int | None:
         """One end of a table; None when it cannot be read or there are no rows."""

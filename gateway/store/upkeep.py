@@ -11,7 +11,7 @@ from gateway.store.boots import Boot
 from gateway.store.faults import transaction
 from gateway.store.files import Ballast, beside, free_bytes, size_of
 from gateway.store.readback import Unpacker
-from gateway.store.retention import Shed, Shedder
+from gateway.store.retention import FULL_ROWS, FULL_STEPS, ROWS, Shed, Shedder
 from gateway.store.settings import StoreSettings
 
 SALVAGE_S: Final = 0.05
@@ -43,9 +43,18 @@ class Upkeep:
         more = bool(done.counts or freed or repaired) or salvage.pending(self.connection)
         return Maintained(done.counts, done.thinned, freed, salvaged, more)
 
+    def make_room(self, mono_ms: int) -> None:
+        """On a disk or quota that is full: drop the oldest rows in small transactions."""
+        for _ in range(FULL_STEPS):
+            if not self.shed(mono_ms, "full", by_age=False).counts:
+                break
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def shed(self, mono_ms: int, reason: str, *, by_age: bool) -> Shed:
         """One step of retention, counted in the same transaction."""
-        shedder = Shedder(self.connection, self.unpacker, self.boot.running_ms(mono_ms))
+        running_ms = self.boot.running_ms(mono_ms)
+        rows = ROWS if reason in ("", "quota") else FULL_ROWS
+        shedder = Shedder(self.connection, self.unpacker, running_ms, rows)
         with transaction(self.connection):
             done = shedder.by_age(self.settings) if by_age else Shed(Counter())
             if reason and not done.counts:

@@ -223,7 +223,7 @@ class Store:
         if self._state == "full":
             self._ballast.release()
             with self._guarded("recover"):
-                self._upkeep.shed(self._mono_ms, "full", by_age=False)
+                self._upkeep.make_room(self._mono_ms)
         else:
             self._reopen()
         self._state = "ok"
