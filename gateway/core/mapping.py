@@ -17,7 +17,7 @@ from gateway.core.values import MAX_TEXT, NULL_WORDS, coerce, number
 
 MAX_LEAVES: Final = 512
 """Unmapped values read of one uplink."""
-MAX_FOUND: Final = 20_000
+MAX_FOUND: Final = 10_000
 """Unmapped metrics remembered of one source: random radio addresses must not fill the memory."""
 
 _OK = Reason.OK
