@@ -177,7 +177,10 @@ def _site(seed: int) -> Site:
     names = [kind.__name__.rpartition("radio_")[2] for kind in kinds]
     return Site(
         plant,
-        {name: kind.Radio(plant, Random(name)) for name, kind in zip(names, kinds, strict=True)},
+        {
+            name: kind.Radio(plant, Random(f"{name} {seed}"))
+            for name, kind in zip(names, kinds, strict=True)
+        },
     )
 
 
