@@ -22,9 +22,9 @@ def schema() -> None:
 @command.command("reference")
 def reference() -> None:
     """Print the reference of every key, as Markdown (docs/configuration.md)."""
-    from gateway.config import reference as pages
+    from gateway.config.reference import reference as page
 
-    click.echo(pages.reference(), nl=False)
+    click.echo(page(), nl=False)
 
 
 @command.command("show")

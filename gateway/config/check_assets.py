@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from gateway.config import build, check_models
 from gateway.config.assets import (
-    ActionSection,
     AssetSection,
     FailSafeSection,
     MetricSection,
@@ -26,8 +25,6 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
     """Everything that is wrong with an asset."""
     for name, metric in asset.metrics.items():
         yield from _metric(found, ("assets", id_, "metrics", name), metric)
-    for name, action in asset.actions.items():
-        yield from _action(found, ("assets", id_, "actions", name), action)
     for at, rung in enumerate(asset.verdicts):
         place: Place = ("assets", id_, "verdicts", at)
         yield from _rung(found, place, rung)
@@ -60,23 +57,6 @@ def _conversion(found: Findings, place: Place, raw: str, unit: str) -> Iterator[
         hint = near(strange[0], units.SYMBOLS) if strange else "use scale and offset"
         message = f"{raw!r} cannot be converted to {unit!r}"
         yield found.at((*place, "source_unit"), message, hint or "use scale and offset")
-
-
-def _action(found: Findings, place: Place, action: ActionSection) -> Iterator[Problem]:
-    sources = found.names("sources")
-    yield from found.unknown((*place, "to"), "source", action.to.source, sources)
-    proof = action.proof
-    if proof is None:
-        return
-    at = (*place, "proof")
-    metrics = _asset_names(found, place, "metrics")
-    yield from found.unknown((*at, "metric"), "metric", proof.metric, metrics)
-    limits = (proof.below, proof.above)
-    said = {"below", "above", "equals"}.intersection(found.names(*at))
-    if not said:
-        yield found.at(at, "'proof' says nothing: give below, above or equals", key=True)
-    elif proof.equals is not None and limits != (None, None):
-        yield found.at((*at, "equals"), "'equals' stands alone: no below, no above", key=True)
 
 
 _OF_RULES = ("label", "guard")

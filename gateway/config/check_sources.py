@@ -1,11 +1,10 @@
 """Sources: their brokers, their bridges' own rules, and filters that take each other's messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from gateway import registry
-from gateway.config import build, tree
+from gateway.config import build, sources, tree
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem, choices
 from gateway.config.sources import SourceSection
@@ -22,21 +21,28 @@ class _Filter(NamedTuple):
     filter: str
 
 
-def problems(found: Findings) -> Iterator[Problem]:
-    """Everything that is wrong with the sources."""
+def bridges(found: Findings) -> tuple[Mapping[str, Bridge], list[Problem]]:
+    """The bridges of the sources; those that refuse their settings are left out."""
+    made: dict[str, Bridge] = {}
+    problems: list[Problem] = []
+    for name, entry in found.root.sources.items():
+        try:
+            made[name] = construct(name, entry, found)
+        except (ValueError, ConfigError) as error:
+            problems.append(_refused(found, name, entry, error))
+    return made, problems
+
+
+def problems(found: Findings, made: Mapping[str, Bridge]) -> Iterator[Problem]:
+    """What is wrong between sources and brokers, and between sources."""
     brokers = found.names("brokers")
     yield from _brokers(found, brokers)
     filters: list[_Filter] = []
     for name, entry in found.root.sources.items():
-        place = ("sources", name)
-        yield from _broker(found, place, entry, brokers)
-        try:
-            bridge = construct(name, entry, found)
-        except (ValueError, ConfigError) as error:
-            yield _refused(found, name, entry, error)
-            continue
-        broker = entry.broker or (brokers[0] if brokers else "")
-        filters += [_Filter(name, broker, one.filter) for one in bridge.subscriptions()]
+        yield from _broker(found, ("sources", name), entry, brokers)
+        if name in made:
+            broker = entry.broker or next(iter(brokers), "")
+            filters += [_Filter(name, broker, one.filter) for one in made[name].subscriptions()]
     yield from _filters(found, filters)
 
 
@@ -56,7 +62,7 @@ def construct(name: str, entry: SourceSection, found: Findings) -> Bridge:
         ValueError, ConfigError: its settings do not fit together.
     """
     made = build.source(name, entry, found.root)
-    bridge: Bridge = registry.find("bridges", made.kind)(name, made.settings)
+    bridge: Bridge = sources.bridge_of(made.kind)(name, made.settings)
     return bridge
 
 
@@ -78,7 +84,7 @@ def _refused(found: Findings, name: str, entry: SourceSection, error: Exception)
             place: Place = ("sources", name, key)
             scalar = isinstance(found.doc.node(place), tree.Scalar)
             return found.doc.problem(
-                place, f"{key!r}: {message}", hint, offset=offset if scalar else 0
+                place, f"{key!r}: {message}", hint, offset=offset if scalar else None
             )
     return found.at(("sources", name), f"{name!r}: {message}", hint, key=True)
 
@@ -101,10 +107,12 @@ def _filters(found: Findings, filters: Sequence[_Filter]) -> Iterator[Problem]:
         place = _place(found, one.source)
         wrong = _wrong(one.filter)
         if wrong:
-            yield found.at(place, f"{one.source!r}: filter {one.filter!r}: {wrong}", key=True)
+            message = f"{one.source!r}: filter {one.filter!r}: {wrong}"
+            yield found.at(place, message, key=place[-1] == one.source)
         elif topics.overlaps(one.filter, own):
             message = f"{one.source!r}: filter {one.filter!r} takes our own topics ({own}) too"
-            yield found.at(place, message, "name a narrower filter", key=True)
+            hint = "name a narrower filter"
+            yield found.at(place, message, hint, key=place[-1] == one.source)
     for one, other in combinations(filters, 2):
         if one.source == other.source or one.broker != other.broker:
             continue
@@ -118,7 +126,8 @@ def _overlap(found: Findings, one: _Filter, other: _Filter) -> Problem:
         f"{other.source!r} subscribes to {other.filter!r}, which overlaps {one.filter!r} of"
         f" {one.source!r} (line {mark.line}): each message belongs to one source"
     )
-    return found.at(_place(found, other.source), message, key=True)
+    place = _place(found, other.source)
+    return found.at(place, message, key=place[-1] == other.source)
 
 
 def _place(found: Findings, source: str) -> Place:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config import check_assets, check_models, check_sources
+from gateway.config import check_actions, check_assets, check_models, check_sources
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem
 from gateway.config.root import Root
@@ -12,8 +12,11 @@ from gateway.config.tree import Document
 def problems(root: Root, doc: Document) -> Iterator[Problem]:
     """Every problem of the parts that are right in themselves."""
     found = Findings(root, doc)
-    yield from check_sources.problems(found)
+    bridges, refused = check_sources.bridges(found)
+    yield from refused
+    yield from check_sources.problems(found, bridges)
     manifests, wrong = check_models.manifests(found)
     yield from wrong
     for id_, asset in root.assets.items():
         yield from check_assets.problems(found, id_, asset, manifests)
+        yield from check_actions.problems(found, id_, asset, bridges)

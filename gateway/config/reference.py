@@ -18,7 +18,7 @@ written by `edge-gateway config reference`; a test fails when it is stale.
 
 | kind | looks like | note |
 |---|---|---|
-| text | `pump plug`, `"OFF"`, `0x00158d0001825500` | `ON`, `0101`, `12:34`, `3.10` stay as written |
+| text | `pump plug`, `"OFF"`, `0x00158d0001825500` | `ON`, `0101`, `12:34`, `3.10` stay |
 | duration | `500ms`, `30s`, `15m`, `3h`, `90d`, `2w`, `2y` | a year is 365 days |
 | size | `512MiB`, `2GiB`, `10MB`, `4096` | |
 | range | `[0, 4000]` | lowest, highest |

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from gateway import registry
 from gateway.config import sources
 from gateway.config.assets import AssetSection
 from gateway.config.problems import choices, near
@@ -35,12 +34,12 @@ def _source(value: object) -> object:
     if not isinstance(value, dict):
         raise ValueError("should be a mapping")  # noqa: TRY004 - pydantic reports ValueErrors
     kind = value.get("bridge")
-    kinds = registry.kinds("bridges")
+    kinds = sources.kinds()
     if kind not in kinds:
         if kind is None:
-            raise BridgeError(f"'bridge' is missing; there are {choices(kinds)}")
+            raise BridgeError("'bridge' is missing", f"there are {choices(kinds)}")
         hint = near(str(kind), kinds) or f"there are {choices(kinds)}"
-        raise BridgeError(f"unknown bridge {str(kind)!r}", hint)
+        raise BridgeError(f"unknown bridge {str(kind)[:80]!r}", hint)
     return sources.section(str(kind)).model_validate(value)
 
 

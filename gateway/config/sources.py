@@ -53,14 +53,29 @@ def section(kind: str) -> type[SourceSection]:
     return model
 
 
+@cache
+def kinds() -> tuple[str, ...]:
+    """The bridges there are; the registry looks at files and installed packages each time."""
+    return registry.kinds("bridges")
+
+
+@cache
+def bridge_of(kind: str) -> Any:
+    """The bridge's class.
+
+    Raises:
+        ConfigError: there is no such bridge.
+    """
+    return registry.find("bridges", kind)
+
+
 def settings_of(kind: str) -> type:
     """The bridge's dataclass of settings.
 
     Raises:
         ConfigError: there is no such bridge.
     """
-    bridge: Any = registry.find("bridges", kind)
-    noun: type = bridge.Settings
+    noun: type = bridge_of(kind).Settings
     return noun
 
 
@@ -114,9 +129,8 @@ def _type(hint: Any) -> Any:
 def _noun(value: Any) -> Any:
     """Back from sections to the bridge's dataclasses."""
     if isinstance(value, _Noun):
-        return value.noun(
-            **{name: _noun(getattr(value, name)) for name in type(value).model_fields}
-        )
+        make: Any = type(value).noun
+        return make(**{name: _noun(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, tuple):
         return tuple(_noun(item) for item in value)
     if isinstance(value, dict):

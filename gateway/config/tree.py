@@ -64,11 +64,17 @@ class Document:
     root: Node
 
     def problem(
-        self, place: Place, message: str, hint: str = "", *, key: bool = False, offset: int = 0
+        self,
+        place: Place,
+        message: str,
+        hint: str = "",
+        *,
+        key: bool = False,
+        offset: int | None = None,
     ) -> Problem:
         """A problem at a value, or at its key; ``offset`` counts characters into a text."""
         node, mark = self._find(place, key=key)
-        if offset and isinstance(node, Scalar):
+        if offset is not None and isinstance(node, Scalar):
             start = mark.column + node.quoted
             written = self.line(mark.line)[start - 1 :]
             if written.startswith(node.text[:offset]):

@@ -9,11 +9,11 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from gateway import registry
+from gateway.config import sources
 from gateway.config import tree as trees
 from gateway.config.problems import Problem, choices, near
-from gateway.config.root import Root
-from gateway.config.sources import SourceSection, section
+from gateway.config.root import BridgeError, Root
+from gateway.config.sources import SourceSection
 from gateway.config.tree import Document, Place
 
 _ROUNDS = 64
@@ -98,6 +98,8 @@ def _flat(doc: Document, error: ValidationError, base: Place) -> Iterator[_Error
     for entry in error.errors(include_url=False):
         place = (*base, *entry["loc"])
         inner = entry.get("ctx", {}).get("error")
+        if isinstance(inner, BridgeError):
+            place = (*place, "bridge")
         if isinstance(inner, ValidationError):
             yield from _flat(doc, inner, place)
         elif entry["type"] == "missing":
@@ -117,8 +119,18 @@ def _problem(doc: Document, error: _Error) -> Problem:
     if entry["type"] == "extra_forbidden":
         return _unknown_key(doc, place)
     message, hint, offset = _words(entry)
+    hint = hint or _cut(doc, place)
     colon = ":" if entry["type"] == "value_error" else ""
     return doc.problem(place, f"{_title(place)}{colon} {message}", hint, offset=offset)
+
+
+def _cut(doc: Document, place: Place) -> str:
+    """A rule that ends at a comma: inside ``{ }`` or ``[ ]`` an unquoted comma ends a value."""
+    node = doc.node(place)
+    if not isinstance(node, trees.Scalar) or node.quoted or "(" not in node.text:
+        return ""
+    after = doc.line(node.mark.line)[node.mark.column - 1 + len(node.text) :]
+    return "quote it: the comma ends an unquoted value here" if after[:1] == "," else ""
 
 
 def _title(place: Place) -> str:
@@ -129,7 +141,7 @@ def _title(place: Place) -> str:
     return repr(named[-1]) if named[-1] == place[-1] else f"an entry of {named[-1]!r}"
 
 
-def _words(entry: Any) -> tuple[str, str, int]:
+def _words(entry: Any) -> tuple[str, str, int | None]:
     """(message, hint, offset into the text) of one error."""
     context, given = entry.get("ctx", {}), entry["input"]
     if entry["type"] == "value_error":
@@ -137,23 +149,23 @@ def _words(entry: Any) -> tuple[str, str, int]:
     if entry["type"] in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(context["expected"]))
         hint = near(str(given), known)
-        return f"should be one of {choices(known)}, not {str(given)[:80]!r}", hint, 0
+        return f"should be one of {choices(known)}, not {str(given)[:80]!r}", hint, None
     if entry["type"] == "string_pattern_mismatch":
-        return f"{str(given)[:80]!r} should match {context['pattern']}", "", 0
+        return f"{str(given)[:80]!r} should match {context['pattern']}", "", None
     template = _WORDS.get(entry["type"])
     message = template.format(**context) if template else str(entry["msg"]).lower()
     shown = f", not {str(given)[:80]!r}" if isinstance(given, str) else ""
-    return message + shown, "", 0
+    return message + shown, "", None
 
 
-def said(error: Exception) -> tuple[str, str, int]:
+def said(error: Exception) -> tuple[str, str, int | None]:
     """What an error of ours says: with a column inside the text, where it has one."""
     message, hint = str(error), str(getattr(error, "hint", ""))
     column = getattr(error, "column", None)
     found = _COLUMN.match(message)
     if found is not None:
         column, message = int(found[1]), message[found.end() :]
-    return message, hint, (column - 1 if isinstance(column, int) else 0)
+    return message, hint, (column - 1 if isinstance(column, int) else None)
 
 
 def _unknown_key(doc: Document, place: Place) -> Problem:
@@ -179,9 +191,9 @@ def _source_model(doc: Document, place: Place) -> type[SourceSection] | None:
     if len(place) != 2 or place[0] != "sources":  # noqa: PLR2004 - sources.<name>
         return None
     node = doc.node((*place, "bridge"))
-    if not isinstance(node, trees.Scalar) or node.text not in registry.kinds("bridges"):
+    if not isinstance(node, trees.Scalar) or node.text not in sources.kinds():
         return None
-    return section(node.text)
+    return sources.section(node.text)
 
 
 def _into(found: Any, step: str | int) -> Any:
