@@ -34,6 +34,8 @@ class Child:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start ``command``; its socket's descriptor and our pid replace ``{fd}``, ``{parent}``."""
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):  # the kernel grants about 400 kB: 64 windows in one go
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, READ_BYTES)
         places = {"{fd}": str(theirs.fileno()), "{parent}": str(os.getpid())}
         words = [places.get(word, word) for word in command]
         with theirs:

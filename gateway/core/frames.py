@@ -23,7 +23,7 @@ class Frame(NamedTuple):
     """One message, either way."""
 
     header: Mapping[str, Any]
-    block: bytes = b""
+    block: bytes | bytearray = b""
 
 
 def encode(header: Mapping[str, object], block: bytes | bytearray = b"") -> bytes:
@@ -58,10 +58,19 @@ def decode(data: bytes | bytearray) -> Frame | None:
         return None
     if len(data) > start + block:
         raise FrameError("bytes behind a frame")
+    return Frame(parse(data[HEAD.size : start]), bytes(data[start:]))
+
+
+def parse(header: bytes | bytearray) -> Mapping[str, Any]:
+    """The header of a frame, from its bytes.
+
+    Raises:
+        FrameError: it is no JSON object.
+    """
     try:
-        tree = json.loads(data[HEAD.size : start])
+        tree = json.loads(header)
     except (ValueError, RecursionError) as error:
         raise FrameError(f"a header that is no JSON: {error}") from error
     if not isinstance(tree, dict):
         raise FrameError("a header that is no object")
-    return Frame(tree, bytes(data[start:]))
+    return tree

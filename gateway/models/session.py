@@ -3,6 +3,7 @@
 The only file that imports onnxruntime; only the worker process imports this file.
 """
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -177,13 +178,15 @@ def open_session(
     return Session(package, contents, watchdog, time.monotonic() + limit_s)
 
 
-def windows(block: bytes, dims: tuple[int, int, int]) -> Floats:
-    """The windows in a block of a frame: n x rows x channels.
+def windows(block: bytes | bytearray, start: int, dims: tuple[int, int, int]) -> Floats:
+    """The windows in a block of a frame from byte ``start``: n x rows x channels, not copied.
 
     Raises:
         ValueError: the block is of another size.
     """
-    return np.frombuffer(block, np.float64).reshape(dims)
+    if min(dims) <= 0:
+        return np.empty(dims)
+    return np.frombuffer(block, np.float64, math.prod(dims), start).reshape(dims)
 
 
 def _options() -> ort.SessionOptions:

@@ -19,13 +19,16 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gateway.core.frames import HEAD, Frame, FrameError, decode, encode, sizes
+from gateway.core.frames import HEAD, Frame, FrameError, encode, parse, sizes
 from gateway.errors import PackageError
 from gateway.models.confine import confine, die_with, offer_to_oom_killer
 from gateway.models.package import unpack
 from gateway.models.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from gateway.models.session import Floats
 
 EXIT_PROTOCOL: Final = 3
 
@@ -58,22 +61,23 @@ def questions(link: socket.socket) -> Iterator[Frame]:
         OSError: the socket failed.
     """
     while head := _exactly(link, HEAD.size):
-        frame = decode(head + _exactly(link, sum(sizes(head))))
-        if frame is None:
+        wanted = sizes(head)
+        header, block = (_exactly(link, size) for size in wanted)
+        if (len(header), len(block)) != wanted:
             return
-        yield frame
+        yield Frame(parse(header), block)
 
 
-def _exactly(link: socket.socket, size: int) -> bytes:
-    """Exactly so many bytes, or none at all when the other end hangs up."""
+def _exactly(link: socket.socket, size: int) -> bytearray:
+    """Exactly so many bytes, or none at all when the other end hangs up; never copied again."""
     data, position = bytearray(size), 0
-    view = memoryview(data)
-    while position < size:
-        count = link.recv_into(view[position:])
-        if count == 0:
-            return b""
-        position += count
-    return bytes(data)
+    with memoryview(data) as view:
+        while position < size:
+            count = link.recv_into(view[position:])
+            if count == 0:
+                return bytearray()
+            position += count
+    return data
 
 
 class Desk:
@@ -120,30 +124,32 @@ class Desk:
         self._models[header["name"]] = loaded
         return {"version": package.manifest.version, "sha256": package.sha256}
 
-    def _judge(self, header: Mapping[str, Any], block: bytes) -> tuple[dict[str, object], bytes]:
+    def _judge(
+        self, header: Mapping[str, Any], block: bytes | bytearray
+    ) -> tuple[dict[str, object], bytes]:
         deadline = time.monotonic() + header["limit_s"]
         answers, blocks, position = [], [], 0
         for model, count, rows, columns in header["groups"]:
-            size = count * rows * columns * 8
-            windows = block[position : position + size]
-            position += size
-            answer, outputs = self._group(model, (count, rows, columns), windows, deadline)
+            windows = self._session.windows(block, position, (count, rows, columns))
+            position += windows.nbytes
+            answer, outputs = self._group(model, windows, deadline)
             answers.append(answer)
             blocks.append(outputs)
         return {"groups": answers}, b"".join(blocks)
 
     def _group(
-        self, model: str, dims: tuple[int, int, int], block: bytes, deadline: float
+        self, model: str, windows: "Floats", deadline: float
     ) -> tuple[dict[str, object], bytes]:
         loaded = self._models.get(model)
         if loaded is None:
             return {"error": "no such model"}, b""
         shape = loaded.package.shape
-        if dims[1:] != (shape.length, len(shape.channels)):
+        _, rows, columns = windows.shape
+        if (rows, columns) != (shape.length, len(shape.channels)):
             wanted = f"{shape.length} x {len(shape.channels)}"
-            return {"error": f"a window of {dims[1]} x {dims[2]}, expected {wanted}"}, b""
+            return {"error": f"a window of {rows} x {columns}, expected {wanted}"}, b""
         try:
-            judged = loaded.judge(self._session.windows(block, dims), deadline)
+            judged = loaded.judge(windows, deadline)
         except self._session.RunError as error:
             return {"error": str(error)}, b""
         names = [output.tensor for output in loaded.package.manifest.outputs]
