@@ -25,8 +25,8 @@ from scripts.replay.configure import configuration
 from scripts.replay.wires import WIRES, Row, Wire
 from scripts.train.datasets import Run, runs
 
-AHEAD_ROWS = 15
-"""Half a window of ``train_pump``'s model."""
+AHEAD_ROWS = 25
+"""Most of the 30 rows of a window of ``train_pump``'s model."""
 INFLIGHT = 1_000
 """QoS 1 messages without an acknowledgement before the replay waits."""
 FLUSH_S = 60.0

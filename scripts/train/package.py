@@ -54,6 +54,13 @@ def write(trained: Trained, out: Path) -> Package:
     return seal(out, _manifest(trained))
 
 
+def contributions(model: Distance, window: Floats) -> Floats:
+    """Each channel's part of the squared score of one window (rows x channels)."""
+    smooth = model.smoothing.apply((window - model.mean) / model.sd)[0]
+    parts: Floats = smooth * (smooth @ model.precision)
+    return parts
+
+
 def _manifest(trained: Trained) -> dict[str, object]:
     rows = trained.calibration_rows
     calibration = {"per_asset": "mean_sd", "rows": rows} if rows else {"per_asset": "none"}
@@ -94,11 +101,7 @@ def _golden(trained: Trained) -> str:
         [[float(f"{value:.{GOLDEN_DIGITS}g}") for value in row] for row in window]
         for window in trained.golden
     ]
-    model = trained.model
-    smooth = [
-        model.smoothing.apply((np.array(window) - model.mean) / model.sd)[0] for window in windows
-    ]
-    parts = [row * (row @ model.precision) for row in smooth]
+    parts = [contributions(trained.model, np.array(window)) for window in windows]
     outputs = {
         "score": [round(float(np.sqrt(max(part.sum(), 0.0))), 6) for part in parts],
         "contributions": [[round(float(value), 6) for value in part] for part in parts],
