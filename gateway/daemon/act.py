@@ -1,4 +1,4 @@
-"""Act: from a decision to a command, and from the news of its device to its end.
+"""Act: from a decision to a command that is sent.
 
 The transaction that makes a command ``sent`` is committed before the publish: what the store calls
 ``sent`` may have been published, and is asked about after a restart, never sent again.
@@ -15,15 +15,14 @@ import structlog
 
 from gateway.core.assets import Action
 from gateway.core.commands import Command, State, Step, step
-from gateway.core.messages import Message, Result, Uplink
-from gateway.core.orders import Orders, order_of, resume
+from gateway.core.orders import order_of, resume
 from gateway.core.ports import Outgoing
-from gateway.core.readings import Reading
 from gateway.core.verdicts import Decision, Mode
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
-from gateway.daemon.links import Link, ignore
+from gateway.daemon.links import Link
 from gateway.daemon.site import Feed, Site, ids
 from gateway.errors import EncodeError, NotConnectedError
 
@@ -35,7 +34,7 @@ WAIT_FOR_STORE_S: Final = 5.0
 
 
 class Act:
-    """The commands of a site."""
+    """Carries decisions out, within the limits of the site."""
 
     def __init__(
         self,
@@ -43,22 +42,20 @@ class Act:
         links: Mapping[str, Link],
         journal: Journal,
         announce: Announce,
+        docket: Docket,
         clock: Clock,
     ) -> None:
-        """No command is open."""
+        """Nothing is to be done."""
         self.site = site
         self._links = links
         self._journal = journal
         self._announce = announce
+        self._docket = docket
         self._clock = clock
         self._new_id = ids(clock)
-        self.orders = Orders()
         self._to_ask: list[Command] = []
         self._recent: deque[int] = deque()
         """When the commands of the last minute were made, monotonic ms."""
-        self.changed = asyncio.Event()
-
-    # -- from decisions to commands -------------------------------------------------------------
 
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
@@ -91,7 +88,7 @@ class Act:
             self._refuse(command, refused)
             return None
         command = step(step(command, Step.CHECK), Step.STORE)
-        self.orders.add(command, action.proof)
+        self._docket.orders.add(command, action.proof)
         return command, outgoing
 
     def _limit(self) -> str:
@@ -128,7 +125,7 @@ class Act:
 
     def _refuse(self, command: Command, reason: str) -> None:
         refused = step(command, Step.REFUSE, reason=reason, ended_at_ms=self._clock.now_ms())
-        self._record(refused)
+        self._docket.record(refused)
 
     async def _send(self, ready: Sequence[tuple[Command, Sequence[Outgoing]]]) -> None:
         """Commit, then publish; commands whose broker is away stay ``stored``."""
@@ -137,14 +134,13 @@ class Act:
             if self._link(command).connected:
                 sent.append((self._mark_sent(command), outgoing))
             else:
-                self._record(command)
-        self.changed.set()
+                self._docket.record(command)
         try:
             async with asyncio.timeout(WAIT_FOR_STORE_S):
                 await self._journal.committed()
         except TimeoutError:
             for command, _ in sent:
-                self._end(command, Step.FAIL, "store did not answer; nothing was published")
+                self._docket.end(command, Step.FAIL, "store did not answer; nothing was published")
             return
         for command, outgoing in sent:
             self._publish(command, outgoing)
@@ -156,7 +152,7 @@ class Act:
             sent_at_ms=self._clock.now_ms(),
             sent_mono_ms=self._clock.mono_ms(),
         )
-        self._record(self.orders.update(sent))
+        self._docket.record(self._docket.orders.update(sent))
         return sent
 
     def _publish(self, command: Command, outgoing: Sequence[Outgoing]) -> None:
@@ -167,93 +163,37 @@ class Act:
                 link.publish(message, expires_s=left_s, done=partial(self._delivered, command.id))
             except NotConnectedError:
                 # The connection went between the commit and here; nothing left this machine.
-                self._end(command, Step.FAIL, "connection lost before it was published")
+                self._docket.end(command, Step.FAIL, "connection lost before it was published")
                 return
 
     def _delivered(self, command_id: str, delivered: bool, reason: str) -> None:  # noqa: FBT001
         """The broker answered; ``lost`` leaves it open whether the message arrived."""
-        command = self.orders.get(command_id)
+        command = self._docket.orders.get(command_id)
         if delivered or command is None or reason == "lost":
             return
         if command.state in (State.SENT, State.ACCEPTED):
-            self._end(command, Step.FAIL, f"broker: {reason}")
+            self._docket.end(command, Step.FAIL, f"broker: {reason}")
 
-    # -- from news to results -------------------------------------------------------------------
-
-    def on_uplink(self, feed: Feed, uplink: Uplink, message: Message) -> None:
-        """A device reported: it may show what was ordered."""
-        if message.retain or not self.orders:
-            return
-        moved = self.orders.on_uplink(
-            feed.source.name,
-            feed.bridge,
-            uplink,
-            message.received_mono_ms,
-            self._clock.now_ms(),
-        )
-        for command, asks in moved:
-            self._record(command)
-            self._ask(command, asks)
-
-    def on_reading(self, reading: Reading, mono_ms: int) -> None:
-        """A good reading came: it may prove what was ordered."""
-        if self.orders:
-            for command in self.orders.on_reading(
-                reading.metric.asset, reading, mono_ms, self._clock.now_ms()
-            ):
-                self._record(command)
-
-    def on_result(self, feed: Feed, result: Result) -> None:
-        """The bridge said something about a command."""
-        for command in self.orders.on_result(feed.source.name, result, self._clock.now_ms()):
-            self._record(command)
-
-    def _ask(self, command: Command, asks: Sequence[Outgoing]) -> None:
-        for message in asks:
-            try:
-                self._link(command).publish(message, expires_s=30.0, done=ignore)
-            except NotConnectedError:
-                return
-
-    # -- time, connections, restarts ------------------------------------------------------------
-
-    async def run(self) -> None:
-        """End the commands whose time is over."""
-        while True:
-            self.changed.clear()
-            due = self.orders.next_mono_ms()
-            if due is None:
-                await self.changed.wait()
-                continue
-            try:
-                async with asyncio.timeout(max(0.0, (due - self._clock.mono_ms()) / 1000)):
-                    await self.changed.wait()
-            except TimeoutError:
-                self.on_time()
-
-    def on_time(self) -> None:
-        """End what is over by now."""
-        for command in self.orders.on_time(self._clock.mono_ms(), self._clock.now_ms()):
-            self._record(command)
+    # -- connections and restarts ----------------------------------------------------------------
 
     async def on_connected(self, broker: str) -> None:
         """A broker is back: send what waited, ask about what may have been sent."""
-        self.on_time()
+        self._docket.on_time()
         ready = []
-        for command in self.orders.waiting():
+        for command in self._docket.orders.waiting():
             feed = self.site.feeds[command.source]
             if feed.source.broker != broker:
                 continue
             try:
                 ready.append((command, feed.bridge.encode(order_of(command))))
             except EncodeError as error:
-                self._end(command, Step.REFUSE, str(error))
+                self._docket.end(command, Step.REFUSE, str(error))
         if ready:
             await self._send(ready)
         for command in self._to_ask:
             feed = self.site.feeds[command.source]
             if feed.source.broker == broker:
-                self._ask(command, feed.bridge.ask(order_of(command)))
+                self._docket.ask(feed, feed.bridge.ask(order_of(command)))
         self._to_ask = [
             command
             for command in self._to_ask
@@ -269,17 +209,16 @@ class Act:
             if action is None:
                 self._forget(command)
                 continue
-            self.orders.add(command, action.proof, asked=command.state is State.ACCEPTED)
+            self._docket.orders.add(command, action.proof, asked=command.state is State.ACCEPTED)
             if command.state is not State.STORED:
                 self._to_ask.append(command)
             log.info("command_resumed", command_id=command.id, state=command.state.value)
-        self.changed.set()
 
     def _forget(self, command: Command) -> None:
         """Its action is no longer in the file: it must not be sent, and cannot be confirmed."""
         what = Step.REFUSE if command.state is State.STORED else Step.DEADLINE
         now_ms = self._clock.now_ms()
-        self._record(
+        self._docket.record(
             step(command, what, reason="no longer in the configuration", ended_at_ms=now_ms)
         )
 
@@ -287,29 +226,6 @@ class Act:
         asset = self.site.settings.assets.get(command.asset)
         action = None if asset is None else asset.actions.get(command.action)
         return action if command.source in self.site.feeds else None
-
-    # -- records --------------------------------------------------------------------------------
-
-    def _end(self, command: Command, what: Step, reason: str) -> None:
-        current = self.orders.get(command.id)
-        if current is not None and not current.ended:
-            ended = step(current, what, reason=reason, ended_at_ms=self._clock.now_ms())
-            self._record(self.orders.update(ended))
-
-    def _record(self, command: Command) -> None:
-        self._journal.batch.commands.append(command)
-        self._announce.command(command)
-        self._journal.changed()
-        self.changed.set()
-        log.info(
-            "command_changed",
-            command_id=command.id,
-            asset=command.asset,
-            action=command.action,
-            state=command.state.value,
-            reason=command.reason,
-            evidence=command.evidence,
-        )
 
     def _link(self, command: Command) -> Link:
         return self._links[self.site.feeds[command.source].source.broker]

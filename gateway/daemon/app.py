@@ -25,6 +25,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.beat import Beat
 from gateway.daemon.clock import Clock, SystemClock
 from gateway.daemon.decide import Decide
+from gateway.daemon.docket import Docket
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
@@ -78,7 +79,8 @@ class Daemon:
             store, self._store_pool, self.clock.ok, self.announce.committed, self.settings.limits
         )
         self.announce.attach(self.journal)
-        self.act = Act(self.site, self.links, self.journal, self.announce, self.clock)
+        self.docket = Docket(self.links, self.journal, self.announce, self.clock)
+        self.act = Act(self.site, self.links, self.journal, self.announce, self.docket, self.clock)
         self.decide = Decide(
             self.site, self.inference, self.journal, self.act, self.announce, self.clock
         )
@@ -88,7 +90,7 @@ class Daemon:
             self.links,
             self.journal,
             seen,
-            self.act,
+            self.docket,
             self.decide,
             self.announce,
             self.clock,
@@ -118,7 +120,7 @@ class Daemon:
                     ("inference", self.inference.run()),
                     ("decide", self.decide.run()),
                     ("timer", self._timer()),
-                    ("act", self.act.run()),
+                    ("docket", self.docket.run()),
                     ("beat", self.beat.run(store, self._store_pool)),
                     ("failures", self._watch_threads()),
                 )

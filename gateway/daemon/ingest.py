@@ -13,10 +13,10 @@ from gateway.core.messages import Message, Presence, Reject, Result, Roster, Upl
 from gateway.core.readings import Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
 from gateway.core.watch import Watch
-from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
+from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.site import Feed, Site
@@ -34,7 +34,7 @@ class Ingest:
         links: Mapping[str, Link],
         journal: Journal,
         seen: Seen,
-        act: Act,
+        docket: Docket,
         decide: Decide,
         announce: Announce,
         clock: Clock,
@@ -44,7 +44,7 @@ class Ingest:
         self._links = links
         self._journal = journal
         self._seen = seen
-        self._act = act
+        self._docket = docket
         self._decide = decide
         self._announce = announce
         self._clock = clock
@@ -93,7 +93,7 @@ class Ingest:
                 case Reject():
                     self._reject(feed, event, message)
                 case Result():
-                    self._act.on_result(feed, event)
+                    self._docket.on_result(feed, event)
                 case Presence():
                     self._presence(feed, event)
                 case Roster():
@@ -106,7 +106,7 @@ class Ingest:
                 self._journal.batch.counts[feed.source.name, "duplicate"] += 1
                 return
         report = feed.mapper.report(uplink, message, clock_ok=self.clock_ok)
-        self._act.on_uplink(feed, uplink, message)
+        self._docket.on_uplink(feed, uplink, message)
         if report is None:
             return
         feed.readings += len(report.readings)
@@ -123,7 +123,7 @@ class Ingest:
                 continue
             for window in watch.take(reading, at_ms, mono_ms):
                 self._decide.offer(watch, window, at_ms, mono_ms)
-            self._act.on_reading(reading, mono_ms)
+            self._docket.on_reading(reading, mono_ms)
             if watch.driver is None:
                 ruled[watch.asset.id] = watch
         for watch in ruled.values():
