@@ -5,7 +5,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from scripts.train.datasets import Flags, Floats, Run
 READY_S = 30.0
 SETTLE_S = 60.0
 ALARM = "alarm"
+TRUST = "EDGE_GATEWAY_TRUST_CLOCK"
 _VERDICTS = "SELECT at_ms, label, score FROM verdict WHERE asset = ? ORDER BY id"
 _DECISIONS = "SELECT at_ms, event FROM decision WHERE asset = ? ORDER BY at_ms, id"
 
@@ -64,11 +66,10 @@ def judge(runs: Sequence[Run], wire: Wire, package: Path, period_ms: int) -> Out
     Raises:
         TimeoutError: the daemon does not start, or does not come to an end.
     """
-    os.environ["EDGE_GATEWAY_TRUST_CLOCK"] = "1"  # stamps and daemon go by this machine's clock
     folder = Path(tempfile.mkdtemp(prefix="edge-gateway-replay-"))
     store = folder / "gateway.db"
     try:
-        with DemoBroker() as broker:
+        with DemoBroker() as broker, _one_clock():
             file = folder / "gateway.yaml"
             text = configuration(
                 runs, wire, host=broker.host, port=broker.port, package=package, store=store
@@ -87,6 +88,18 @@ def judge(runs: Sequence[Run], wire: Wire, package: Path, period_ms: int) -> Out
         return Outcome(judged, behind, {str(name): int(str(n)) for name, n in rows}, log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _one_clock() -> Iterator[None]:
+    """Stamps and daemon go by this machine's clock, so the daemon may believe it."""
+    before = os.environ.get(TRUST)
+    os.environ[TRUST] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(TRUST)
+        os.environ |= {} if before is None else {TRUST: before}
 
 
 def _wait_online(daemon: Daemon, broker: DemoBroker) -> None:
