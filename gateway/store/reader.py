@@ -24,7 +24,7 @@ _READS: Final = frozenset(
 )
 _PRAGMAS: Final = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "page_count"}
-    | {"page_size", "freelist_count", "quick_check", "integrity_check", "journal_mode"}
+    | {"page_size", "freelist_count", "quick_check", "integrity_check"}
 )
 
 

@@ -127,7 +127,7 @@ def test_a_file_cut_short_opens_and_gives_what_is_left(damaged, tmp_path, share)
     store = open_store(settings(tmp_path))
     finish(store)
     left = values(store)
-    assert left > share * 0.5 or share < 0.5
+    assert left > 0.9 or share < 0.9  # before that, the inner pages may be what was cut off
     store.commit(reports(REPORTS, REPORTS + 1))
     store.close()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as config
 from hypothesis import strategies as st
 
 from gateway.core.commands import State
@@ -99,6 +100,7 @@ def test_what_is_thinned_lives_on_by_the_hour(tmp_path):
     store.close()
 
 
+@config(deadline=None, max_examples=15)
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12), cut=st.integers(1, 11))
 def test_thinning_in_two_steps_says_the_same_as_in_one(values, cut, tmp_path_factory):
     def thinned(*steps):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as config
 from hypothesis import strategies as st
 
 from gateway.core.commands import State
@@ -59,6 +60,7 @@ value = st.one_of(
 )
 
 
+@config(deadline=None, max_examples=40)
 @given(batch=st.lists(st.lists(st.tuples(value, st.sampled_from(Reason)), max_size=5), max_size=5))
 def test_any_values_and_reasons_survive(batch, tmp_path_factory):
     store = open_store(settings(tmp_path_factory.mktemp("any")))
