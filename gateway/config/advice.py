@@ -49,9 +49,6 @@ def _asset(asset: Asset, doc: Document) -> Iterator[Problem]:
     if asset.ladder and not asset.policy:
         message = f"{asset.id!r}: it is judged, and nothing follows"
         yield doc.problem(place, message, "add a policy", key=True)
-    if asset.policy and not asset.ladder:
-        message = f"{asset.id!r}: it has a policy and no verdicts: nothing is ever decided"
-        yield doc.problem(place, message, "add verdicts", key=True)
     for at, rule in enumerate(asset.policy):
         if rule.mode is Mode.ACT and rule.action:
             yield from _acting(asset, rule.action, (*place, "policy", at), doc)

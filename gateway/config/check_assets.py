@@ -114,7 +114,8 @@ def _policy(
     labels: list[str] | None,
 ) -> Iterator[Problem]:
     if labels is not None and policy.when not in labels:
-        hint = near(policy.when, labels) or f"there are {choices(labels)}"
+        known = f"there are {choices(labels)}" if labels != [UNKNOWN] else "it has no verdicts"
+        hint = near(policy.when, labels) or known
         message = f"no verdict of this asset says {policy.when!r}"
         yield found.at((*place, "when"), message, hint)
     if policy.do:

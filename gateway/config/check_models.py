@@ -72,13 +72,18 @@ def _channel(
             yield found.at(at, message, hint)
         return
     metric = section.metrics.get(name)
-    if metric is not None and not _fits(metric.unit, channel.unit):
+    if metric is not None and channel.unit and not _same(metric.unit, channel.unit):
         message = (
             f"metric {name!r} is in {metric.unit or 'no unit'!r}, and model {rung.model!r} needs"
-            f" {channel.unit!r}: that cannot be converted"
+            f" {channel.unit!r}"
         )
-        yield found.at(("assets", asset, "metrics", name, "unit"), message)
+        converts = metric.unit and units.convert(metric.unit, channel.unit) is not None
+        raw = metric.source_unit or metric.unit
+        hint = f"write unit: {channel.unit}, source_unit: {raw}" if converts else ""
+        yield found.at(("assets", asset, "metrics", name, "unit"), message, hint)
 
 
-def _fits(unit: str, wanted: str) -> bool:
-    return unit == wanted or not wanted or units.convert(unit, wanted) is not None
+def _same(unit: str, wanted: str) -> bool:
+    """A window takes readings as they are: only another spelling of the same unit will do."""
+    canonical = units.canonical(unit)
+    return unit == wanted or (canonical is not None and canonical == units.canonical(wanted))

@@ -66,7 +66,7 @@ class BrokerSection(Section):
     """Default 1883, with TLS 8883."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """``auto`` tries MQTT 5, then 3.1.1."""
-    keepalive: Duration = 15_000
+    keepalive: Annotated[Duration, Field(ge=1_000, le=65_535_000)] = 15_000
     """A dead connection is noticed within twice this."""
     tls: Annotated[TlsSection | None, BeforeValidator(_tls)] = None
     """``true``, or a mapping."""
@@ -113,10 +113,10 @@ class StoreSection(Section):
 
     path: str | None = None
     """The database file; default ``gateway.db`` in ``$STATE_DIRECTORY`` (systemd sets it)."""
-    max_bytes: Size | None = None
-    """Most the database file may take."""
+    max_bytes: Annotated[Size, Field(ge=8 << 20)] | None = None
+    """Most the database file may take; default 2GiB."""
     min_free_bytes: Size | None = None
-    """What must stay free on the disk."""
+    """What must stay free on the disk; default 256MiB."""
     keep: KeepSection = KeepSection()
     """Age limits."""
     verdicts: Literal["changes", "all"] = "changes"
@@ -145,5 +145,5 @@ class LimitsSection(Section):
     """Commands of all assets together; more are refused and recorded. 0 forbids all."""
     held_readings: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
     """Readings held in memory while the store cannot write; the oldest are dropped, counted."""
-    worker_memory: Size = 512 * 1024**2
+    worker_memory: Annotated[Size, Field(ge=64 << 20)] = 512 << 20
     """Most memory of the process that runs the models; beyond it, it is restarted."""

@@ -13,6 +13,7 @@ from gateway.config.show import MASK, plain
 from tests.config.samples import GOOD, written
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "gateway/demo/packages/pump-anomaly"
 DEMO = ROOT / "gateway/demo/demo.yaml"
 
 
@@ -131,6 +132,10 @@ def test_a_package_whose_bytes_changed_is_a_problem(gateway: Gateway, tmp_path: 
 WARNINGS = [
     (GOOD.replace("        proof: {metric: power, below: 5, within: 30s}\n", ""), "no proof"),
     (GOOD, "no availability"),
+    (
+        GOOD.replace("log: {", f"models: {{wear: {{package: {PACKAGE}}}}}\nlog: {{"),
+        "no asset asks",
+    ),
     (GOOD.replace("tls: true, ", ""), "crosses the network in clear"),
     (
         GOOD.replace("sources:\n", "sources:\n  t: {bridge: tasmota, broker: ttn}\n"),

@@ -141,7 +141,7 @@ def test_yaml_s_traps_stay_what_the_user_wrote(tmp_path: Path) -> None:
 PACKAGE = Path("gateway/demo/packages/pump-anomaly").absolute()
 MODEL = f"models:\n  wear: {{package: {PACKAGE}}}\nstore: {{"
 FED = """
-      power: {from: zigbee/line 3/pump plug, unit: kW}
+      power: {from: zigbee/line 3/pump plug, unit: W}
       vibration: {from: press/4, unit: mm/s}
       temperature: {from: press/4, unit: degC}
       flow: {from: press/4, unit: l/min}
@@ -166,7 +166,8 @@ def test_a_model_s_rung_is_held_against_the_package(tmp_path: Path) -> None:
     ("metrics", "rung", "says"),
     [
         (FED.replace("vibration:", "shaking:"), "{model: wear}", "needs a metric 'vibration'"),
-        (FED.replace("mm/s", "degC", 1), "{model: wear}", "cannot be converted"),
+        (FED.replace("mm/s", "degC", 1), "{model: wear}", "is in 'degC', and model 'wear' needs"),
+        (FED.replace("unit: W", "unit: kW"), "{model: wear}", "write unit: W, source_unit: kW"),
         (FED, "{model: wear, channels: {shake: flow}}", "has no channel 'shake'"),
         (FED, "{model: wear, channels: {flow: stream}}", "unknown metric 'stream'"),
         (FED, "{model: weir}", "unknown model 'weir'; did you mean 'wear'?"),

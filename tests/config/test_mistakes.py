@@ -52,6 +52,7 @@ MISTAKES = [
     ("3 of 5", "5 of 3", "5 of 3", "'for': 5 of 3 cannot be", ""),
     ("3 of 5", "three", "three", "'for': not a count", ""),
     ("2GiB", "2 gigs", "2 gigs", "'max_bytes': not a size", ""),
+    ("2GiB", "2", "2, keep", "'max_bytes' should be at least 8388608", ""),
     ("mode: act", "mode: atc", "atc", "should be one of act, advise, shadow", "'act'"),
     ("bridge: json", "bridge: jsn", "jsn", "unknown bridge 'jsn'", "'json'"),
     ("    bridge: json\n", "", "press", "'press': 'bridge' is missing", ""),
