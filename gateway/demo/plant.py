@@ -25,7 +25,7 @@ ROOM = 22.0  # degC
 LIFE_S = 34.0  # from the first damage to a bearing that is gone (wear 1)
 GROWTH = 2.5  # damage feeds on itself: wear grows as exp(GROWTH * t)
 MOST_WEAR = 1.25
-SPIN_S, COAST_S = 0.5, 1.2  # time constants of starting and of coasting down
+SPIN_S, COAST_S = 0.5, 0.8  # time constants of starting and of coasting down
 HEAT_S, COOL_S = 8.0, 45.0  # a standing pump has no flow to cool it
 FINEST_STEP_S = 0.1
 

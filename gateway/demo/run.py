@@ -22,8 +22,8 @@ from gateway.errors import ConfigError
 
 TICK_S = 0.05
 PULSE_S = 2.0
-HEALTHY_S = 20.0
-"""How long the plant runs before the damage, at most a third of the whole."""
+HEALTHY_S, REST_S = 20.0, 40.0
+"""How long the plant runs before the damage, and what is left for the rest of the story."""
 ONLINE_WITHIN_S = 30.0
 AFTERGLOW_S = 3.0
 """How long the story goes on after its end, to show a pump that stands still."""
@@ -121,7 +121,8 @@ class _Run:
     def _arm(self) -> None:
         """The plant begins to run; its end is in it, and in its twin."""
         self._plant_from_s = self._at_s()
-        healthy_s = min(HEALTHY_S, self._options.duration_s / 3)
+        duration_s = self._options.duration_s
+        healthy_s = min(HEALTHY_S, max(duration_s - REST_S, duration_s / 5))
         self._site.plant.pumps[WEARING].wear_start_s = healthy_s * self._options.speed
         self._twin = Twin(self._site.plant)
 

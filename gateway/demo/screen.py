@@ -112,15 +112,14 @@ def _comparison(event: Event) -> str:
     rule, decided = event["rule_would_have_fired_at_s"], event["decided_at_s"]
     if rule is None or decided is None:
         return ""
-    early = _number(_float(rule) - _float(decided), 1)
-    at = f"{_number(decided, 1)} s"
+    early_s = _float(rule) - _float(decided)
+    text = f"decided at {_number(decided, 1)} s; the rule '{event['rule']}' would have fired at "
+    if early_s <= 0:
+        return f"{text}{_number(rule, 1)} s: at this speed the wear outran the model's window"
     worn = (
         f"{_percent(event['wear_at_decision'])} worn instead of {_percent(event['wear_at_rule'])}"
     )
-    return (
-        f"decided at {at}; the rule '{event['rule']}' would have fired at {_number(rule, 1)} s: "
-        f"{early} s later; bearing {worn}"
-    )
+    return f"{text}{_number(rule, 1)} s: {early_s:.1f} s later; bearing {worn}"
 
 
 _BRIDGES = "Zigbee2MQTT (plugs), ChirpStack (vibration, heat) and The Things Stack (flow)"

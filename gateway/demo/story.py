@@ -56,8 +56,10 @@ class Story:
     sent_at_s: float | None = None
     proved_at_s: float | None = None
     alert_at_s: float | None = None
+    cut_at_s: float | None = None
+    """When the plant itself, not a message about it, showed a pump without power."""
     stopped_at_s: float | None = None
-    """When the plant itself, not a message about it, showed a pump that stands still."""
+    """When it stood still."""
     wear_at_decision: float | None = None
     evidence: str = ""
     wrong: list[str] = field(default_factory=list)
@@ -96,7 +98,9 @@ class Story:
             yield seen | {"event": "wear_began"}
         if self.decided_at_s is not None and self.wear_at_decision is None:
             self.wear_at_decision = round(row.wear, 3)
-        if not pump.on and row.power == 0 and row.flow == 0 and self.stopped_at_s is None:
+        if not pump.on and row.power == 0 and self.cut_at_s is None:
+            self.cut_at_s = at_s
+        if not pump.on and row.flow == 0 and self.stopped_at_s is None:
             self.stopped_at_s = at_s
             truth = {"wear": round(row.wear, 3), "temperature": round(row.temperature, 1)}
             yield seen | {"event": "stopped"} | truth
@@ -141,7 +145,7 @@ class Story:
             "nothing was decided": self.decided_at_s,
             "no command was sent": self.sent_at_s,
             "no command was proved": self.proved_at_s,
-            "the pump did not stop": self.stopped_at_s,
+            "the pump still has power": self.cut_at_s,
         }
         return [text for text, at_s in missing.items() if at_s is None] + self.wrong
 

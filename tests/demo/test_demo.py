@@ -54,7 +54,7 @@ def told(request, tmp_path_factory):
     if request.param == "mosquitto" and mosquitto() is None:
         pytest.skip("needs mosquitto")
     folder = tmp_path_factory.mktemp("demo")
-    process = start(folder, "--duration", "30", "--speed", "4", "--broker", request.param)
+    process = start(folder, "--duration", "36", "--speed", "3", "--broker", request.param)
     out, err = process.communicate(timeout=120)
     events = [json.loads(line) for line in out.splitlines()]
     return process.returncode, events, err, folder

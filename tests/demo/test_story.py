@@ -134,7 +134,7 @@ def test_a_confirmed_command_and_a_pump_that_still_runs_is_not_the_whole_story()
     telling.command(replace(COMMAND, state=State.SENT), 2.2)
     telling.command(PROVED, 3.0)
     telling.look(3.0)
-    assert telling.story.shortcomings() == ["the pump did not stop"]
+    assert telling.story.shortcomings() == ["the pump still has power"]
     assert telling.story.told_at_s is None
 
 
@@ -170,6 +170,14 @@ def test_every_event_is_one_json_object_and_one_readable_line():
     assert "proof power 0 W < 5 W" in text
     assert "decided, sent and proved" in text
     assert "55.0 s later" in text
+
+
+def test_it_does_not_boast_when_the_rule_would_have_been_first():
+    summary = Telling().whole().story.summary(5.0)
+    extra = {"rule": "temperature > 90", "messages": 9, "noise": {}}
+    extra |= dict.fromkeys(ledger.QUESTIONS, 3)
+    line = screen.line(summary | extra | {"rule_would_have_fired_at_s": 1.5}, colours=False)
+    assert "outran the model's window" in line
 
 
 def test_colours_are_for_terminals():
