@@ -66,13 +66,13 @@ class _Libraries(logging.Handler):
 
 
 def configure(
-    format: Literal["auto", "json", "console"] = "auto",  # noqa: A002  # its name in the user's file
+    format: Literal["auto", "json", "text"] = "auto",  # noqa: A002  # its name in the user's file
     level: str = "info",
 ) -> None:
     """Set logging up for the whole process. ``auto``: console on a terminal, else JSON."""
     set_level(level)
     on_terminal = sys.stderr.isatty()
-    readable = format == "console" or (format == "auto" and on_terminal)
+    readable = format == "text" or (format == "auto" and on_terminal)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

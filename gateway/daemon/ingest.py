@@ -13,7 +13,6 @@ from gateway.core.messages import Message, Presence, Reject, Result, Roster, Upl
 from gateway.core.readings import Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
 from gateway.core.watch import Watch
-from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
@@ -36,7 +35,6 @@ class Ingest:
         seen: Seen,
         docket: Docket,
         decide: Decide,
-        announce: Announce,
         clock: Clock,
     ) -> None:
         """Nothing is taken before ``run``."""
@@ -46,17 +44,15 @@ class Ingest:
         self._seen = seen
         self._docket = docket
         self._decide = decide
-        self._announce = announce
         self._clock = clock
         self.clock_ok = clock.ok()
-        self.wake = asyncio.Event()
         self.taken = 0
 
-    async def run(self) -> None:
+    async def run(self, wake: asyncio.Event) -> None:
         """Take what arrives, for ever."""
         while True:
-            await self.wake.wait()
-            self.wake.clear()
+            await wake.wait()
+            wake.clear()
             await self.drain()
 
     async def drain(self) -> None:

@@ -1,14 +1,23 @@
 """Links: one MQTT client per broker of the file, and what becomes of each publish."""
 
+import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
 
 from gateway.adapters.mqtt import Client
+from gateway.config.settings import Settings
 from gateway.core.ports import Outgoing
+from gateway.daemon.clock import Clock
 
 Done = Callable[[bool, str], None]
 """Called on the loop with (delivered, reason) once the broker answered or the link was lost."""
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -51,3 +60,70 @@ class Link:
 def ignore(delivered: bool, reason: str) -> None:  # noqa: FBT001  # the shape of Done
     """For messages whose fate changes nothing: the next one replaces them."""
     del delivered, reason
+
+
+class Links:
+    """All links, and what their threads have to say, on the loop."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Nothing is connected before ``start``."""
+        self._loop = asyncio.get_running_loop()
+        self._failures: asyncio.Queue[BaseException] = asyncio.Queue()
+        self.connected: asyncio.Queue[str] = asyncio.Queue()
+        """Names of brokers, as they come (back)."""
+        self.wake = asyncio.Event()
+        """There may be messages to take."""
+        self.by_name: Mapping[str, Link] = {
+            name: Link(name, self._client(name, settings, clock)) for name in settings.brokers
+        }
+
+    def _client(self, name: str, settings: Settings, clock: Clock) -> Client:
+        announces = name == settings.announce_broker
+        return Client(
+            settings.brokers[name],
+            on_wake=partial(self._call, name),
+            wall_ms=clock.now_ms,
+            mono_ms=clock.mono_ms,
+            availability=f"{settings.base}/availability" if announces else "",
+        )
+
+    def _call(self, name: str) -> None:
+        """Called from a network thread; the loop may be gone when the daemon ends."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._woken, name)
+
+    def _woken(self, name: str) -> None:
+        """A link has messages, outcomes or a new state."""
+        link = self.by_name[name]
+        if link.client.failure is not None:
+            self._failures.put_nowait(link.client.failure)
+        link.settle()
+        self._note_state(link)
+        self.wake.set()
+
+    def _note_state(self, link: Link) -> None:
+        state = link.client.state
+        if state.connected == link.was_connected:
+            return
+        link.was_connected = state.connected
+        if state.connected:
+            log.info(
+                "broker_connected",
+                broker=link.name,
+                protocol=state.protocol,
+                session_present=state.session_present,
+            )
+            self.connected.put_nowait(link.name)
+        else:
+            log.warning("broker_lost", broker=link.name, error=state.last_error)
+
+    async def watch_threads(self) -> None:
+        """Raise what ended a network thread: a deaf gateway must not look alive."""
+        raise await self._failures.get()
+
+    async def stop(self) -> None:
+        """Say goodbye to every broker."""
+        stops = [
+            self._loop.run_in_executor(None, link.client.stop) for link in self.by_name.values()
+        ]
+        await asyncio.gather(*stops)

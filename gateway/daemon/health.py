@@ -1,0 +1,111 @@
+"""Health: what works less than it should, and the document that says so."""
+
+from collections.abc import Mapping
+
+from gateway.core import topic_tree
+from gateway.core.topic_tree import Document
+from gateway.daemon.clock import Clock
+from gateway.daemon.inference import Inference
+from gateway.daemon.ingest import Ingest
+from gateway.daemon.journal import Journal
+from gateway.daemon.links import Link
+from gateway.daemon.site import Feed, Site
+from gateway.store.batch import StoreHealth
+
+
+class Health:
+    """Looks at every part; changes none."""
+
+    def __init__(
+        self,
+        site: Site,
+        links: Mapping[str, Link],
+        journal: Journal,
+        ingest: Ingest,
+        inference: Inference,
+        clock: Clock,
+    ) -> None:
+        """What is looked at."""
+        self.site = site
+        self._links = links
+        self._journal = journal
+        self._ingest = ingest
+        self._inference = inference
+        self._clock = clock
+
+    @property
+    def state(self) -> str:
+        """``running``, or ``degraded`` while there are problems."""
+        return "degraded" if self.problems() else "running"
+
+    def problems(self) -> list[str]:
+        """What works less than it should, one line each."""
+        found = [
+            f"broker {link.name}: {link.client.state.last_error or 'not connected'}"
+            for link in self._links.values()
+            if not link.connected
+        ]
+        found += [
+            f"broker {link.name} refused {topic}: {reason}"
+            for link in self._links.values()
+            for topic, reason in link.client.state.refused.items()
+        ]
+        if self._journal.trouble:
+            found.append(f"store: {self._journal.trouble}")
+        if self._inference.state == "down":
+            found.append("worker: down")
+        found += [f"model {name}: {why}" for name, why in self._inference.refused.items()]
+        for feed in self.site.feeds.values():
+            if feed.rhythm.silent:
+                found.append(f"source {feed.source.name}: silent")
+            if feed.bridge_online is False:
+                found.append(f"source {feed.source.name}: its bridge is offline")
+        if not self._ingest.clock_ok:
+            found.append("clock: not synchronised")
+        return found
+
+    def document(self, store: StoreHealth, counters: Mapping[tuple[str, str], int]) -> Document:
+        """The health document, ``<base>/health``."""
+        parts: Document = {
+            "problems": self.problems(),
+            "brokers": {name: _link(link) for name, link in self._links.items()},
+            "sources": {name: self._feed(feed) for name, feed in self.site.feeds.items()},
+            "store": {
+                "state": self._journal.trouble or store.state,
+                "bytes": store.bytes,
+                "free_disk_bytes": store.free_disk_bytes,
+                "rows": dict(store.rows),
+            },
+            "worker": {
+                "state": self._inference.state,
+                "restarts": self._inference.restarts,
+                "rss_bytes": self._inference.rss_bytes,
+            },
+            "clock_ok": self._ingest.clock_ok,
+            "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
+        }
+        return topic_tree.health(self.state, self._clock.now_ms(), parts)
+
+    def _feed(self, feed: Feed) -> Document:
+        last = feed.rhythm.last_mono_ms
+        return {
+            "messages": feed.messages,
+            "readings": feed.readings,
+            "rejects": feed.rejects,
+            "silent": feed.rhythm.silent,
+            "bridge_online": feed.bridge_online,
+            "offline": sorted(feed.offline),
+            "last_s": None if last is None else (self._clock.mono_ms() - last) // 1000,
+            "advice": list(feed.warnings),
+        }
+
+
+def _link(link: Link) -> Document:
+    state = link.client.state
+    return {
+        "connected": state.connected,
+        "protocol": state.protocol,
+        "session_present": state.session_present,
+        "error": state.last_error or None,
+        "counters": dict(link.client.counters),
+    }

@@ -1,0 +1,53 @@
+"""Opening: the store and the model packages of a configuration."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from gateway.adapters.worker import WorkerSettings
+from gateway.config.settings import Settings
+from gateway.daemon.clock import Clock
+from gateway.errors import PackageError
+from gateway.models.package import Package, verify
+from gateway.store.writer import Store
+
+log = structlog.get_logger()
+
+
+def open_store(settings: Settings, clock: Clock) -> Store:
+    """Open the database, and say what happened.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    store = Store.open(
+        settings.store, boot=clock.boot, now_ms=clock.now_ms(), mono_ms=clock.mono_ms()
+    )
+    opened = store.opened
+    log.info(
+        "store_opened",
+        path=str(settings.store.path),
+        created=opened.created,
+        migrated=list(opened.migrated),
+        salvaged=opened.salvaged,
+        set_aside=opened.set_aside,
+    )
+    for note in opened.notes:
+        log.warning("store_noted", note=note)
+    return store
+
+
+def open_packages(settings: Settings) -> Mapping[str, Package]:
+    """The packages that can be trusted; the others are named and stay out."""
+    packages: dict[str, Package] = {}
+    for name, model in settings.models.items():
+        try:
+            packages[name] = verify(model.package)
+        except PackageError as error:
+            log.error("model_refused", model=name, error=str(error))
+    return packages
+
+
+def worker_settings(settings: Settings) -> WorkerSettings:
+    """What the inference worker may take."""
+    return WorkerSettings(memory_bytes=settings.limits.worker_bytes)

@@ -1,0 +1,107 @@
+"""Reload: take the file again, all of it or nothing of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from gateway import config
+from gateway.adapters import systemd
+from gateway.config.settings import Settings
+from gateway.daemon.announce import Announce
+from gateway.daemon.clock import Clock
+from gateway.daemon.inference import Inference
+from gateway.daemon.links import Link
+from gateway.daemon.opening import open_packages
+from gateway.daemon.site import Site, build
+from gateway.errors import ConfigError
+
+NEEDS_RESTART: Final = ("gateway_id", "announce_broker", "brokers", "store", "log")
+
+log = structlog.get_logger()
+
+
+class Part(Protocol):
+    """A part of the daemon that works on a site."""
+
+    site: Site
+
+
+class Reload:
+    """Exchanges the site of a running daemon."""
+
+    def __init__(
+        self,
+        site: Site,
+        parts: Sequence[Part],
+        links: Mapping[str, Link],
+        inference: Inference,
+        announce: Announce,
+        clock: Clock,
+    ) -> None:
+        """``parts`` are given the new site."""
+        self.site = site
+        self._parts = parts
+        self._links = links
+        self._inference = inference
+        self._announce = announce
+        self._clock = clock
+
+    async def run(self, asked: asyncio.Event) -> None:
+        """Reload whenever it is asked for."""
+        while True:
+            await asked.wait()
+            asked.clear()
+            systemd.reloading()
+            try:
+                await self._exchange()
+            except ConfigError as error:
+                log.error("configuration_rejected", error=str(error))
+                self._announce.event("configuration_rejected", error=str(error))
+            systemd.ready(f"{len(self.site.watches)} assets, {len(self._links)} brokers")
+
+    async def _exchange(self) -> None:
+        """Load, build, and only then exchange.
+
+        Raises:
+            ConfigError: nothing was changed.
+        """
+        settings = await asyncio.to_thread(config.load, self.site.settings.file)
+        _same_frame(self.site.settings, settings)
+        packages = await asyncio.to_thread(open_packages, settings)
+        site = build(settings, packages, self._clock)
+        _carry_over(self.site, site)
+        self.site = site
+        for part in self._parts:
+            part.site = site
+        await self._inference.replace(packages)
+        for name, link in self._links.items():
+            link.client.subscribe(site.subscriptions(name))
+        log.info("configuration_loaded", assets=len(site.watches), sources=len(site.feeds))
+        self._announce.event("configuration_loaded")
+        for watch in site.watches.values():
+            self._announce.asset(watch)
+
+
+def _same_frame(old: Settings, new: Settings) -> None:
+    """What needs a restart.
+
+    Raises:
+        ConfigError: it names what changed.
+    """
+    changed = [name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
+    if changed:
+        raise ConfigError(f"restart the gateway to change {', '.join(changed)}")
+
+
+def _carry_over(old: Site, new: Site) -> None:
+    """What is known of an asset or a source outlives a change of the file."""
+    for asset, watch in new.watches.items():
+        before = old.watches.get(asset)
+        if before is not None:
+            watch.take_over(before)
+    for name, feed in new.feeds.items():
+        was = old.feeds.get(name)
+        if was is not None and was.source == feed.source:
+            feed.take_over(was)

@@ -1,0 +1,139 @@
+"""Upkeep: the clock, the limits of the store, calibrations, silent sources."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final, TypeVar
+
+import structlog
+
+from gateway.daemon.announce import Announce
+from gateway.daemon.clock import Clock
+from gateway.daemon.ingest import Ingest
+from gateway.daemon.journal import Journal
+from gateway.daemon.restore import calibration_key
+from gateway.daemon.site import Site
+from gateway.errors import StoreError
+from gateway.store.batch import StoreHealth
+from gateway.store.writer import Store
+
+EVERY_MS: Final = 60_000
+MORE_MS: Final = 1_000
+"""Between two calls while the store still has rows to drop."""
+STEP_MS: Final = 2_000
+"""A wall clock that moved this much against the monotonic one was stepped."""
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Upkeep:
+    """What must be looked after now and then."""
+
+    def __init__(
+        self,
+        site: Site,
+        journal: Journal,
+        ingest: Ingest,
+        announce: Announce,
+        clock: Clock,
+        store: Store,
+        pool: Executor,
+    ) -> None:
+        """Nothing is due before the first minute."""
+        self.site = site
+        self._journal = journal
+        self._ingest = ingest
+        self._announce = announce
+        self._clock = clock
+        self._store = store
+        self._pool = pool
+        self._offset_ms = clock.now_ms() - clock.mono_ms()
+        self._stepped_ms = 0
+        """How far the clock was stepped since it was last right."""
+        self._due_ms = clock.mono_ms() + EVERY_MS
+        self._kept: dict[tuple[str, str], int] = {}
+
+    async def look(self) -> None:
+        """Do what is due."""
+        await self._look_at_clock()
+        self._look_at_sources()
+        self.keep_calibrations()
+        if self._clock.mono_ms() >= self._due_ms and not self._journal.trouble:
+            await self._maintain()
+
+    # -- the clock ------------------------------------------------------------------------------
+
+    async def _look_at_clock(self) -> None:
+        """Notice steps, and re-stamp what was stored before the clock was right."""
+        offset = self._clock.now_ms() - self._clock.mono_ms()
+        step = offset - self._offset_ms
+        was_ok, ok = self._ingest.clock_ok, self._clock.ok()
+        if abs(step) >= STEP_MS:
+            self._offset_ms = offset
+            self._stepped_ms += 0 if was_ok else step
+            log.warning("clock_stepped", step_ms=step, clock_ok=ok)
+            self._journal.batch.counts["clock", "stepped"] += 1
+            self._journal.changed()
+        self._ingest.clock_ok = ok
+        if ok and not was_ok:
+            await self._repair()
+
+    async def _repair(self) -> None:
+        """The clock became right: everything this boot stored before is moved by the step."""
+        step, self._stepped_ms = self._stepped_ms, 0
+        if self._journal.trouble:
+            log.warning("clock_repair_failed", error=f"store {self._journal.trouble}")
+            return
+        await self._journal.committed()
+        try:
+            rows = await self._in_store(lambda: self._store.repair_clock(self._clock.boot, step))
+        except StoreError as error:
+            log.warning("clock_repair_failed", error=str(error))
+        else:
+            log.info("clock_repaired", rows=rows, step_ms=step)
+
+    # -- sources, calibrations, the store -------------------------------------------------------
+
+    def _look_at_sources(self) -> None:
+        for feed in self.site.feeds.values():
+            gap = feed.rhythm.overdue(self._clock.mono_ms())
+            if gap is not None:
+                log.warning("source_silent", source=feed.source.name, silent_s=gap // 1000)
+                self._announce.event("source_silent", source=feed.source.name, silent_s=gap // 1000)
+
+    def keep_calibrations(self, step: int | None = None) -> None:
+        """Store calibrations while they are learnt (every ``step`` rows) and when they are done."""
+        for watch in self.site.watches.values():
+            for model, state in watch.models.items():
+                learnt = state.calibration
+                if learnt is None:
+                    continue
+                key = calibration_key(watch.asset.id, model, state.hash)
+                new = learnt.seen - self._kept.get(key, 0)
+                wait = max(1, learnt.rows // 10) if step is None else step
+                if new and (learnt.ready or new >= wait):
+                    self._kept[key] = learnt.seen
+                    self._journal.batch.kept[key] = learnt.to_json()
+                    self._journal.changed()
+
+    async def _maintain(self) -> None:
+        now_ms, clock_ok = self._clock.now_ms(), self._ingest.clock_ok
+        self._due_ms = self._clock.mono_ms() + EVERY_MS
+        try:
+            done = await self._in_store(lambda: self._store.maintain(now_ms, clock_ok))
+        except StoreError as error:
+            log.warning("upkeep_failed", error=str(error))
+            return
+        if done.dropped:
+            rows = {f"{kind}:{reason}": count for (kind, reason), count in done.dropped.items()}
+            log.info("rows_dropped", rows=rows, thinned=done.thinned)
+        if done.more:
+            self._due_ms = self._clock.mono_ms() + MORE_MS
+
+    async def store_health(self) -> tuple[StoreHealth, dict[tuple[str, str], int]]:
+        """How the store is, and its durable counters."""
+        return await self._in_store(lambda: (self._store.health(), self._store.counters()))
+
+    async def _in_store(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
