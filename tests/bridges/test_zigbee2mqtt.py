@@ -406,3 +406,15 @@ def test_the_base_topic_is_the_users():
     assert [one.filter for one in made.subscriptions()] == ["home/z2m/#"]
     assert made.decode(said("home/z2m/plug", {"a": 1}))[0].device == "plug"
     assert made.decode(said("zigbee2mqtt/plug", {"a": 1}))[0].reason == "topic"
+
+
+def test_a_json_null_is_no_value_and_no_reject():
+    assert bridge().decode(said("zigbee2mqtt/plug", b"null")) == ()
+    assert bridge().decode(said("zigbee2mqtt/plug/power", b"null")) == ()
+
+
+def test_a_last_seen_from_the_future_does_not_stop_later_ones():
+    made = bridge()
+    stamps = [1_700_000_000_000, 4_070_908_800_000, 1_700_000_001_000, 1_700_000_002_000]
+    steps = [made.decode(said("zigbee2mqtt/plug", {"last_seen": at}))[0] for at in stamps]
+    assert [step.seen_advanced for step in steps] == [False, True, False, True]

@@ -102,11 +102,13 @@ class States:
 
     def _attribute(self, topic: str, value: Tree) -> Sequence[Event]:
         """Read a scalar: the last level is an attribute of the device that the others name."""
+        if value is None:
+            return ()
         device, _, key = topic.rpartition("/")
         if not device or isinstance(value, dict | list) or self._registry.device(topic):
             raise DecodeError("shape", "expected an object")
-        if value is None or self._registry.info.output == "attribute_and_json":
-            return ()  # no value, or one that the state brings too
+        if self._registry.info.output == "attribute_and_json":
+            return ()  # the state brings it too
         fresh = frozenset({key}) if key.startswith(_STEMS) else NEVER_CACHED
         return (Uplink(device, {key: value}, cached=self._registry.info.cached, fresh=fresh),)
 
