@@ -130,7 +130,7 @@ class LogSection(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """What is written."""
-    format: Literal["auto", "json", "console"] = "auto"
+    format: Literal["auto", "json", "text"] = "auto"
     """``auto``: readable on a terminal, JSON elsewhere."""
 
 

@@ -36,7 +36,7 @@ class Log:
     """What is written, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"
+    format: Literal["auto", "json", "text"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
