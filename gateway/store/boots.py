@@ -7,6 +7,8 @@ old. Time while the machine was off does not count, so nothing is deleted early.
 import sqlite3
 from typing import NamedTuple
 
+from gateway.store.queries import last_report
+
 
 class Boot(NamedTuple):
     """The present boot, as the database knows it."""
@@ -27,10 +29,11 @@ def register(connection: sqlite3.Connection, name: str, now_ms: int, mono_ms: in
     query = "SELECT id, name, first_mono_ms, base_ms FROM boot WHERE name = ?"
     found = connection.execute(query, (name,)).fetchone()
     if found is None:
-        row = (name, now_ms, mono_ms, mono_ms, running_until(connection))
+        next_report = last_report(connection) + 1
+        row = (name, now_ms, mono_ms, mono_ms, running_until(connection), next_report)
         insert = (
-            "INSERT INTO boot (name, started_at_ms, first_mono_ms, last_mono_ms, base_ms) "
-            "VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO boot (name, started_at_ms, first_mono_ms, last_mono_ms, base_ms, "
+            "first_report) VALUES (?, ?, ?, ?, ?, ?)"
         )
         connection.execute(insert, row)
         found = connection.execute(query, (name,)).fetchone()

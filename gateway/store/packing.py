@@ -38,10 +38,11 @@ class Layout(NamedTuple):
     """The series of one message, in order, and what makes packing it fast."""
 
     id: int
-    floats: tuple[type, ...]
-    """The types of its values when all are floats, which is nearly always so ..."""
     template: str
-    """... and then this is 1.6 times as fast as the JSON encoder, and gives the same text."""
+    """Python's own text of the values; of numbers it is the same as JSON, in 0.7 of the time.
+
+    ``True``, ``False``, ``nan``, ``inf`` and quoted texts have letters or quotes no number has.
+    """
     good: tuple[Reason, ...]
 
 
@@ -112,11 +113,8 @@ class Packer:
         _, _, readings, at_ms, received_at_ms, mono_ms, measured, origin, _ = report
         metrics, values, reasons = zip(*readings, strict=True) if readings else ((), (), ())
         layout = self._layouts.get(metrics) or self._layout(metrics)
-        if (*map(type, values),) == layout.floats:
-            text = layout.template % values
-            if "n" in text:  # nan or inf, which is not JSON
-                raise ValueError(f"a value of {report.source}/{report.device} is not finite")
-        else:
+        text = layout.template % values
+        if "u" in text or "l" in text or "n" in text or "'" in text or '"' in text:
             text = _encode(values)
         marks = None if reasons == layout.good else _encode([str(reason) for reason in reasons])
         word = None if origin is Origin.NONE else _ORIGINS[origin]
@@ -134,7 +132,6 @@ class Packer:
         n = len(metrics)
         layout = Layout(
             intern_layout(self._connection, [self._series(metric) for metric in metrics]),
-            (float,) * n,
             f"[{','.join(['%r'] * n)}]",
             (Reason.OK,) * n,
         )

@@ -55,8 +55,8 @@ class Remapping:
             return self._boot.id
         moved = (*row[:4], row[4] - end + self._boot.base_ms, *row[5:])
         self._new.execute(
-            f"INSERT INTO boot ({columns}, repair_mono_ms) "  # noqa: S608
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            f"INSERT INTO boot ({columns}, repair_mono_ms, first_report) "  # noqa: S608
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
             moved,
         )
         (new,) = self._new.execute("SELECT id FROM boot WHERE name = ?", row[:1]).fetchone()

@@ -23,11 +23,14 @@ _SET: Final = "edge-gateway"
 _TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 
+-- reports of a boot have ids from first_report on; while they are repaired it moves up to
+-- repair_until. An index over the few rows to repair would cost every insert a microsecond.
 -- running_ms = base_ms + mono_ms - first_mono_ms: how long the gateway had run, over all boots
 CREATE TABLE boot (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, started_at_ms INTEGER NOT NULL,
     first_mono_ms INTEGER NOT NULL, last_mono_ms INTEGER NOT NULL, base_ms INTEGER NOT NULL,
-    offset_ms INTEGER, repair_mono_ms INTEGER);
+    first_report INTEGER NOT NULL, offset_ms INTEGER, repair_mono_ms INTEGER,
+    repair_until INTEGER);
 
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, asset TEXT NOT NULL, source TEXT NOT NULL,
@@ -46,7 +49,6 @@ CREATE TABLE report (
     clock INTEGER NOT NULL, key INTEGER, value_list TEXT NOT NULL, marks TEXT,
     crc INTEGER NOT NULL);
 CREATE INDEX report_at_ms ON report (at_ms);
-CREATE INDEX report_clock ON report (boot) WHERE clock = 0;
 
 -- thinned readings: one row per series and hour
 CREATE TABLE reading_hour (

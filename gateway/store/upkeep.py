@@ -40,7 +40,7 @@ class Upkeep:
         done = self.shed(mono_ms, reason, by_age=clock_ok)
         freed = space.give_back(self.connection, self.settings.path, reason)
         self.ballast.restore(self.settings.min_free_bytes)
-        more = bool(done.counts or freed or repaired) or salvage.pending(self.connection)
+        more = bool(done.counts or freed or repaired.more) or salvage.pending(self.connection)
         return Maintained(done.counts, done.thinned, freed, salvaged, more)
 
     def make_room(self, mono_ms: int) -> None:
@@ -72,8 +72,8 @@ class Upkeep:
         for _ in range(repair.STEPS):
             with transaction(self.connection):
                 done = repair.step(self.connection)
-            rows += done
-            if not done:
+            rows += done.rows
+            if not done.more:
                 break
         return rows
 
