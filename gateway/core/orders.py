@@ -114,20 +114,23 @@ class Orders:
                 or not bridge.confirms(order_of(command), uplink)
             ):
                 continue
-            yield self._echoed(watched, bridge, now_ms)
+            yield from self._echoed(watched, bridge, now_ms)
 
     def _echoed(
         self, watched: _Open, bridge: Bridge, now_ms: int
-    ) -> tuple[Command, Sequence[Outgoing]]:
+    ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
         command = watched.command
         if watched.proof is not None:
-            return self.update(step(command, Step.ACCEPT, evidence=_ECHO)), ()
+            if command.state is State.SENT:  # said once: an echo that repeats is no news
+                yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), ()
+            return
         asks = () if watched.asked else bridge.ask(order_of(command))
         if asks:
             watched.asked = True
-            return self.update(step(command, Step.ACCEPT, evidence=_ECHO)), asks
+            yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), asks
+            return
         evidence = "device: state as ordered, after it was asked" if watched.asked else _ECHO
-        return self.update(step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)), ()
+        yield self.update(step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)), ()
 
     def on_result(self, source: str, result: Result, now_ms: int) -> Iterator[Command]:
         """Commands that a bridge's own answer is about: by id, else by device and property."""

@@ -137,6 +137,7 @@ class Daemon:
                 await self._decide.settled()
                 self._beat.last()
                 await self._journal.committed()
+        self._decide.close()
         await asyncio.gather(self._links.stop(), self._inference.close())
 
     async def _connections(self) -> None:

@@ -26,6 +26,10 @@ from gateway.daemon.site import Site, ids
 PENDING: Final = 64
 REPEAT_MS: Final = 60_000
 """An unchanged verdict is stored, and an unchanged state published, this often."""
+MOVED_MS: Final = 2_000
+"""A state whose score moved is published at most this often."""
+MOVED: Final = 0.1
+"""How far a score must move to be worth a message, as a share of its level."""
 
 log = structlog.get_logger()
 
@@ -60,10 +64,14 @@ class Decide:
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._stored_mono_ms: dict[str, int] = {}
+        self._shown: dict[str, Verdict] = {}
+        self._closed = False
         self.busy = False
 
     def offer(self, watch: Watch, window: Window | None, at_ms: int, mono_ms: int) -> None:
         """An asset is to be judged; without a model, ``window`` is None."""
+        if self._closed:
+            return
         queue = self._due.setdefault(watch.asset.id, deque(maxlen=PENDING))
         if len(queue) == PENDING:
             self._journal.batch.counts["decide", "windows_overdue"] += 1
@@ -71,6 +79,10 @@ class Decide:
             queue.clear()  # rules see the newest values anyway
         queue.append(_Due(watch, window, at_ms, mono_ms))
         self._wake.set()
+
+    def close(self) -> None:
+        """Nothing is judged any more: without its worker every verdict would be ``unknown``."""
+        self._closed = True
 
     @property
     def idle(self) -> bool:
@@ -155,12 +167,23 @@ class Decide:
         """Store the verdict, and publish the asset's state, when it changed or was not for long."""
         asset = watch.asset.id
         due = verdict.mono_ms - self._stored_mono_ms.get(asset, -REPEAT_MS) >= REPEAT_MS
+        if changed or due or self._moved(verdict):
+            self._shown[asset] = verdict
+            self._announce.asset(watch)
         if changed or due:
             self._stored_mono_ms[asset] = verdict.mono_ms
-            self._announce.asset(watch)
         if changed or due or self.site.settings.keep_all_verdicts:
             self._journal.batch.verdicts.append(verdict)
             self._journal.changed()
+
+    def _moved(self, verdict: Verdict) -> bool:
+        """The score went far enough since subscribers saw it last."""
+        shown = self._shown.get(verdict.asset)
+        if shown is None or shown.score is None or verdict.score is None:
+            return False
+        far = MOVED * abs(verdict.level or 1.0)
+        late = verdict.mono_ms - shown.mono_ms >= MOVED_MS
+        return late and abs(verdict.score - shown.score) >= far
 
     async def tick(self) -> None:
         """Close rows whose time is over, and decide the fail-safes that are due."""
