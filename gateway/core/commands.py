@@ -88,9 +88,10 @@ class Command:
     set: Mapping[str, object]
     created_at_ms: int
     expires_at_ms: int
-    """Wall clock, for the bridge; our own expiry runs on the monotonic clock."""
+    """Wall clock, for the bridge: where the network queues it, it is void after this."""
     created_mono_ms: int
     expires_mono_ms: int
+    """Not published by then, it is not published any more."""
     deadline_ms: int
     """How long evidence may take after it was sent."""
     boot: str

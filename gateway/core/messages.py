@@ -10,8 +10,9 @@ A bridge turns one ``Message`` into ``Event``s. Five kinds are enough for every 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 Tree = object
@@ -91,8 +92,7 @@ class Origin(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Uplink:
+class Uplink(NamedTuple):
     """What one message says about one device, before the user's mapping is applied."""
 
     device: str
@@ -112,7 +112,7 @@ class Uplink:
     """Top-level keys that are never cached, so always fresh when present."""
     seen_advanced: bool = False
     """The bridge's last-seen stamp moved forward since its previous message of this device."""
-    link: Mapping[str, float] = field(default_factory=dict)
+    link: Mapping[str, float] = MappingProxyType({})
     """Link metrics by name: rssi [dBm], snr [dB], lqi, battery [%], missed_frames [1]."""
     frame: int | None = None
     """The device's own frame counter, where it has one."""

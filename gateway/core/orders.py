@@ -194,9 +194,10 @@ def resume(command: Command, boot: str, mono_ms: int, now_ms: int) -> Command:
     """
     if command.boot == boot:
         return command
+    void_at_ms = command.created_at_ms + command.expires_mono_ms - command.created_mono_ms
     changes: Mapping[str, object] = {
         "boot": boot,
-        "expires_mono_ms": mono_ms + _left(command.expires_at_ms, command.created_at_ms, now_ms),
+        "expires_mono_ms": mono_ms + _left(void_at_ms, command.created_at_ms, now_ms),
         "created_mono_ms": mono_ms,
     }
     if command.sent_at_ms is None:

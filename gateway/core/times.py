@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 from gateway.core.messages import Origin, Reason, Tree, Uplink
@@ -17,6 +17,8 @@ LATE_MS: Final = 120_000
 """A reading older than this was stored on its way: kept at its own time, never decided on."""
 
 _LAST_MS = 253_402_300_800_000  # year 10000: datetime ends there
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 _PER_MS = {"epoch_s": 1e-3, "epoch_ms": 1.0, "epoch_ns": 1e6}
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
 _LEAP = re.compile(r"(\d\d:?[0-5]\d:?)60(?=\D|$)", re.ASCII)
@@ -93,12 +95,12 @@ def _scaled(number: float, per_ms: float) -> int | None:
 def _iso8601(text: str, zone: tzinfo | None) -> int | None:
     """Read ISO 8601; a leap second counts as the second before it."""
     try:
-        moment = datetime.fromisoformat(_LEAP.sub(r"\g<1>59", text))
+        moment = datetime.fromisoformat(_LEAP.sub(r"\g<1>59", text) if ":60" in text else text)
         if moment.tzinfo is None:
             if zone is None:
                 return None
             moment = moment.replace(tzinfo=zone)
-        at_ms = round(moment.timestamp() * 1000)
+        at_ms = (moment - _EPOCH) // _MS
     except (ValueError, OverflowError):
         return None
     return at_ms if 0 <= at_ms < _LAST_MS else None

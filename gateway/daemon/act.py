@@ -238,7 +238,12 @@ def _with_deadline(command: Command, action: Action, feed: Feed) -> Command:
         deadline_ms = action.deadline_ms
     else:
         deadline_ms = int(feed.bridge.deadline_s(order_of(command)) * 1000)
-    return replace(command, deadline_ms=deadline_ms)
+    # A LoRaWAN network queues a command until its device listens: there it is void only when we
+    # have stopped waiting. Our own expiry, before it is published, stays the action's.
+    queued_ms = max(action.expires_ms, deadline_ms)
+    return replace(
+        command, deadline_ms=deadline_ms, expires_at_ms=command.created_at_ms + queued_ms
+    )
 
 
 def _log_decision(decision: Decision) -> None:

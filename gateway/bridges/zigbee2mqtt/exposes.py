@@ -62,7 +62,7 @@ def _features(exposes: Tree, above: Feature | None = None) -> Iterator[Feature]:
     for expose in exposes:
         if not isinstance(expose, dict):
             continue
-        kind, inner = expose.get("type"), expose.get("features")
+        kind, inner = _text(expose, "type"), expose.get("features")
         if kind not in _KINDS and isinstance(inner, list):
             yield from _features(inner, above)
             continue
