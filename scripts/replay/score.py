@@ -18,7 +18,7 @@ from scripts.replay.publish import period_ms, select
 from scripts.replay.rig import Outcome, judge
 from scripts.replay.wires import WIRES
 from scripts.train.datasets import Flags, Floats, Run, runs
-from scripts.train.pump import CHANNELS, SMOOTHING, package, standardised, train
+from scripts.train.pump import CHANNELS, SMOOTHING, Standardise, package, standardised, train
 
 DATA = Path("../shared/data/skab")
 NORMAL = "anomaly-free"
@@ -35,15 +35,23 @@ def faults(data: Path, names: Sequence[str]) -> list[Run]:
     return [run for run in select(data, names) if not run.name.startswith(NORMAL)]
 
 
-def offline(normal: Floats) -> Callable[[Run], Floats]:
+def offline(normal: Floats, standardise: Standardise = standardised) -> Callable[[Run], Floats]:
     """The same model in numpy: a score per row, nan until a window is full."""
-    model = train(normal)
+    model = train(normal, standardise)
 
     def judged(run: Run) -> Floats:
-        scores = model.score(standardised(run.columns(CHANNELS)))
-        return np.r_[np.full(SMOOTHING.length - 1, np.nan), scores]
+        scores = model.score(standardise(run.columns(CHANNELS)))
+        whole: Floats = np.r_[np.full(SMOOTHING.length - 1, np.nan), scores]
+        return whole
 
     return judged
+
+
+def plainly(rows: Floats) -> Floats:
+    """What ``gateway.core.calibration`` would be without batch means."""
+    calm = rows[:CALIBRATION_ROWS]
+    done: Floats = (rows - calm.mean(axis=0)) / calm.std(axis=0)
+    return done
 
 
 def always(run: Run) -> Flags:
@@ -59,12 +67,15 @@ def four_sigma(run: Run) -> Flags:
     return far
 
 
-def table(chosen: Sequence[Run], outcome: Outcome, scores: Sequence[Floats]) -> str:
+def table(
+    chosen: Sequence[Run], outcome: Outcome, scores: Sequence[Floats], plain: Sequence[Floats]
+) -> str:
     """Every detector on every group of runs, as Markdown."""
     detectors: dict[str, Sequence[Flags]] = {
         "always alarm": [always(run) for run in chosen],
         "any channel beyond 4 sd": [four_sigma(run) for run in chosen],
-        "the model in numpy": [np.nan_to_num(one) >= 1 for one in scores],
+        "the model on plain sd, numpy": [np.nan_to_num(one) >= 1 for one in plain],
+        "the model, numpy": [np.nan_to_num(one) >= 1 for one in scores],
         "daemon, verdicts": [one.alarm for one in outcome.judged],
         "daemon, decisions (5 of 10)": [one.alert for one in outcome.judged],
     }
@@ -90,6 +101,17 @@ def agreement(chosen: Sequence[Run], outcome: Outcome, scores: Sequence[Floats])
     return same, total
 
 
+def settling(normal: Floats) -> str:
+    """Normal running called faulty by a model that was calibrated too early, or long enough."""
+    model = train(normal)
+    lines = ["| calibrated on rows | of the rest called faulty % |", "|---|---|"]
+    for first in (0, 2_000, 4_000):
+        for rows in (400, 1_200, 3_600):
+            later = model.score(standardised(normal[first:], rows))[rows - SMOOTHING.length + 1 :]
+            lines.append(f"| {first} to {first + rows} | {100 * np.mean(later >= 1):.1f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,11 +128,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         package(recordings, Path(folder), period / 1000)
         outcome = judge(chosen, WIRES[options.bridge], Path(folder), period)
-    numpy_model = offline(np.concatenate([run.columns(CHANNELS) for run in recordings]))
+    normal = np.concatenate([run.columns(CHANNELS) for run in recordings])
+    numpy_model = offline(normal)
     scores = [numpy_model(run) for run in chosen]
     same, total = agreement(chosen, outcome, scores)
-    print(table(chosen, outcome, scores))
+    plain = offline(normal, plainly)
+    print(table(chosen, outcome, scores, [plain(run) for run in chosen]))
     print(f"\n{same} of {total} scored rows: daemon and numpy agree ({100 * same / total:.2f} %)")
+    print(f"\n{settling(normal)}\n")
     print(f"replay at most {outcome.behind_s:.2f} s behind its clock; counters {outcome.counters}")
     if not same:
         sys.exit(outcome.log)

@@ -29,7 +29,8 @@ class Smoothing:
     def weights(self) -> Floats:
         """Oldest row first; they add up to 1."""
         raw = (1 - self.decay) ** np.arange(self.length)[::-1]
-        return raw / raw.sum()
+        shares: Floats = raw / raw.sum()
+        return shares
 
     def apply(self, rows: Floats) -> Floats:
         """One smoothed row per window: (n, c) -> (n - length + 1, c)."""
@@ -53,7 +54,9 @@ class Distance:
     def score(self, rows: Floats) -> Floats:
         """Scores of every window of a history (n, c), the same arithmetic as the graph's."""
         smooth = self.smoothing.apply((rows - self.mean) / self.sd)
-        return np.sqrt(np.maximum(np.sum(smooth * (smooth @ self.precision), axis=1), 0))
+        square = np.sum(smooth * (smooth @ self.precision), axis=1)
+        distance: Floats = np.sqrt(np.maximum(square, 0))
+        return distance
 
     def scaled(self, level: float) -> "Distance":
         """The same model with the decision level moved from ``level`` to 1."""
@@ -70,5 +73,4 @@ def precision(smooth: Floats, ridge: float) -> Floats:
             the quietest direction from ruling the distance.
     """
     moment = smooth.T @ smooth / len(smooth)
-    inverse: Floats = np.linalg.inv(moment + ridge * np.eye(smooth.shape[1]))
-    return inverse
+    return np.asarray(np.linalg.inv(moment + ridge * np.eye(smooth.shape[1])), dtype=np.float64)

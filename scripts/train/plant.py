@@ -61,7 +61,7 @@ def late(rows: Floats, seed: int) -> Floats:
     random = np.random.default_rng(seed)
     held = rows.copy()
     for column, share in enumerate(LATE.values()):
-        for i in np.flatnonzero(random.random(len(rows)) < share):
+        for i in np.flatnonzero(random.random(len(rows)) < share).tolist():
             held[i, column] = held[max(i - 1, 0), column]
     return held
 

@@ -11,7 +11,7 @@ them is how long the pump has been running.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,9 @@ QUANTILE = 0.999
 VERSION, CREATED = "1.0.0", "2026-11-21"
 GOLDEN_ENDS = (430, 700, 1000)
 
+Standardise = Callable[[Floats], Floats]
+"""A run, calibrated on its own first rows."""
+
 
 def standardised(rows: Floats, calibration_rows: int = CALIBRATION_ROWS) -> Floats:
     """A run as the daemon standardises it: calibrated on its own first rows."""
@@ -40,7 +43,7 @@ def standardised(rows: Floats, calibration_rows: int = CALIBRATION_ROWS) -> Floa
     return done
 
 
-def experiments(normal: Floats) -> list[Floats]:
+def experiments(normal: Floats, standardise: Standardise = standardised) -> list[Floats]:
     """Overlapping pieces of the recording, each calibrated on its own first rows.
 
     Raises:
@@ -49,17 +52,18 @@ def experiments(normal: Floats) -> list[Floats]:
     starts = range(0, len(normal) - EXPERIMENT_ROWS + 1, EXPERIMENT_STEP)
     if not starts:
         raise ValueError(f"{len(normal)} rows: at least {EXPERIMENT_ROWS} are needed")
-    return [standardised(normal[start : start + EXPERIMENT_ROWS]) for start in starts]
+    return [standardise(normal[start : start + EXPERIMENT_ROWS]) for start in starts]
 
 
-def train(normal: Floats) -> Distance:
+def train(normal: Floats, standardise: Standardise = standardised) -> Distance:
     """Learn what is normal from n x channels rows of it."""
-    smooth = [SMOOTHING.apply(rows) for rows in experiments(normal)]
+    pieces = experiments(normal, standardise)
+    smooth = [SMOOTHING.apply(rows) for rows in pieces]
     calm = CALIBRATION_ROWS - SMOOTHING.length + 1
     zeros, ones = np.zeros(normal.shape[1]), np.ones(normal.shape[1])
     wander = precision(np.concatenate([rows[calm:] for rows in smooth]), RIDGE)
     model = Distance(SMOOTHING, zeros, ones, wander)
-    scores = [model.score(rows[:CALIBRATION_ROWS]) for rows in experiments(normal)]
+    scores = [model.score(rows[:CALIBRATION_ROWS]) for rows in pieces]
     return model.scaled(float(np.quantile(np.concatenate(scores), QUANTILE)))
 
 
@@ -71,8 +75,16 @@ def golden(normal: Floats) -> Floats:
     return np.stack(windows)
 
 
-def package(recordings: Sequence[Run], out: Path, period_s: float) -> None:
+def package(
+    recordings: Sequence[Run], out: Path, period_s: float, rows: int = CALIBRATION_ROWS
+) -> None:
     """Train and write.
+
+    Args:
+        recordings: of normal running.
+        out: the package's directory, to be made.
+        period_s: between two rows, where the package will be used.
+        rows: how many each asset is calibrated on there.
 
     Raises:
         ValueError: the recording is too short.
@@ -94,7 +106,7 @@ def package(recordings: Sequence[Run], out: Path, period_s: float) -> None:
             golden=golden(normal),
             licence="GPL-3.0-only",
             card=(Path(__file__).with_name("pump_card.md")).read_text("utf-8"),
-            calibration_rows=CALIBRATION_ROWS,
+            calibration_rows=rows,
             provenance={
                 "data": [run.name for run in recordings],
                 "rows": len(normal),
@@ -113,9 +125,16 @@ def main() -> None:
     parser.add_argument(
         "--period", type=float, default=1.0, help="seconds between rows; at 50 times the speed 0.02"
     )
+    parser.add_argument(
+        "--calibration",
+        type=int,
+        default=CALIBRATION_ROWS,
+        metavar="ROWS",
+        help="what each asset is calibrated on: 400 in the test bed's protocol, better an hour",
+    )
     options = parser.parse_args()
     recordings = list(runs(options.data))
-    package(recordings, options.out, options.period)
+    package(recordings, options.out, options.period, options.calibration)
     rows = sum(len(run.values) for run in recordings)
     print(f"{options.out}: trained on {rows} rows of normal running")
 
