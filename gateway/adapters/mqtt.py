@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from gateway.adapters.mqtt_desk import Desk
+from gateway.adapters.mqtt_fast import connection_type
 from gateway.adapters.mqtt_link import LinkState, Outcome
 from gateway.adapters.mqtt_outbox import Sending
-from gateway.adapters.mqtt_paho import connection_type
 from gateway.adapters.mqtt_session import Session
 from gateway.adapters.mqtt_settings import Broker, Tls
 from gateway.adapters.mqtt_versions import Versions

@@ -11,6 +11,7 @@ from gateway.core.messages import Message
 _PUBLISH = 0x30
 _QOS_1 = 0x02
 _QOS_2 = 0x04
+_DUP = 0x08
 _HEADER_MAX = 5 + 2 + 65_535 + 2 + 4
 """Fixed header, topic, packet identifier, length of the properties: enough to refuse a PUBLISH."""
 
@@ -84,11 +85,10 @@ class Frames:
         self._have = len(rest)
         self._parts = [rest] if rest else []
 
-    def _cut(self, data: bytes, at_ms: int, mono_ms: int) -> int:  # noqa: C901, PLR0912
-        """Take every whole packet; how many bytes were used. The hot loop: one level, no calls."""
+    def _cut(self, data: bytes, at_ms: int, mono_ms: int) -> int:
+        """Take every whole packet; how many bytes were used."""
         position, end, limit = 0, len(data), self._max_payload
-        broker, receipt, properties = self._broker, self._receipt, self._properties
-        add, deliver = self.messages.append, self.delivered.append
+        publish = self._publish
         while end - position >= 2:  # noqa: PLR2004  # command and at least one byte of length
             command, size, start = data[position], data[position + 1], position + 2
             if size & 128:
@@ -108,48 +108,49 @@ class Frames:
             if stop > end:
                 self._need = stop - position
                 return position
-            if command & 0xF4 != _PUBLISH:
+            if command & 0xF4 == _PUBLISH:
+                publish(data, command, start, stop, at_ms, mono_ms)
+            else:
                 self.control.append((command, data[start:stop]))
-                position = stop
-                continue
-            body = start + 2 + (data[start] << 8 | data[start + 1]) if size > 1 else stop + 1
-            name_end, packet_id = body, 0
-            if command & _QOS_1:
-                body += 2
-                packet_id = data[body - 2] << 8 | data[body - 1] if body <= stop else 0
-            if properties and body < stop:
-                if data[body]:
-                    skip = varint(data, body)
-                    body = sum(skip) if skip else stop + 1
-                else:
-                    body += 1
-            if body > stop:
-                raise FrameError("a PUBLISH shorter than its fields")
             position = stop
-            if packet_id:
-                deliver(packet_id)
-            try:
-                topic = data[start + 2 : name_end].decode()
-            except UnicodeDecodeError:
-                topic = ""
-            if not topic:  # or an alias, which we did not offer
-                self._poison("topic", packet_id)
-                continue
-            add(
-                Message(
-                    broker,
-                    topic,
-                    data[body:stop],
-                    1 if packet_id else 0,
-                    command & 1 == 1,
-                    command & 8 == 8,  # noqa: PLR2004  # the DUP bit
-                    at_ms,
-                    mono_ms,
-                    receipt | packet_id if packet_id else 0,
-                )
-            )
         self._need = end - position + 1
         return position
+
+    def _publish(
+        self, data: bytes, command: int, start: int, stop: int, at_ms: int, mono_ms: int
+    ) -> None:
+        """Take one PUBLISH of QoS 0 or 1; the hot path."""
+        name_end = (
+            start + 2 + (data[start] << 8 | data[start + 1]) if stop > start + 1 else stop + 1
+        )
+        body, packet_id = name_end, 0
+        if command & _QOS_1:
+            body += 2
+            packet_id = data[name_end] << 8 | data[name_end + 1] if body <= stop else 0
+        if self._properties and body < stop:
+            if data[body]:
+                skip = varint(data, body)
+                body = sum(skip) if skip else stop + 1
+            else:
+                body += 1
+        if body > stop:
+            raise FrameError("a PUBLISH shorter than its fields")
+        receipt = 0
+        if packet_id:
+            self.delivered.append(packet_id)
+            receipt = self._receipt | packet_id
+        try:
+            topic = data[start + 2 : name_end].decode()
+        except UnicodeDecodeError:
+            topic = ""
+        if not topic:  # or an alias, which we did not offer
+            self._poison("topic", packet_id)
+            return
+        qos, retain, dup = receipt and 1, command & 1 == 1, command & _DUP == _DUP
+        payload = data[body:stop]
+        self.messages.append(
+            Message(self._broker, topic, payload, qos, retain, dup, at_ms, mono_ms, receipt)
+        )
 
     def _poison(self, reason: str, packet_id: int) -> None:
         self.dropped[reason] += 1

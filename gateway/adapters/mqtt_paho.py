@@ -4,48 +4,28 @@ A new object is made for each connection, so nothing that paho keeps (its out qu
 an old password) can survive a reconnect. Callbacks only append to ``events``: an exception in a
 callback would end the network thread while the client still looks connected.
 
-``FastConnection`` reads 64 KiB at a time and cuts PUBLISH packets itself; for that it needs a few
-private names of paho. Where one is missing, ``StockConnection`` does the same with stock callbacks.
+``StockConnection`` needs paho's public interface alone; ``mqtt_fast`` is the one that is used.
 """
 
 import socket
 import ssl
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.adapters.mqtt_frames import FrameError, Frames
 from gateway.adapters.mqtt_inbox import Inbox
-from gateway.adapters.mqtt_settings import Broker, Tls
+from gateway.adapters.mqtt_secrets import password, tls_context
+from gateway.adapters.mqtt_settings import Broker
 from gateway.core.messages import Message
 from gateway.core.ports import Outgoing, Subscription
-
-READ_BYTES = 65_536
-_PUBACK = 0x40
-_FAILURE = 128
-"""Reason codes from here on are failures (MQTT 5, 2.4)."""
-PRIVATE = (
-    "_sock_recv",
-    "_packet_handle",
-    "_packet_queue",
-    "_loop_rc_handle",
-    "_in_packet",
-    "_msgtime_mutex",
-    "_last_bytes_received",
-    "_ping_t",
-)
-"""What ``FastConnection`` uses of paho beyond its public interface."""
 
 
 class Accepted(NamedTuple):
@@ -262,127 +242,3 @@ class StockConnection(paho.Client):
             receipt,
         )
         self.has_news |= self._inbox.add([taken], delivered)
-
-
-class FastConnection(StockConnection):
-    """The same, with buffered reads and batched acknowledgements."""
-
-    def __init__(
-        self,
-        broker: Broker,
-        version: MQTTProtocolVersion,
-        inbox: Inbox,
-        epoch: int,
-        clock: Callable[[], tuple[int, int]],
-    ) -> None:
-        super().__init__(broker, version, inbox, epoch, clock)
-        self._frames = Frames(
-            broker.name, epoch, properties=self.five, max_payload=broker.max_payload
-        )
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read once and handle every packet that is complete."""
-        del max_packets
-        try:
-            data = self._sock_recv(READ_BYTES)
-        except BlockingIOError:
-            return MQTTErrorCode.MQTT_ERR_SUCCESS
-        except OSError:
-            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-        if not data:
-            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-        self._last_bytes_received = paho.time_func()
-        try:
-            self._frames.feed(data, *self._clock())
-        except FrameError:
-            self._hand_over()
-            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
-        return self._hand_over()
-
-    def acknowledge(self, packet_ids: Iterable[int]) -> None:
-        """PUBACK, as one buffer: each is 0x40, the length 2, the identifier (3.4)."""
-        acks = [0x40020000 | packet_id for packet_id in packet_ids]
-        if acks:
-            packed = struct.pack(f">{len(acks)}I", *acks)
-            self._packet_queue(_PUBACK, packed, acks[0] & 0xFFFF, 1)
-
-    def hold(self) -> None:
-        """The answer to our ping may wait behind messages that we do not read yet."""
-        self._ping_t = 0.0
-        self._last_bytes_received = paho.time_func()
-
-    def _hand_over(self) -> MQTTErrorCode:
-        frames, inbox = self._frames, self._inbox
-        if frames.messages or frames.delivered or frames.dropped:
-            inbox.counters.update(frames.dropped)
-            self.has_news |= inbox.add(frames.messages, frames.delivered, frames.poison)
-        control = frames.control
-        frames.reset()
-        for command, body in control:
-            rc = self._control(command, body)
-            if rc:
-                return self._loop_rc_handle(rc)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
-    def _control(self, command: int, body: bytes) -> MQTTErrorCode:
-        """Let paho handle a packet as if it had read it."""
-        self._in_packet = {
-            "command": command,
-            "have_remaining": 1,
-            "remaining_count": [],
-            "remaining_mult": 1,
-            "remaining_length": len(body),
-            "packet": bytearray(body),
-            "to_process": 0,
-            "pos": 0,
-        }
-        try:
-            return self._packet_handle()
-        except MalformedPacket:
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-
-
-def missing() -> list[str]:
-    """Private names that this version of paho does not have."""
-    probe = paho.Client(CallbackAPIVersion.VERSION2)
-    return [name for name in PRIVATE if not hasattr(probe, name)]
-
-
-def connection_type() -> type[StockConnection]:
-    """The fast connection where paho allows it."""
-    return StockConnection if missing() else FastConnection
-
-
-class _Handshake(ssl.SSLSocket):
-    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as inherited
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """What we demand and show.
-
-    Raises:
-        OSError: a file cannot be read, or is not what it should be.
-    """
-    context = ssl.create_default_context(cafile=tls.ca_file or None)
-    context.sslsocket_class = _Handshake
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file or None)
-    return context
-
-
-def password(file: str) -> str | None:
-    """The first line of a password file.
-
-    Raises:
-        OSError: it cannot be read.
-        UnicodeError: it is not text.
-    """
-    return Path(file).read_text("utf-8").rstrip("\r\n") if file else None

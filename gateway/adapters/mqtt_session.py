@@ -205,8 +205,13 @@ class Session:
         self.error = self.error or f"{who}: {event.reason}"
 
     def _leave(self) -> None:
-        """Say goodbye, wait for the answers, disconnect."""
+        """Say goodbye, wait for the answers, disconnect.
+
+        The answer to the goodbye shows that the acknowledgements before it have arrived; without
+        an availability topic they may be lost when the socket closes, and the messages come again.
+        """
         desk = self._desk
+        self._connection.acknowledge(desk.inbox.due())  # what was said since this turn began
         if self._leave_by is None:
             self._leave_by = desk.mono_ms() + LEAVE_MS
             if self.accepted_mono_ms is not None and desk.farewell is not None:
@@ -214,7 +219,6 @@ class Session:
         waiting = not desk.outbox.idle and desk.mono_ms() < self._leave_by
         if not waiting and not self._left:
             self._left = True
-            self._connection.acknowledge(desk.inbox.due())  # what came in since this turn began
             self._connection.disconnect()
 
     def _overdue(self) -> bool:

@@ -73,7 +73,7 @@ def test_a_pipe_gets_one_json_object_per_event() -> None:
 
 
 def test_columns_can_be_asked_for() -> None:
-    _, lines = run("console")
+    _, lines = run("text")
     assert "broker_connected" in lines[0]
     assert "count=3" in lines[0]
     assert not any(line.startswith("{") for line in lines)

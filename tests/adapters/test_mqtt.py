@@ -54,7 +54,7 @@ def test_version_3_1_1_is_spoken_by_choice(broker: Mosquitto) -> None:
 
 
 def test_unacknowledged_messages_come_again_after_a_restart_in_order(broker: Mosquitto) -> None:
-    settings = {"client_id": "restarting", "receive_maximum": 50}
+    settings = {"client_id": "restarting", "receive_maximum": 50, "availability": "edge/restarting"}
     with Gateway(broker.port, "again", **settings) as first, Peer(broker.port) as peer:
         first.ready()
         assert not first.client.state.session_present
@@ -71,25 +71,31 @@ def test_unacknowledged_messages_come_again_after_a_restart_in_order(broker: Mos
 
 
 def test_what_was_acknowledged_never_comes_again(broker: Mosquitto) -> None:
-    with Gateway(broker.port, "once", client_id="once") as first, Peer(broker.port) as peer:
+    with (
+        Gateway(broker.port, "once", client_id="once", availability="edge/once") as first,
+        Peer(broker.port) as peer,
+    ):
         first.ready()
         peer.flood("once", 500)
         first.hears(500)
         first.client.stop()
-        with Gateway(broker.port, "once", client_id="once") as second:
+        with Gateway(broker.port, "once", client_id="once", availability="edge/once") as second:
             second.ready()
             peer.publish("once", "new")
             assert second.hears(1) == ["new"]
 
 
 def test_acknowledgements_out_of_order_wait_for_the_oldest(broker: Mosquitto) -> None:
-    with Gateway(broker.port, "order", client_id="order") as first, Peer(broker.port) as peer:
+    with (
+        Gateway(broker.port, "order", client_id="order", availability="edge/order") as first,
+        Peer(broker.port) as peer,
+    ):
         first.ready()
         peer.flood("order", 3)
         first.hears(3, acknowledge=False)
         first.client.acknowledge([first.messages[2].receipt, first.messages[1].receipt])
         first.client.stop()
-        with Gateway(broker.port, "order", client_id="order") as second:
+        with Gateway(broker.port, "order", client_id="order", availability="edge/order") as second:
             assert second.hears(3) == ["0", "1", "2"]
 
 
@@ -258,7 +264,7 @@ def test_a_large_payload_arrives_whole(broker: Mosquitto) -> None:
 
 
 def test_a_payload_above_the_limit_is_dropped_counted_and_never_loops(broker: Mosquitto) -> None:
-    settings = {"client_id": "limited", "max_payload": 100_000}
+    settings = {"client_id": "limited", "max_payload": 100_000, "availability": "edge/limited"}
     with Gateway(broker.port, "limited", **settings) as gateway, Peer(broker.port) as peer:
         gateway.ready()
         peer.publish("limited", b"x" * 100_000)

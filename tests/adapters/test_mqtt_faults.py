@@ -7,7 +7,7 @@ import pytest
 from paho.mqtt.client import Client as Paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.adapters import mqtt_paho
+from gateway.adapters import mqtt_fast, mqtt_paho
 from gateway.core.ports import Outgoing
 from gateway.demo.broker import free_port
 from gateway.errors import NotConnectedError, SessionTakenError
@@ -268,13 +268,14 @@ def test_a_long_rest_ends_at_once_when_we_stop() -> None:
 
 
 def test_this_paho_has_the_private_names_that_the_fast_path_needs() -> None:
-    assert mqtt_paho.missing() == []
-    assert mqtt_paho.connection_type() is mqtt_paho.FastConnection
-    assert set(mqtt_paho.PRIVATE) <= set(dir(Paho(CallbackAPIVersion.VERSION2)))
+    assert mqtt_fast.missing() == []
+    assert mqtt_fast.connection_type() is mqtt_fast.FastConnection
+    assert set(mqtt_fast.PRIVATE) <= set(dir(Paho(CallbackAPIVersion.VERSION2)))
 
 
 def test_stock_callbacks_do_the_same_work(broker: Mosquitto) -> None:
-    gateway = Gateway(broker.port, "stock/#", client_id="stock", max_payload=1_000)
+    settings = {"client_id": "stock", "availability": "edge/stock"}
+    gateway = Gateway(broker.port, "stock/#", max_payload=1_000, **settings)
     gateway.client._connection_type = mqtt_paho.StockConnection
     with gateway, Peer(broker.port) as peer:
         gateway.ready()
