@@ -61,7 +61,8 @@ class Session:
             hidden = not full and connection.pending()
             ready = dict(poll.poll(0 if hidden else timeout_ms))
             happened = ready.get(sock.fileno(), 0)
-            desk.waker.clear()
+            if desk.waker.fileno() in ready:
+                desk.waker.clear()
             if full:
                 connection.hold()
             if hidden or happened & _READABLE:
@@ -75,10 +76,10 @@ class Session:
     def _turn(self) -> None:
         """Everything that is to be done between two waits."""
         connection, desk = self._connection, self._desk
+        self._hear()  # before the messages: whoever is woken by them finds the state they came in
         if connection.has_news:
             connection.has_news = False
             desk.on_wake()
-        self._hear()
         if connection.socket() is None:
             return
         connection.acknowledge(desk.inbox.due())

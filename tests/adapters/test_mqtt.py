@@ -65,7 +65,7 @@ def test_unacknowledged_messages_come_again_after_a_restart_in_order(broker: Mos
         peer.publish("again", "while away")
         with Gateway(broker.port, "again", **settings) as second:
             payloads = second.hears(7)
-            assert second.client.state.session_present
+            assert second.ready().client.state.session_present
     assert payloads == ["4", "5", "6", "7", "8", "9", "while away"]
     assert all(message.dup for message in second.messages[:6])
 

@@ -27,7 +27,7 @@ def test_it_keeps_qos_1_while_we_are_away_and_through_a_restart(
     broker.start()
     with Gateway(broker.port, "away", client_id="recommended") as gateway:
         assert gateway.hears(3_000) == [str(i) for i in range(3_000)]
-        assert gateway.client.state.session_present
+        assert gateway.ready().client.state.session_present
 
 
 def test_it_keeps_qos_0_while_we_are_away(make_broker: Callable[..., Mosquitto]) -> None:

@@ -72,7 +72,7 @@ def test_a_broker_that_saves_keeps_what_we_did_not_acknowledge(make_broker: Make
         gateway.messages.clear()
         broker.start()
         payloads = gateway.hears(31)
-        assert gateway.client.state.session_present
+        assert gateway.ready().client.state.session_present
         assert payloads == [str(i) for i in range(20, 51)]
 
 
