@@ -101,6 +101,21 @@ def agreement(chosen: Sequence[Run], outcome: Outcome, scores: Sequence[Floats])
     return same, total
 
 
+def around(chosen: Sequence[Run], alarms: Sequence[Flags]) -> str:
+    """Where the false alarms are: before the fault, or after it."""
+    shares = {"before": np.zeros(2), "after": np.zeros(2)}
+    for run, flags in zip(chosen, alarms, strict=True):
+        rows = np.arange(len(flags))
+        normal = (rows >= CALIBRATION_ROWS) & ~run.faulty
+        first = int(np.argmax(run.faulty))
+        for name, side in (("before", rows < first), ("after", rows > first)):
+            shares[name] += (np.sum(flags & normal & side), np.sum(normal & side))
+    return ", ".join(
+        f"{name} the fault {100 * false / max(count, 1):.1f} %"
+        for name, (false, count) in shares.items()
+    )
+
+
 def settling(normal: Floats) -> str:
     """Normal running called faulty by a model that was calibrated too early, or long enough."""
     model = train(normal)
@@ -135,6 +150,7 @@ def main() -> None:
     plain = offline(normal, plainly)
     print(table(chosen, outcome, scores, [plain(run) for run in chosen]))
     print(f"\n{same} of {total} scored rows: daemon and numpy agree ({100 * same / total:.2f} %)")
+    print(f"normal rows called faulty: {around(chosen, [one.alarm for one in outcome.judged])}")
     print(f"\n{settling(normal)}\n")
     print(f"replay at most {outcome.behind_s:.2f} s behind its clock; counters {outcome.counters}")
     if not same:
