@@ -27,6 +27,11 @@ _BY_CODE: Final[dict[int, type[StoreError]]] = {
     sqlite3.SQLITE_LOCKED: StoreBusyError,
     sqlite3.SQLITE_PROTOCOL: StoreBusyError,
 }
+_STATES: Final[dict[type[StoreError], str]] = {
+    StoreFullError: "full",
+    StoreReadOnlyError: "read_only",
+    StoreCorruptError: "corrupt",
+}
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -53,6 +58,35 @@ def translated(doing: str) -> Iterator[None]:
     except OSError as error:
         kind = StoreFullError if error.errno in _FULL else StoreReadOnlyError
         raise kind(f"{doing}: {error}") from error
+
+
+class Guard:
+    """Translates the errors of one open database, and remembers how it is."""
+
+    def __init__(self) -> None:
+        self.state = "ok"
+        """ok, full, read_only or corrupt."""
+        self.damage = ""
+        """The text of the last error."""
+        self.lost = False
+        """It was closed and could not be opened again."""
+
+    @contextmanager
+    def __call__(self, doing: str) -> Iterator[None]:
+        """Do something with the database.
+
+        Raises:
+            StoreError: the subclass says what to do.
+        """
+        if self.lost:
+            raise StoreReadOnlyError("the database is not open: recover first")
+        try:
+            with translated(doing):
+                yield
+        except StoreError as error:
+            self.state = _STATES.get(type(error), self.state)
+            self.damage = str(error)
+            raise
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def open_database(
         StoreError: it belongs to another program.
         sqlite3.Error: it cannot be opened for writing.
     """
-    if not damage:
+    if not damage or not settings.path.exists():
         try:
             return _open(settings, boot, now_ms, mono_ms)
         except StoreCorruptError as error:

@@ -66,6 +66,12 @@ def outbox(connection: sqlite3.Connection, limit: int) -> list[OutboxRow]:
     ]
 
 
+def newest_outbox(connection: sqlite3.Connection, n: int) -> tuple[int, ...]:
+    """Ids of the newest messages of the outbox, oldest first."""
+    rows = connection.execute("SELECT id FROM outbox ORDER BY id DESC LIMIT ?", (n,))
+    return tuple(id_ for (id_,) in rows)[::-1]
+
+
 def span(connection: sqlite3.Connection, table: str) -> int:
     """About how many rows a table has, from its ends: counting millions would take seconds."""
     query = f"SELECT min(rowid), max(rowid) FROM {table}"  # noqa: S608 - our own names

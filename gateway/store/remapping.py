@@ -33,6 +33,15 @@ class Remapping:
         self._layouts[row.layout] = known = intern_layout(self._new, ids)
         return known
 
+    def series(self, series: object) -> int | None:
+        """The new id of an old series; None when it cannot be read."""
+        query = "SELECT key, asset, source, device, metric, unit FROM series WHERE id = ?"
+        try:
+            row = self._old.execute(query, (series,)).fetchone()
+        except sqlite3.Error:
+            return None
+        return None if row is None else intern_series(self._new, row)
+
     def boot(self, boot: object) -> int:
         """The new id of an old boot; the present one's where it cannot be read."""
         if not isinstance(boot, int):

@@ -30,7 +30,12 @@ MAX_DAMAGED: Final = 20_000
 _UNKNOWN_END: Final = 1 << 48
 """More rows than there ever are."""
 
-_TABLES: Final = ("counter", "kept", "command", "decision", "outbox", "report", "verdict", "reject")
+_TABLES: Final = (
+    *("counter", "kept", "command", "decision", "outbox"),
+    *("report", "verdict", "reading_hour", "reject"),
+)
+_NUMBERED: Final = ("verdict", "reading_hour", "reject")
+"""Their row ids are given anew."""
 _WITHOUT_ROWID: Final = ("counter", "kept")
 
 # The database header (sqlite.org/fileformat2.html, 1.3) as this program always writes it: magic;
@@ -193,10 +198,12 @@ class Salvage:
         if len(values) != len(names):
             return None
         for place, name in enumerate(names):
-            if name == "id" and table in ("verdict", "reject"):
+            if name == "id" and table in _NUMBERED:
                 values[place] = None
             elif name == "boot":
                 values[place] = self._ids.boot(values[place])
+            elif name == "series":
+                values[place] = self._ids.series(values[place])
         return values
 
     def _write_reports(self, rows: list[tuple[Any, ...]]) -> int:

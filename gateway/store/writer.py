@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from typing import Final, Self
+from typing import Self
 
 from gateway.core.commands import Command
-from gateway.errors import StoreCorruptError, StoreError, StoreFullError, StoreReadOnlyError
 from gateway.store import queries
 from gateway.store.batch import (
     Batch,
@@ -17,7 +15,7 @@ from gateway.store.batch import (
     StoredReading,
     StoreHealth,
 )
-from gateway.store.faults import transaction, translated
+from gateway.store.faults import Guard, transaction, translated
 from gateway.store.files import Ballast, take_lock
 from gateway.store.inserting import insert_records, newest_mono_ms, upsert
 from gateway.store.opening import Database, close_cleanly, open_database
@@ -27,17 +25,12 @@ from gateway.store.records import Stamp
 from gateway.store.settings import StoreSettings
 from gateway.store.upkeep import Upkeep
 
-_STATES: Final[dict[type[StoreError], str]] = {
-    StoreFullError: "full",
-    StoreReadOnlyError: "read_only",
-    StoreCorruptError: "corrupt",
-}
-
 
 class Store:
     """The database. A commit that returned survives a power cut (with ``durability: full``).
 
-    After a ``StoreError`` nothing of the batch is stored: ``recover``, then commit it again.
+    Every method may raise a ``StoreError``; the subclass says what to do. After it nothing of what
+    was begun is stored: ``recover``, then commit the batch again.
     """
 
     opened: Opened
@@ -52,7 +45,8 @@ class Store:
         self._mono_ms = mono_ms
         self._ballast = Ballast(settings.path, settings.ballast_bytes)
         self._ballast.restore(settings.min_free_bytes)
-        self._damage = ""
+        self._failed: Batch | None = None
+        self._stored: Batch | None = None
         self._adopt(database)
 
     @classmethod
@@ -90,8 +84,7 @@ class Store:
             self._settings, self._connection, self._boot, self._unpacker, self._ballast
         )
         self._next = queries.last_report(database.connection) + 1
-        self._lost = False
-        self._state = "ok"
+        self._guard = Guard()
         self.opened = database.opened
 
     def commit(self, batch: Batch) -> Committed:
@@ -100,75 +93,81 @@ class Store:
         Raises:
             StoreError: nothing was stored; the subclass says what to do.
         """
+        if batch is self._stored:
+            return self._committed(
+                batch, queries.newest_outbox(self._connection, len(batch.outbox))
+            )
         mono_ms = max(self._mono_ms, newest_mono_ms(batch))
         stamp = Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
         try:
-            with self._guarded("commit"), transaction(self._connection):
-                if batch.reports:
-                    pack, boot = self._packer.pack, self._boot.id
-                    rows = [
-                        pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)
-                    ]
-                    self._connection.executemany(INSERT, rows)
+            with self._guard("commit"), transaction(self._connection):
+                self._insert_reports(batch)
                 outbox = insert_records(self._connection, batch, stamp)
                 upsert(self._connection, batch)
         except BaseException:
             self._packer.forget()  # it may know ids that were rolled back
+            self._failed = batch
             raise
         self._mono_ms = mono_ms
-        self._state = "ok"
         self._next += len(batch.reports)
+        return self._committed(batch, outbox)
+
+    def _insert_reports(self, batch: Batch) -> None:
+        if batch.reports:
+            pack, boot = self._packer.pack, self._boot.id
+            rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
+            self._connection.executemany(INSERT, rows)
+
+    def _committed(self, batch: Batch, outbox: tuple[int, ...]) -> Committed:
+        self._failed = self._stored = None
+        self._guard.state = "ok"
         return Committed(len(batch.reports), self._next - 1 if batch.reports else 0, outbox)
 
     def sent(self, ids: Collection[int]) -> None:
-        """Forget messages of the outbox that were published.
-
-        Raises:
-            StoreError: nothing was forgotten.
-        """
-        with self._guarded("sent"), transaction(self._connection):
+        """Forget messages of the outbox that were published."""
+        with self._guard("sent"), transaction(self._connection):
             rows = [(one,) for one in ids]
             self._connection.executemany("DELETE FROM outbox WHERE id = ?", rows)
 
     def recent_keys(self, limit: int) -> list[int]:
         """Dedup keys of the newest reports, newest first."""
-        with self._guarded("recent keys"):
+        with self._guard("recent keys"):
             return queries.recent_keys(self._connection, limit)
 
     def tail(self, since_ms: int, assets: Collection[str] | None = None) -> Iterator[StoredReading]:
         """Readings since a time, of some assets or all, oldest first; read it to its end."""
-        with self._guarded("tail"):
+        with self._guard("tail"):
             yield from self._unpacker.tail(since_ms, assets)
 
     def latest(self) -> list[StoredReading]:
         """The newest reading of each series."""
-        with self._guarded("latest"):
+        with self._guard("latest"):
             return self._unpacker.latest()
 
     def open_commands(self) -> list[Command]:
         """Commands that have not ended, oldest first."""
-        with self._guarded("open commands"):
+        with self._guard("open commands"):
             return queries.open_commands(self._connection)
 
     def kept(self, room: str) -> dict[str, str]:
         """What a room keeps: key -> text."""
-        with self._guarded("kept"):
+        with self._guard("kept"):
             rows = self._connection.execute("SELECT key, text FROM kept WHERE room = ?", (room,))
             return dict(rows.fetchall())
 
     def counters(self) -> dict[tuple[str, str], int]:
         """The durable counters: (scope, reason) -> how many."""
-        with self._guarded("counters"):
+        with self._guard("counters"):
             return queries.counters(self._connection)
 
     def cursors(self) -> dict[str, int]:
         """Sink name -> the last report row it has taken."""
-        with self._guarded("cursors"):
+        with self._guard("cursors"):
             return dict(self._connection.execute("SELECT sink, report FROM cursor").fetchall())
 
     def outbox(self, limit: int) -> list[OutboxRow]:
         """The oldest messages not yet published."""
-        with self._guarded("outbox"):
+        with self._guard("outbox"):
             return queries.outbox(self._connection, limit)
 
     def maintain(self, now_ms: int, clock_ok: bool, mono_ms: int | None = None) -> Maintained:  # noqa: FBT001 - the plan of the daemon
@@ -178,13 +177,10 @@ class Store:
             now_ms: wall clock, for the name of a damaged file only: age is running time.
             clock_ok: the clock is synchronised; without it nothing is dropped by age.
             mono_ms: monotonic clock; without it, that of the newest report.
-
-        Raises:
-            StoreError: what was begun is undone; the subclass says what to do.
         """
         self._now_ms = now_ms
         self._mono_ms = max(self._mono_ms, mono_ms or 0)
-        with self._guarded("maintain"):
+        with self._guard("maintain"):
             return self._upkeep.maintain(self._mono_ms, clock_ok=clock_ok)
 
     def repair_clock(self, boot: str, offset_ms: int) -> int:
@@ -195,24 +191,19 @@ class Store:
             offset_ms: true time minus what the clock said.
 
         Returns: how many rows were repaired now; ``maintain`` repairs the rest, if many.
-
-        Raises:
-            StoreError: the subclass says what to do.
         """
-        with self._guarded("repair clock"):
+        with self._guard("repair clock"):
             return self._upkeep.repair_clock(boot, offset_ms, self._mono_ms)
 
     def health(self) -> StoreHealth:
-        """How the store is; its counts are about right, and quick.
-
-        Raises:
-            StoreError: not even that can be read.
-        """
-        with self._guarded("health"):
-            return self._upkeep.health(self._state)
+        """How the store is; its counts are about right, and quick."""
+        with self._guard("health"):
+            return self._upkeep.health(self._guard.state)
 
     def recover(self) -> Opened:
-        """After a ``StoreError``: make the store work again, then commit the batch again.
+        """After a ``StoreError``: make the store work again; then commit the same ``Batch`` again.
+
+        The same object: if it turns out that it was stored after all, it is not stored twice.
 
         Full: the reserve is given up and the oldest rows are dropped. Read-only: the file is opened
         again. Corrupt: it is set aside and a new one started.
@@ -220,44 +211,31 @@ class Store:
         Raises:
             StoreError: it does not work yet; try again later.
         """
-        if self._state == "full":
+        if self._guard.state == "full":
             self._ballast.release()
-            with self._guarded("recover"):
+            with self._guard("recover"):
                 self._upkeep.make_room(self._mono_ms)
         else:
             self._reopen()
-        self._state = "ok"
+        self._guard.state = "ok"
         return self.opened
 
     def _reopen(self) -> None:
-        damage = self._damage if self._state == "corrupt" else ""
-        self._lost = True
-        self._connection.close()
+        damage = self._guard.damage if self._guard.state == "corrupt" else ""
+        self._guard.lost = True
         arguments = (self._settings, self._boot.name, self._now_ms, self._mono_ms)
         with translated("open again"):
+            self._connection.close()
+            expected = self._next
             self._adopt(open_database(*arguments, damage=damage))
-
-    @contextmanager
-    def _guarded(self, doing: str) -> Iterator[None]:
-        if self._lost:
-            raise StoreReadOnlyError("the database is not open: recover first")
-        try:
-            with translated(doing):
-                yield
-        except StoreError as error:
-            self._state = _STATES.get(type(error), self._state)
-            self._damage = str(error)
-            raise
+        # A commit whose sync failed is in the WAL whole, and opening it again brought it back.
+        self._stored = self._failed if self._next > expected else None
 
     def close(self) -> None:
-        """Close cleanly: the WAL is merged, and the next start need not look for damage.
-
-        Raises:
-            StoreError: it is closed, but not cleanly.
-        """
+        """Close cleanly: the WAL is merged, and the next start need not look for damage."""
         try:
-            if not self._lost:
-                with self._guarded("close"):
+            if not self._guard.lost:
+                with self._guard("close"):
                     close_cleanly(self._connection, self._boot, self._mono_ms)
         finally:
             self._connection.close()

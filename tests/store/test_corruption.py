@@ -132,6 +132,23 @@ def test_a_file_cut_short_opens_and_gives_what_is_left(damaged, tmp_path, share)
     store.close()
 
 
+def test_hourly_values_are_salvaged_with_the_rest(tmp_path):
+    given = settings(tmp_path, keep_ms={"readings": 1_000})
+    store = open_store(given)
+    store.commit(reports(0, 5))
+    store.commit(Batch(reports=[stored(9, mono_ms=60_000)]))
+    finish(store)
+    assert store.maintain(NOW_MS, clock_ok=True).dropped["report", "age"] == 5
+    crash(store)
+    with given.path.open("r+b") as file:
+        file.write(b"\0" * 24)
+    store = open_store(given)
+    finish(store)
+    query = "SELECT s.metric, n, mean FROM reading_hour h JOIN series s ON s.id = h.series"
+    assert ("power", 5, 1234.5) in store._connection.execute(query).fetchall()
+    store.close()
+
+
 def test_rubbish_instead_of_a_database_is_set_aside(tmp_path):
     (tmp_path / "gateway.db").write_bytes(random.Random(1).randbytes(50_000))
     store = open_store(settings(tmp_path))
