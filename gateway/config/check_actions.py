@@ -32,6 +32,7 @@ def problems(
     for name, action in asset.actions.items():
         place: Place = ("assets", id_, "actions", name)
         yield from found.unknown((*place, "to"), "source", action.to.source, sources)
+        yield from found.spelling((*place, "to"), action.to.source, action.to.device)
         yield from _proof(found, place, action)
         if action.to.source in bridges:
             yield from _said(found, place, action, bridges[action.to.source])

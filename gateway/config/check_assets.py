@@ -43,6 +43,7 @@ def _asset_names(found: Findings, place: Place, section: str) -> list[str]:
 def _metric(found: Findings, place: Place, metric: MetricSection) -> Iterator[Problem]:
     sources = found.names("sources")
     yield from found.unknown((*place, "from"), "source", metric.from_.source, sources)
+    yield from found.spelling((*place, "from"), metric.from_.source, metric.from_.device)
     for word, value in metric.words.items():
         if not isinstance(value, bool | int | float):
             at = (*place, "words", word)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gateway import registry
 from gateway.config import tree
 from gateway.config.problems import Problem, choices, near
 from gateway.config.root import Root
@@ -38,6 +39,18 @@ class Findings:
         names = list(known)
         if name not in names:
             yield self.at(place, f"unknown {what} {name[:80]!r}", _near(name, names))
+
+    def spelling(self, place: Place, source: str, device: str) -> Iterator[Problem]:
+        """A problem if the source's bridge spells the device otherwise: it would never match."""
+        entry = self.root.sources.get(source)
+        if entry is None:
+            return
+        spell = getattr(registry.find("bridges", entry.bridge), "spell", str)
+        right = spell(device)
+        if right != device:
+            yield self.at(
+                place, f"{entry.bridge} never says {device[:80]!r}", f"did you mean {right[:80]!r}?"
+            )
 
     def metrics(
         self, place: Place, rule: Expression, known: Iterable[str], what: str = "metric"

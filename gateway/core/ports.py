@@ -46,7 +46,11 @@ class Outgoing:
 
 
 class Bridge(Protocol):
-    """One bridge on one broker, as one source of the user's file."""
+    """One bridge on one broker, as one source of the user's file.
+
+    A class may also have a static ``spell(device) -> str`` that writes a device's name as its
+    messages do; a file that writes it otherwise is told so.
+    """
 
     def subscriptions(self) -> Sequence[Subscription]:
         """What to subscribe to; filters of one source never overlap."""

@@ -42,6 +42,7 @@ class Settings:
 
 
 _Settings = Settings
+_DEV_EUI = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
 
 
 class Bridge:
@@ -58,6 +59,12 @@ class Bridge:
         self._protobuf: set[str] = set()
         self._routes = Routes((kind, f"{self._base}/{pattern}") for kind, pattern in _TABLE)
         self._readers = {"": nowhere, "command": command, "event": self._event}
+
+    @staticmethod
+    def spell(device: str) -> str:
+        """A devEUI is written in small hex digits, whatever the label on the device says."""
+        bare = device.replace("-", "").replace(":", "")
+        return bare.lower() if _DEV_EUI.fullmatch(bare) else device
 
     def subscriptions(self) -> Sequence[Subscription]:
         """Take the events of all devices; command topics are beside them."""
