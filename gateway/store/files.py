@@ -8,6 +8,9 @@ from typing import Final
 
 from gateway.errors import StoreBusyError
 
+OPENING_BYTES: Final = 1024**2
+"""With less room than this the reserve is given up before the database is opened: SQLite makes its
+-shm file and writes a first transaction then."""
 MAX_ASIDE: Final = 2
 """Damaged databases kept; older ones are removed, or they would fill the disk in turn."""
 

@@ -16,7 +16,7 @@ from gateway.store.batch import (
     StoreHealth,
 )
 from gateway.store.faults import Guard, transaction, translated
-from gateway.store.files import Ballast, take_lock
+from gateway.store.files import OPENING_BYTES, Ballast, free_bytes, take_lock
 from gateway.store.inserting import insert_records, newest_mono_ms, upsert
 from gateway.store.opening import Database, close_cleanly, open_database
 from gateway.store.packing import INSERT, Packer
@@ -69,6 +69,8 @@ class Store:
             settings.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             lock = take_lock(settings.path)
             try:
+                if free_bytes(settings.path) < OPENING_BYTES:
+                    Ballast(settings.path, settings.ballast_bytes).release()
                 database = open_database(settings, boot, now_ms, mono_ms)
             except BaseException:
                 os.close(lock)

@@ -90,6 +90,27 @@ def test_a_full_disk_is_survived_and_nothing_committed_is_lost_uncounted(disk):
 
 
 @needs_root
+def test_the_store_opens_on_a_full_disk(disk):
+    given = settings(disk, ballast_bytes=2 << 20)
+    store = open_store(given)
+    store.commit(fat(0))
+    store.close()
+    fill_others(disk)
+    store = open_store(given)
+    store.commit(fat(200))
+    assert len(list(store.tail(0))) == 400
+    store.close()
+
+
+@needs_root
+def test_control_without_reserve_it_does_not_open_on_a_full_disk(disk):
+    open_store(settings(disk)).close()
+    fill_others(disk)
+    with pytest.raises(StoreError):
+        open_store(settings(disk))
+
+
+@needs_root
 def test_a_disk_filled_by_others_heals_by_itself_and_when_they_leave(disk):
     given = settings(disk, ballast_bytes=2 << 20, max_bytes=4 << 20, min_free_bytes=1 << 19)
     store = open_store(given)
