@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
+
+settings.register_profile("project", deadline=None)  # a busy machine is not a slow function
+settings.load_profile("project")
 
 
 def _needed() -> None:

@@ -32,6 +32,8 @@ PACKAGE = "packages/pump-anomaly"
 LOG, DATABASE = "gateway.log", "gateway.db"
 
 Show = Callable[[Event], None]
+_PROTOCOLS = {"amqtt": "3.1.1"}
+"""amqtt never answers a version 5 CONNECT that has properties, so it is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def play(options: Options, show: Show) -> Event:
         folder = options.keep or Path(stack.enter_context(TemporaryDirectory("-edge-gateway")))
         _claim(folder)
         broker = stack.enter_context(DemoBroker(options.broker))
-        config = _configuration(folder, broker.port)
+        config = _configuration(folder, broker.port, _PROTOCOLS.get(broker.kind, "auto"))
         place = {"broker": broker.kind, "host": broker.host, "port": broker.port}
         show({"kind": "broker", "at_s": time.monotonic() - start_s, **place})
         watcher = Link("watcher", (f"{Story.base}/#",))
@@ -192,11 +194,12 @@ def _claim(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _configuration(folder: Path, port: int) -> Path:
+def _configuration(folder: Path, port: int, protocol: str = "auto") -> Path:
     """``demo.yaml`` with this broker's port and the shipped model's place, in ``folder``."""
     text = (ROOM / "demo.yaml").read_text()
+    broker = f'port: {port}, protocol: "{protocol}"'
     package = json.dumps(str(ROOM / PACKAGE))  # quoted for YAML, whatever the folder is called
-    places = {"port: 1883": f"port: {port}", f"package: {PACKAGE}": f"package: {package}"}
+    places = {"port: 1883": broker, f"package: {PACKAGE}": f"package: {package}"}
     for shipped, here in places.items():
         if text.count(shipped) != 1:
             raise ValueError(f"demo.yaml does not say {shipped!r} once")
