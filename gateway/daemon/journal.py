@@ -4,14 +4,14 @@ One batch is open while the one before it is being committed, so batches grow wi
 is committed when it is ``limits.batch`` old (50 ms), holds ``limits.batch_messages`` (256), or when
 somebody waits for it. A message is acknowledged only after the commit that holds its readings.
 
-When the store refuses (disk full, read-only), the batch is kept and tried again with back-off:
+When the store refuses (full, read-only, damaged, locked), the batch is kept and tried again with back-off:
 unacknowledged QoS 1 messages are bounded by the MQTT client, which stops reading; of QoS 0 reports
 the oldest are dropped beyond ``limits.held_readings``, and counted as ``store_unavailable``.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Final
 
@@ -19,11 +19,24 @@ import structlog
 
 from gateway.adapters.mqtt import Client
 from gateway.config.settings import Limits
-from gateway.errors import StoreFullError, StoreReadOnlyError
+from gateway.errors import (
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
 from gateway.store.batch import Batch, OutboxRow, StoredReport
 from gateway.store.writer import Store
 
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+_REASONS: Final[Mapping[type[StoreError], str]] = {
+    StoreFullError: "full",
+    StoreReadOnlyError: "read_only",
+    StoreCorruptError: "corrupt",
+    StoreBusyError: "busy",
+}
 
 log = structlog.get_logger()
 
@@ -150,7 +163,7 @@ class Journal:
         while True:
             try:
                 committed = await loop.run_in_executor(self._pool, self._store.commit, batch)
-            except (StoreFullError, StoreReadOnlyError) as error:
+            except StoreError as error:
                 self._refused(error)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 attempt += 1
@@ -163,12 +176,15 @@ class Journal:
 
     def _recover(self) -> None:
         try:
-            self._store.recover()
-        except (StoreFullError, StoreReadOnlyError) as error:
+            opened = self._store.recover()
+        except StoreError as error:
             log.debug("store_recovery_failed", error=str(error))
+            return
+        if opened.set_aside is not None:
+            log.error("store_set_aside", path=str(opened.set_aside), salvaged=opened.salvaged)
 
-    def _refused(self, error: Exception) -> None:
-        reason = "full" if isinstance(error, StoreFullError) else "read_only"
+    def _refused(self, error: StoreError) -> None:
+        reason = _REASONS.get(type(error), "refused")
         if reason != self.trouble:
             log.error("store_refused", reason=reason, error=str(error))
             self.trouble = reason
