@@ -7,7 +7,6 @@ The transaction that makes a command ``sent`` is committed before the publish: w
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -15,6 +14,7 @@ import structlog
 
 from gateway.core.assets import Action
 from gateway.core.commands import Command, State, Step, step
+from gateway.core.drafts import draft
 from gateway.core.orders import order_of, resume
 from gateway.core.ports import Outgoing
 from gateway.core.verdicts import Decision, Mode
@@ -104,24 +104,15 @@ class Act:
         return ""
 
     def _command(self, decision: Decision, action: Action, feed: Feed) -> Command:
-        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
-        command = Command(
-            id=self._new_id(),
-            decision_id=decision.id,
-            asset=decision.asset,
-            action=action.name,
-            source=action.source,
-            device=action.device,
-            set=action.set,
-            created_at_ms=now_ms,
-            created_mono_ms=mono_ms,
-            expires_at_ms=now_ms + action.expires_ms,
-            expires_mono_ms=mono_ms + action.expires_ms,
-            deadline_ms=0,
+        return draft(
+            decision,
+            action,
+            feed.bridge,
+            command_id=self._new_id(),
             boot=self._clock.boot,
-            options=action.options,
+            now_ms=self._clock.now_ms(),
+            mono_ms=self._clock.mono_ms(),
         )
-        return _with_deadline(command, action, feed)
 
     def _refuse(self, command: Command, reason: str) -> None:
         refused = step(command, Step.REFUSE, reason=reason, ended_at_ms=self._clock.now_ms())
@@ -229,21 +220,6 @@ class Act:
 
     def _link(self, command: Command) -> Link:
         return self._links[self.site.feeds[command.source].source.broker]
-
-
-def _with_deadline(command: Command, action: Action, feed: Feed) -> Command:
-    if action.proof is not None:
-        deadline_ms = action.proof.within_ms
-    elif action.deadline_ms is not None:
-        deadline_ms = action.deadline_ms
-    else:
-        deadline_ms = int(feed.bridge.deadline_s(order_of(command)) * 1000)
-    # A LoRaWAN network queues a command until its device listens: there it is void only when we
-    # have stopped waiting. Our own expiry, before it is published, stays the action's.
-    queued_ms = max(action.expires_ms, deadline_ms)
-    return replace(
-        command, deadline_ms=deadline_ms, expires_at_ms=command.created_at_ms + queued_ms
-    )
 
 
 def _log_decision(decision: Decision) -> None:
