@@ -1,0 +1,200 @@
+"""The real daemon as a real process, seen from outside: its exit, its notices, its log, its store."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gateway.errors import StoreError
+from gateway.store.reader import Reader
+from tests.fakes.waiting import wait_until
+
+START_S = 20.0
+PUMP = """
+gateway: {id: here}
+brokers: {local: {host: 127.0.0.1, port: PORT}}
+sources: {zigbee: {bridge: zigbee2mqtt, broker: local}}
+store: {path: gateway.db, min_free_bytes: 1MiB}
+log: {level: debug, format: json}
+assets:
+  pump:
+    name: Pump
+    metrics:
+      temperature: {from: zigbee/probe, unit: degC}
+      power: {from: zigbee/plug, unit: W}
+    actions:
+      stop:
+        to: zigbee/plug
+        set: {state: "OFF"}
+        proof: {metric: power, below: 5, within: 20s}
+    verdicts:
+      - {rule: "temperature > 90", label: alarm}
+    policy:
+      - {when: alarm, do: stop, mode: act}
+"""
+"""A pump that is stopped through its Zigbee plug when it is hot; one hot reading is enough."""
+
+
+def pump(port: int, *changes: tuple[str, str]) -> str:
+    """The pump's configuration, with pieces of its text changed."""
+    text = PUMP.replace("PORT", str(port))
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+class Daemon:
+    """One daemon with a configuration and a folder of its own; it can be started many times."""
+
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        program: Sequence[str] = ("-m", "gateway"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """``program`` stands for ``-m gateway``, for daemons with a planted fault."""
+        self.folder = folder
+        self.file = folder / "gateway.yaml"
+        self.file.write_text(text)
+        self.notices: list[str] = []
+        """What systemd was told, line by line, of all starts."""
+        self._program = [sys.executable, *program, "run", "--config", str(self.file)]
+        self._environment = environment or {}
+        self._log = folder / "daemon.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(folder / "notify"))
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", str(self.folder / "notify"))
+        self._listener.join(5)
+        self._socket.close()
+        if error is not None:
+            sys.stderr.write(self.text)
+
+    def start(self) -> Self:
+        """Start it and wait until it says that it is ready."""
+        before = self.notices.count("READY=1")
+        self.launch()
+        wait_until(
+            lambda: self.notices.count("READY=1") > before or self.process.poll() is not None,
+            "the daemon is ready",
+            START_S,
+        )
+        assert self.process.poll() is None, self.text
+        return self
+
+    def launch(self) -> None:
+        """Start it without waiting for anything."""
+        assert self._process is None
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._program,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=os.environ
+                | {
+                    "NOTIFY_SOCKET": str(self.folder / "notify"),
+                    "EDGE_GATEWAY_TRUST_CLOCK": "1",
+                    "STATE_DIRECTORY": str(self.folder),
+                    **self._environment,
+                },
+            )
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The process; it is an error to ask for it when nothing was started."""
+        assert self._process is not None
+        return self._process
+
+    def kill(self) -> None:
+        """End it without giving it time for anything."""
+        self.process.kill()
+        self.ended()
+
+    def stop(self, deadline_s: float = 10.0) -> int:
+        """SIGTERM; its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.ended(deadline_s)
+
+    def ended(self, deadline_s: float = 10.0) -> int:
+        """Wait for its end; its exit code."""
+        code = self.process.wait(deadline_s)
+        self._process = None
+        return code
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    @property
+    def text(self) -> str:
+        """Everything it wrote, of all starts."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of one event, of all starts."""
+        found = []
+        for line in self.text.splitlines():
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if entry.get("event") == event:
+                    found.append(entry)
+        return found
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What its store answers; nothing while there is no store yet."""
+        try:
+            with Reader.open(self.folder / "gateway.db") as reader:
+                return reader.query(sql, parameters).rows
+        except StoreError:
+            return []
+
+    def values(self, metric: str) -> list[float]:
+        """Stored readings of a metric, in the order they were stored."""
+        sql = "SELECT value FROM reading WHERE metric = ? ORDER BY report"
+        return [value for (value,) in self.rows(sql, metric)]
+
+    def commands(self) -> list[tuple[str, str]]:
+        """(state, reason) of every command, oldest first."""
+        return self.rows("SELECT state, reason FROM command ORDER BY id")
+
+    def states(self) -> list[str]:
+        """State of every command, oldest first."""
+        return [state for state, _ in self.commands()]
+
+    def worker_pid(self) -> int:
+        """The process that runs the models; 0 while there is none."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        tasks = children.parent.parent.glob("*/children")
+        found = [pid for task in tasks for pid in task.read_text().split()]
+        return int(found[0]) if found else 0
+
+    def _listen(self) -> None:
+        while datagram := self._socket.recv(4096):
+            self.notices += datagram.decode().splitlines()
