@@ -23,13 +23,15 @@ from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link, ignore
-from gateway.errors import NotConnectedError
+from gateway.errors import NotConnectedError, StoreError
 from gateway.store.batch import OutboxRow
 from gateway.store.writer import Store
 
 IN_FLIGHT: Final = 16
 """Outbox rows handed to the broker and not yet answered for."""
 REFILL: Final = 500
+RETRY_S: Final = 1.0
+"""Between two tries to reach a store that refuses."""
 
 log = structlog.get_logger()
 
@@ -104,11 +106,11 @@ class Announce:
     # -- the outbox -----------------------------------------------------------------------------
 
     def committed(self, rows: Iterable[OutboxRow]) -> None:
-        """Rows are durable: publish them."""
+        """Rows are durable: publish them, after those the store still holds."""
         for row in rows:
-            if len(self._queue) >= REFILL:
+            if self._behind or len(self._queue) >= REFILL:
                 self._behind = True
-                return
+                break
             self._queue.append(row)
         self._wake.set()
 
@@ -124,22 +126,30 @@ class Announce:
             await self._wake.wait()
             self._wake.clear()
             self._publish()
-            if self._sent:
-                ids, self._sent = self._sent, []
-                await loop.run_in_executor(pool, store.sent, ids)
-            if self._behind and not self._queue and not self._flying and self._link.connected:
-                rows = await loop.run_in_executor(pool, store.outbox, REFILL)
-                self._behind = len(rows) >= REFILL
-                self._queue.extend(row for row in rows if row.id not in self._flying)
-                if rows:
-                    self._wake.set()
+            try:
+                if self._sent:
+                    await loop.run_in_executor(pool, store.sent, self._sent[:REFILL])
+                    del self._sent[:REFILL]
+                if self._behind and self._resting:
+                    rows = await loop.run_in_executor(pool, store.outbox, REFILL)
+                    self._behind = len(rows) >= REFILL
+                    self._queue.extend(rows)
+                    if rows:
+                        self._wake.set()
+            except StoreError as error:
+                # The journal says so, too. What was sent stays noted until it can be forgotten:
+                # nothing is read back before, or it would be published twice.
+                log.debug("outbox_waited", error=str(error))
+                loop.call_later(RETRY_S, self._wake.set)
+
+    @property
+    def _resting(self) -> bool:
+        """Nothing is on its way or waiting to be forgotten, and something could be sent."""
+        return not (self._queue or self._flying or self._sent) and self._link.connected
 
     def _publish(self) -> None:
         while self._queue and len(self._flying) < IN_FLIGHT:
             row = self._queue[0]
-            if row.id in self._flying:
-                self._queue.popleft()
-                continue
             outgoing = Outgoing(row.topic, row.payload, row.qos, row.retain)
             try:
                 self._link.publish(outgoing, done=partial(self._delivered, row))
@@ -158,5 +168,6 @@ class Announce:
                 log.warning("announcement_refused", topic=row.topic, reason=reason)
             self._sent.append(row.id)
         else:
+            self._queue.clear()  # in order: those behind it are read from the store with it
             self._behind = True
         self._wake.set()

@@ -29,6 +29,7 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Links
 from gateway.daemon.opening import open_packages, open_store, worker_settings
+from gateway.daemon.pulse import alive_text, away_ms, make_pulses
 from gateway.daemon.reload import Reload
 from gateway.daemon.restore import restore
 from gateway.daemon.site import build
@@ -85,12 +86,18 @@ class Daemon:
         self._act = Act(site, links, journal, announce, self._docket, clock)
         self._decide = Decide(site, self._inference, journal, self._act, announce, clock)
         seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
-        self._ingest = Ingest(site, links, journal, seen, self._docket, self._decide, clock)
+        kept = await self._in_store(lambda: store.kept("daemon"))
+        pulses = make_pulses(settings.base, links, clock, away_ms(kept.get("alive"), clock))
+        journal.batch.kept["daemon", "alive"] = alive_text(clock)
+        journal.changed()
+        self._ingest = Ingest(site, links, pulses, journal, seen, self._docket, self._decide, clock)
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
         upkeep = Upkeep(site, journal, self._ingest, announce, clock, store, self._pool)
-        health = Health(site, links, journal, self._ingest, self._inference, clock)
-        self._beat = Beat(upkeep, health, journal, self._ingest, self._decide, announce, clock)
+        health = Health(site, links, pulses, journal, self._ingest, self._inference, clock)
+        self._beat = Beat(
+            upkeep, health, pulses, journal, self._ingest, self._decide, announce, clock
+        )
         parts = (self._act, self._decide, self._ingest, upkeep, health)
         self._reload = Reload(site, parts, links, self._inference, announce, clock)
 
@@ -116,7 +123,7 @@ class Daemon:
                     await self._inference.first.wait()
             tasks.append(group.create_task(self._ingest.run(self._links.wake), name="ingest"))
             for name, link in self._links.by_name.items():
-                link.client.subscribe(self.site.subscriptions(name))
+                link.subscribe(self.site.subscriptions(name))
                 link.client.start()
             log.info("gateway_started", version=__version__, gateway=self.settings.gateway_id)
             systemd.ready(f"{len(self.site.watches)} assets, {len(self._links.by_name)} brokers")

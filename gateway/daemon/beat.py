@@ -5,6 +5,7 @@ systemd is told that we live only when the pipeline moves: messages are taken, b
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -16,6 +17,7 @@ from gateway.daemon.decide import Decide
 from gateway.daemon.health import Health
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
+from gateway.daemon.pulse import Pulse, alive_text
 from gateway.daemon.upkeep import Upkeep
 from gateway.errors import StoreError
 
@@ -34,6 +36,7 @@ class Beat:
         self,
         upkeep: Upkeep,
         health: Health,
+        pulses: Mapping[str, Pulse],
         journal: Journal,
         ingest: Ingest,
         decide: Decide,
@@ -43,6 +46,7 @@ class Beat:
         """Nothing has happened yet."""
         self._upkeep = upkeep
         self._health = health
+        self._pulses = pulses
         self._journal = journal
         self._ingest = ingest
         self._decide = decide
@@ -57,6 +61,8 @@ class Beat:
         """Beat for ever."""
         while True:
             await asyncio.sleep(TICK_S)
+            for pulse in self._pulses.values():
+                pulse.beat()
             await self._upkeep.look()
             if self._moves():
                 systemd.watchdog()
@@ -65,6 +71,7 @@ class Beat:
     def last(self) -> None:
         """The daemon is about to stop: nothing that was learnt may be lost."""
         self._upkeep.keep_calibrations(step=1)
+        self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
 
     def hurry(self) -> None:
         """The health document is due with the next beat."""
@@ -92,6 +99,8 @@ class Beat:
         elif now_ms < self._health_due_ms:
             return
         self._health_due_ms = now_ms + HEALTH_MS
+        self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
+        self._journal.changed()
         try:
             store, counters = await self._upkeep.store_health()
         except StoreError as error:

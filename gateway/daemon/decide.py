@@ -173,8 +173,7 @@ class Decide:
         if changed or due:
             self._stored_mono_ms[asset] = verdict.mono_ms
         if changed or due or self.site.settings.keep_all_verdicts:
-            self._journal.batch.verdicts.append(verdict)
-            self._journal.changed()
+            self._journal.verdict(verdict)
 
     def _moved(self, verdict: Verdict) -> bool:
         """The score went far enough since subscribers saw it last."""
@@ -209,7 +208,7 @@ class Decide:
             abstained=dict(watch.verdict.abstained) if watch.verdict else {},
         )
         watch.verdict = verdict
-        self._journal.batch.verdicts.append(verdict)
+        self._journal.verdict(verdict)
         self._announce.asset(watch)
         log.warning("fail_safe_reached", asset=watch.asset.id, abstained=dict(verdict.abstained))
         return fail_safe_decision(watch.asset, verdict, ids(self._clock)())

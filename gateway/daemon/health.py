@@ -9,6 +9,7 @@ from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
+from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import StoreHealth
 
@@ -20,6 +21,7 @@ class Health:
         self,
         site: Site,
         links: Mapping[str, Link],
+        pulses: Mapping[str, Pulse],
         journal: Journal,
         ingest: Ingest,
         inference: Inference,
@@ -28,6 +30,7 @@ class Health:
         """What is looked at."""
         self.site = site
         self._links = links
+        self._pulses = pulses
         self._journal = journal
         self._ingest = ingest
         self._inference = inference
@@ -49,6 +52,11 @@ class Health:
             f"broker {link.name} refused {topic}: {reason}"
             for link in self._links.values()
             for topic, reason in link.client.state.refused.items()
+        ]
+        found += [
+            f"broker {name}: connected, but our own messages do not come back"
+            for name, pulse in self._pulses.items()
+            if pulse.deaf
         ]
         if self._journal.trouble:
             found.append(f"store: {self._journal.trouble}")

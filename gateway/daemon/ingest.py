@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
-from gateway.core.messages import Message, Presence, Reject, Result, Roster, Uplink
+from gateway.core.messages import Message, Origin, Presence, Reason, Reject, Result, Roster, Uplink
 from gateway.core.readings import Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
 from gateway.core.watch import Watch
@@ -18,10 +18,13 @@ from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
+from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import RejectRow, StoredReport
 
 log = structlog.get_logger()
+
+_UNTIMED = frozenset({Origin.NONE, Origin.LAST_SEEN})
 
 
 class Ingest:
@@ -31,6 +34,7 @@ class Ingest:
         self,
         site: Site,
         links: Mapping[str, Link],
+        pulses: Mapping[str, Pulse],
         journal: Journal,
         seen: Seen,
         docket: Docket,
@@ -40,6 +44,7 @@ class Ingest:
         """Nothing is taken before ``run``."""
         self.site = site
         self._links = links
+        self._pulses = pulses
         self._journal = journal
         self._seen = seen
         self._docket = docket
@@ -72,6 +77,8 @@ class Ingest:
         feed = self.site.feed(message.broker, message.topic)
         if feed is not None:
             self._read(feed, message)
+        else:
+            self._pulses[link.name].heard(message)
         self._journal.message(link.client, message.receipt)
 
     def _read(self, feed: Feed, message: Message) -> None:
@@ -101,6 +108,11 @@ class Ingest:
             if self._seen.add(key, only_if_dup=False, dup=message.dup):
                 self._journal.batch.counts[feed.source.name, "duplicate"] += 1
                 return
+        if not self._pulses[message.broker].live and uplink.origin in _UNTIMED:
+            # Queued while we were away, and nothing in it tells how old it is.
+            uplink = uplink._replace(
+                reason=Reason.LATE if uplink.reason is Reason.OK else uplink.reason
+            )
         report = feed.mapper.report(uplink, message, clock_ok=self.clock_ok)
         self._docket.on_uplink(feed, uplink, message)
         if report is None:
@@ -127,9 +139,8 @@ class Ingest:
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
         feed.rejects += 1
-        batch = self._journal.batch
-        batch.counts[feed.source.name, reject.reason] += 1
-        batch.rejects.append(
+        self._journal.batch.counts[feed.source.name, reject.reason] += 1
+        self._journal.reject(
             RejectRow(
                 feed.source.name,
                 message.broker,

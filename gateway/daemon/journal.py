@@ -4,9 +4,9 @@ One batch is open while the one before it is being committed, so batches grow wi
 is committed when it is ``limits.batch`` old (50 ms), holds ``limits.batch_messages`` (256), or when
 somebody waits for it. A message is acknowledged only after the commit that holds its readings.
 
-When the store refuses (full, read-only, damaged, locked), the batch is kept and tried again with back-off:
-unacknowledged QoS 1 messages are bounded by the MQTT client, which stops reading; of QoS 0 reports
-the oldest are dropped beyond ``limits.held_readings``, and counted as ``store_unavailable``.
+When the store refuses (full, read-only, damaged, locked), the batch is kept and tried again with
+back-off: unacknowledged QoS 1 messages are bounded by the MQTT client, which stops reading; of QoS
+0 reports the oldest are dropped beyond ``limits.held_readings`` and counted.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import structlog
 
 from gateway.adapters.mqtt import Client
 from gateway.config.settings import Limits
+from gateway.core.verdicts import Verdict
 from gateway.errors import (
     StoreBusyError,
     StoreCorruptError,
@@ -26,9 +27,12 @@ from gateway.errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from gateway.store.batch import Batch, OutboxRow, StoredReport
+from gateway.store.batch import Batch, OutboxRow, RejectRow, StoredReport
+from gateway.store.records import PAYLOAD_BYTES
 from gateway.store.writer import Store
 
+HELD_ROWS: Final = 1_000
+"""Rejects, and verdicts, held while the store refuses; further ones are only counted."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _REASONS: Final[Mapping[type[StoreError], str]] = {
@@ -101,6 +105,25 @@ class Journal:
     def changed(self) -> None:
         """Something was put into the batch without a message."""
         self._changed.set()
+
+    def reject(self, row: RejectRow) -> None:
+        """Keep a message that could not be read, cut to what the store keeps of it."""
+        if self._held(len(self.batch.rejects)):
+            self.batch.rejects.append(row._replace(payload=row.payload[:PAYLOAD_BYTES]))
+            self._changed.set()
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Store a verdict."""
+        if self._held(len(self.batch.verdicts)):
+            self.batch.verdicts.append(verdict)
+            self._changed.set()
+
+    def _held(self, count: int) -> bool:
+        """There is room for one more row; while the store refuses there is not always."""
+        if not self.trouble or count < HELD_ROWS:
+            return True
+        self.batch.counts["journal", "store_unavailable"] += 1
+        return False
 
     async def room(self) -> None:
         """Wait while the open batch is full and the one before it is not committed."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ import structlog
 
 from gateway.adapters.mqtt import Client
 from gateway.config.settings import Settings
-from gateway.core.ports import Outgoing
+from gateway.core.ports import Outgoing, Subscription
 from gateway.daemon.clock import Clock
 
 Done = Callable[[bool, str], None]
@@ -29,6 +29,14 @@ class Link:
     _tickets: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _waiting: dict[int, Done] = field(default_factory=dict)
     was_connected: bool = False
+    own: Sequence[Subscription] = ()
+    """Topics of ours that this link listens to."""
+    on_connected: Callable[[], None] = lambda: None
+    """Called on the loop before the first message of a connection is taken."""
+
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> None:
+        """Declare what the sources want from this broker."""
+        self.client.subscribe([*self.own, *subscriptions])
 
     @property
     def connected(self) -> bool:
@@ -113,6 +121,7 @@ class Links:
                 protocol=state.protocol,
                 session_present=state.session_present,
             )
+            link.on_connected()
             self.connected.put_nowait(link.name)
         else:
             log.warning("broker_lost", broker=link.name, error=state.last_error)

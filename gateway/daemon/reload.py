@@ -77,7 +77,7 @@ class Reload:
             part.site = site
         await self._inference.replace(packages)
         for name, link in self._links.items():
-            link.client.subscribe(site.subscriptions(name))
+            link.subscribe(site.subscriptions(name))
         log.info("configuration_loaded", assets=len(site.watches), sources=len(site.feeds))
         self._announce.event("configuration_loaded")
         for watch in site.watches.values():
