@@ -7,7 +7,7 @@ their newest value: they are published when they change and again after each rec
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final
@@ -51,7 +51,6 @@ class Announce:
         self._flying: set[int] = set()
         self._sent: list[int] = []
         self._wake = asyncio.Event()
-        self.since: Callable[[str], int | None] = lambda _asset: None
 
     def attach(self, journal: Journal) -> None:
         """Events go into this journal's batches."""
@@ -128,8 +127,9 @@ class Announce:
             self._publish()
             try:
                 if self._sent:
-                    await loop.run_in_executor(pool, store.sent, self._sent[:REFILL])
-                    del self._sent[:REFILL]
+                    ids = self._sent[:]
+                    await loop.run_in_executor(pool, store.sent, ids)
+                    del self._sent[: len(ids)]
                 if self._behind and self._resting:
                     rows = await loop.run_in_executor(pool, store.outbox, REFILL)
                     self._behind = len(rows) >= REFILL

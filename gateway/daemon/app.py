@@ -34,7 +34,7 @@ from gateway.daemon.reload import Reload
 from gateway.daemon.restore import restore
 from gateway.daemon.site import build
 from gateway.daemon.upkeep import Upkeep
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreError
 
 WORKER_START_S: Final = 10.0
 """READY does not wait longer than this for the models; the ladder's other rungs work meanwhile."""
@@ -66,7 +66,10 @@ class Daemon:
             await self._wire()
             await self._serve()
         finally:
-            await self._in_store(self._store.close)
+            try:
+                await self._in_store(self._store.close)
+            except StoreError as error:  # a full disk: the next start looks for damage, no more
+                log.warning("store_close_failed", error=str(error))
             self._pool.shutdown(wait=True)
 
     async def _wire(self) -> None:
@@ -74,7 +77,7 @@ class Daemon:
         settings, clock, store = self.settings, self.clock, self._store
         packages = open_packages(settings)
         self._inference = Inference(packages, worker_settings(settings))
-        self.site = site = build(settings, packages, clock)
+        self.site = site = build(settings, packages.good, clock)
         self._links = Links(settings, clock)
         links = self._links.by_name
         self._announce = announce = Announce(settings.base, links[settings.announce_broker], clock)
@@ -118,9 +121,7 @@ class Daemon:
                     ("threads", self._links.watch_threads()),
                 )
             ]
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WORKER_START_S):
-                    await self._inference.first.wait()
+            await self._worker_tried()
             tasks.append(group.create_task(self._ingest.run(self._links.wake), name="ingest"))
             for name, link in self._links.by_name.items():
                 link.subscribe(self.site.subscriptions(name))
@@ -133,6 +134,13 @@ class Daemon:
             for task in tasks:
                 task.cancel()
         log.info("gateway_stopped")
+
+    async def _worker_tried(self) -> None:
+        """Wait until the models are there, but neither for ever nor when we are to stop."""
+        waits = [asyncio.ensure_future(e.wait()) for e in (self._inference.first, self.stop)]
+        await asyncio.wait(waits, timeout=WORKER_START_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
     async def _shut_down(self) -> None:
         """Take what is here, judge it, commit it, acknowledge it, say goodbye."""

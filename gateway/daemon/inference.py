@@ -5,17 +5,20 @@ goes on to its next rung.
 """
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from gateway.adapters.worker import Job, Worker, WorkerSettings
 from gateway.core.ladder import Question
+from gateway.daemon.opening import Packages
 from gateway.errors import ModelError, PackageError, WorkerError
-from gateway.models.package import Package
 
 RESTART_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits before restarts in a row; the first few bring it back within 10 s."""
@@ -28,19 +31,25 @@ log = structlog.get_logger()
 class Inference:
     """The models of a site."""
 
-    def __init__(self, packages: Mapping[str, Package], settings: WorkerSettings) -> None:
+    def __init__(self, packages: Packages, settings: WorkerSettings) -> None:
         """Nothing is started yet."""
-        self._packages = packages
+        self._packages, self._unfit = packages
         self._worker = Worker(settings)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._down = asyncio.Event()
         self._wanted = asyncio.Event()
-        self.state = "off" if not packages else "starting"
-        self.refused: dict[str, str] = {}
+        self.state = "starting" if packages.good else "off"
+        self._refused: dict[str, str] = {}
         """Models the worker would not load, and why."""
+        self._closed = False
         self.restarts = 0
         self.first = asyncio.Event()
         """The first start has ended, well or not."""
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Models that are out, and why."""
+        return {**self._unfit, **self._refused}
 
     @property
     def rss_bytes(self) -> int:
@@ -72,7 +81,7 @@ class Inference:
     async def run(self) -> None:
         """Start the worker, and again whenever it is lost."""
         attempt = 0
-        while True:
+        while not self._closed:
             if not self._packages:
                 self.state = "off"
                 self.first.set()
@@ -112,17 +121,17 @@ class Inference:
             await loop.run_in_executor(self._pool, self._worker.stop)
             return False
         self.state = "running"
-        log.info("worker_started", models=sorted(set(self._packages) - set(self.refused)))
+        log.info("worker_started", models=sorted(set(self._packages) - set(self._refused)))
         return True
 
-    async def replace(self, packages: Mapping[str, Package]) -> None:
+    async def replace(self, packages: Packages) -> None:
         """Run these packages from now on; the worker starts anew when they differ."""
         same = {name: package.hashes for name, package in self._packages.items()} == {
-            name: package.hashes for name, package in packages.items()
+            name: package.hashes for name, package in packages.good.items()
         }
-        self._packages = packages
+        self._packages, self._unfit = packages
         if not same:
-            self.refused.clear()
+            self._refused.clear()
             self.state = "starting"
             self._wanted.set()
             self._down.set()
@@ -133,15 +142,19 @@ class Inference:
             try:
                 self._worker.load(name, package.path)
             except PackageError as error:
-                if self.refused.get(name) != str(error):
+                if self._refused.get(name) != str(error):
                     log.error("model_refused", model=name, error=str(error))
-                self.refused[name] = str(error)
+                self._refused[name] = str(error)
             else:
-                self.refused.pop(name, None)
+                self._refused.pop(name, None)
 
     async def close(self) -> None:
-        """End the worker."""
+        """End the worker at once: it may hang, and has nothing to save."""
+        self._closed, self.state = True, "off"
+        pid = self._worker.pid
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, self._worker.stop)
-        self._pool.shutdown(wait=True)
-        self.state = "off"
+        self._pool.shutdown(wait=False)

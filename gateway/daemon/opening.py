@@ -1,6 +1,7 @@
 """Opening: the store and the model packages of a configuration."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import structlog
 
@@ -37,15 +38,25 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     return store
 
 
-def open_packages(settings: Settings) -> Mapping[str, Package]:
-    """The packages that can be trusted; the others are named and stay out."""
-    packages: dict[str, Package] = {}
+class Packages(NamedTuple):
+    """The model packages of a configuration, by the model's name."""
+
+    good: Mapping[str, Package]
+    refused: Mapping[str, str]
+    """Those that cannot be trusted, and why: they stay out."""
+
+
+def open_packages(settings: Settings) -> Packages:
+    """Verify every package, and say which are refused."""
+    good: dict[str, Package] = {}
+    refused: dict[str, str] = {}
     for name, model in settings.models.items():
         try:
-            packages[name] = verify(model.package)
+            good[name] = verify(model.package)
         except PackageError as error:
             log.error("model_refused", model=name, error=str(error))
-    return packages
+            refused[name] = str(error)
+    return Packages(good, refused)
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:

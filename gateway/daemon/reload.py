@@ -70,7 +70,7 @@ class Reload:
         settings = await asyncio.to_thread(config.load, self.site.settings.file)
         _same_frame(self.site.settings, settings)
         packages = await asyncio.to_thread(open_packages, settings)
-        site = build(settings, packages, self._clock)
+        site = build(settings, packages.good, self._clock)
         _carry_over(self.site, site)
         self.site = site
         for part in self._parts:

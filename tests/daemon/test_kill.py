@@ -123,6 +123,11 @@ def test_an_order_that_waits_too_long_for_its_broker_expires_even_over_a_kill(
             assert zigbee.orders == []
 
 
+SOURCES = """sources:
+  zigbee: {bridge: zigbee2mqtt, broker: tools}
+  probes: {bridge: zigbee2mqtt, broker: local}"""
+
+
 def two_brokers(plant: Mosquitto, tools: Mosquitto) -> str:
     """The probe is heard on one broker, the plug is switched on the other."""
     return pump(
@@ -131,8 +136,7 @@ def two_brokers(plant: Mosquitto, tools: Mosquitto) -> str:
         ("{id: here}", "{id: here, broker: local}"),
         (
             "sources: {zigbee: {bridge: zigbee2mqtt, broker: local}}",
-            "sources:\n  zigbee: {bridge: zigbee2mqtt, broker: tools}\n"
-            "  probes: {bridge: zigbee2mqtt, broker: local}",
+            SOURCES,
         ),
         ("from: zigbee/probe", "from: probes/probe"),
     )

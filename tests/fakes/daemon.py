@@ -1,4 +1,4 @@
-"""The real daemon as a real process, seen from outside: its exit, its notices, its log, its store."""
+"""The real daemon as a real process, seen from outside: exit, notices, log, store."""
 
 import json
 import os
