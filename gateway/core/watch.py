@@ -43,6 +43,15 @@ class Watch:
                 return self.models.get(rung.model)
         return None
 
+    @property
+    def paced(self) -> bool:
+        """Windows make turns due; else each report does: without a model, or before its first row.
+
+        A sensor of the model that never speaks must not silence the rules about the others.
+        """
+        driver = self.driver
+        return driver is not None and driver.windows.closes_ms is not None
+
     def take(self, reading: Reading, at_ms: int, mono_ms: int) -> Iterator[Window]:
         """Note a reading; the windows of the driver that it makes due."""
         self.latest.take(reading, at_ms, mono_ms)

@@ -132,7 +132,7 @@ class Ingest:
             for window in watch.take(reading, at_ms, mono_ms):
                 self._decide.offer(watch, window, at_ms, mono_ms)
             self._docket.on_reading(reading, mono_ms)
-            if watch.driver is None:
+            if not watch.paced:
                 ruled[watch.asset.id] = watch
         for watch in ruled.values():
             self._decide.offer(watch, None, at_ms, mono_ms)
