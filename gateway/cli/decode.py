@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import click
 
 from gateway import registry
+from gateway.core import times
 from gateway.core.mapping import Mapper
 from gateway.core.messages import Event, Message, Presence, Reject, Result, Roster, Uplink
 from gateway.core.ports import Bridge
@@ -53,9 +54,16 @@ class _Source:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Use the sources and metrics of this file.",
 )
+@click.option("--received", help="When it was received (RFC 3339); default: now.")
 @click.argument("file", type=click.File("rb"), default="-")
 def command(
-    bridge: str, topic: str, retain: bool, base: str | None, config: Path | None, file: BinaryIO
+    bridge: str,
+    topic: str,
+    retain: bool,
+    base: str | None,
+    config: Path | None,
+    received: str | None,
+    file: BinaryIO,
 ) -> None:
     """Print what the gateway makes of the payload in FILE, one JSON object per line.
 
@@ -66,7 +74,9 @@ def command(
     if config is not None and base is not None:
         raise click.UsageError("--base is in the file that --config names")
     sources = _declared(bridge, config) if config else [_default(bridge, topic, base)]
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = time.time_ns() // 1_000_000 if received is None else times.parse(received, "iso8601")
+    if now_ms is None:
+        raise click.BadParameter("write 2026-01-31T12:00:00Z", param_hint="--received")
     message = Message(
         broker="",
         topic=topic,

@@ -70,7 +70,7 @@ class Mapper:
 
     def _unmapped(self, uplink: Uplink, device: "_Device") -> Iterator["_Found"]:
         """Read every leaf that no metric names, up to the limits."""
-        leaves = chain(_links(uplink), _leaves(uplink.values))
+        leaves = chain(_links(uplink), _leaves(uplink.values, uplink.aside))
         for steps, raw in islice(leaves, MAX_LEAVES):
             kind = _kind(raw)
             if kind is None or steps in device.paths:
@@ -176,8 +176,10 @@ def _links(uplink: Uplink) -> Iterator[tuple[tuple[Step, ...], Tree]]:
     return (((Key("link"), Key(name)), value) for name, value in uplink.link.items())
 
 
-def _leaves(tree: Tree) -> Iterator[tuple[tuple[Step, ...], Tree]]:
-    """Walk to every scalar, in the order of the document."""
+def _leaves(tree: Tree, aside: frozenset[str]) -> Iterator[tuple[tuple[Step, ...], Tree]]:
+    """Walk to every scalar, in the order of the document, past the top-level keys ``aside``."""
+    if isinstance(tree, dict) and not aside.isdisjoint(tree):
+        tree = {key: value for key, value in tree.items() if key not in aside}
     stack: list[tuple[tuple[Step, ...], Tree]] = [((), tree)]
     while stack:
         steps, node = stack.pop()

@@ -116,6 +116,8 @@ class Uplink(NamedTuple):
     """Link metrics by name: rssi [dBm], snr [dB], lqi, battery [%], missed_frames [1]."""
     frame: int | None = None
     """The device's own frame counter, where it has one."""
+    aside: frozenset[str] = frozenset()
+    """Top-level keys about the message or the device: no measurements, so never discovered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,3 +126,21 @@ def test_the_users_file_names_asset_and_metric(tmp_path):
     )
     assert (code, lines) == (2, [])
     assert b"no source" in errors
+
+
+def test_an_old_message_can_be_read_as_of_its_own_time():
+    up = {
+        "deduplicationId": "d",
+        "time": "2026-01-01T00:00:00Z",
+        "deviceInfo": {"devEui": "24e124136b502217"},
+        "object": {"temperature": 20.5},
+    }
+    topic = "application/a/device/24e124136b502217/event/up"
+    code, lines, _ = decode(
+        *("--bridge", "chirpstack", "--topic", topic, "--received", "2026-01-01T00:00:05Z"),
+        payload=json.dumps(up).encode(),
+    )
+    assert code == 0
+    (reading,) = [line for line in lines if line["kind"] == "reading"]
+    assert (reading["metric"], reading["quality"]) == ("object.temperature", "good")
+    assert reading["at"] == "2026-01-01T00:00:00.000Z"

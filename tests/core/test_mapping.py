@@ -196,3 +196,11 @@ def test_discovery_is_bounded_per_uplink_and_per_source():
         assert report is None or len(report.readings) <= MAX_LEAVES
     assert report is None
     assert mapper.ignored > 0
+
+
+def test_discovery_passes_by_what_is_about_the_message():
+    mapper = Mapper("lora", (), discover=True)
+    values = {"fCnt": 7, "object": {"temperature": 20.5}}
+    uplink = Uplink("d", values, aside=frozenset({"fCnt"}))
+    report = mapper.report(uplink, message())
+    assert [reading.metric.name for reading in report.readings] == ["object.temperature"]

@@ -131,11 +131,44 @@ class Events:
         return (_uplink(eui, tree, {}, None),)
 
 
+_ENVELOPE = frozenset(
+    {
+        "adr",
+        "applicationID",
+        "applicationName",
+        "confirmed",
+        "deduplicationId",
+        "devAddr",
+        "devEUI",
+        "deviceInfo",
+        "deviceName",
+        "dr",
+        "eventType",
+        "fCnt",
+        "fPort",
+        "integrationName",
+        "joinServerContext",
+        "objectJSON",
+        "publishedAt",
+        "regionConfigId",
+        "relayRxInfo",
+        "rxInfo",
+        "tags",
+        "time",
+        "txInfo",
+    }
+)
+"""What version 4 and version 3 say around the decoded ``object``."""
+
+
 def _uplink(
     eui: str, tree: dict[str, Tree], link: Mapping[str, float], frame: int | None
 ) -> Uplink:
     at_ms, origin = _time(tree)
-    return Uplink(eui, tree, at_ms, origin, dedup=_key(eui, tree), link=link, frame=frame)
+    aside = _ENVELOPE | {"data"} if "object" in tree else _ENVELOPE
+    return Uplink(
+        eui, tree, at_ms, origin, dedup=_key(eui, tree), link=link, frame=frame, aside=aside
+    )
 
 
 def _time(tree: Mapping[str, Tree]) -> tuple[int | None, Origin]:

@@ -183,7 +183,7 @@ class Bridge:
             return uplinks
         at_ms = times.parse(tree.get("Time"), "iso8601", self._zone)
         origin = Origin.NONE if at_ms is None else Origin.SAMPLE
-        return (Uplink(device, tree, at_ms, origin, link=_link(tree)),)
+        return (Uplink(device, tree, at_ms, origin, link=_link(tree), aside=_ASIDE),)
 
     def _introduce(self, device: str, topic: str) -> None:
         """SetOption89 adds the address to the topic: the coordinator is the level before it."""
@@ -193,6 +193,8 @@ class Bridge:
             self._coordinators[device] = named or topic
 
 
+_ASIDE = frozenset({"Time", "TempUnit", "PressureUnit", "SpeedUnit"})
+"""What SENSOR and STATE say beside their measurements."""
 _WORDS = {"Online": True, "Offline": False, "": None}
 _SWITCH = re.compile(r"POWER\d{0,2}", re.IGNORECASE)
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")

@@ -13,6 +13,28 @@ from collections.abc import Iterator, Mapping
 from gateway.core import times
 from gateway.core.messages import Origin, Reason, Tree, Uplink
 
+_ENVELOPE = frozenset(
+    {
+        "attributes",
+        "confirmed",
+        "consumed_airtime",
+        "decoded_payload_warnings",
+        "f_cnt",
+        "f_port",
+        "last_battery_percentage",
+        "locations",
+        "network_ids",
+        "normalized_payload_warnings",
+        "packet_error_rate",
+        "received_at",
+        "rx_metadata",
+        "session_key_id",
+        "settings",
+        "version_ids",
+    }
+)
+"""What stands around the decoded payloads."""
+
 
 def uplinks(
     device: str,
@@ -38,7 +60,9 @@ def uplinks(
             )
         part = {**part, "normalized_payload": [timed[-1][1]]}
     newest = (timed[-1][0], Origin.SAMPLE) if timed else received(part, tree)
-    yield Uplink(device, part, *newest, key, reason, link=link, frame=frame)
+    decoded = "decoded_payload" in part or "normalized_payload" in part
+    aside = _ENVELOPE | {"frm_payload"} if decoded else _ENVELOPE
+    yield Uplink(device, part, *newest, key, reason, link=link, frame=frame, aside=aside)
 
 
 def _timed(measurements: Tree) -> list[tuple[int, Tree]]:

@@ -14,6 +14,8 @@ from gateway.core.documents import load, text
 from gateway.core.messages import Event, Message, Origin, Reason, Tree, Uplink
 from gateway.errors import DecodeError
 
+ASIDE = frozenset({"device", "elapsed", "last_seen", "update", "update_available"})
+"""What a state says beside the device's measurements and settings."""
 NEVER_CACHED = frozenset(
     {
         "action",
@@ -90,7 +92,19 @@ class States:
         if type(value) is int or type(value) is float:
             link["battery"] = value
         cached = registry.info.cached
-        return Uplink(device, tree, seen_at_ms, origin, None, reason, cached, fresh, advanced, link)
+        return Uplink(
+            device,
+            tree,
+            seen_at_ms,
+            origin,
+            None,
+            reason,
+            cached,
+            fresh,
+            advanced,
+            link,
+            aside=ASIDE,
+        )
 
     def _advanced(self, device: str, at_ms: int) -> bool:
         """Note the stamp; True when it moved on since the device's previous message."""
