@@ -1,0 +1,173 @@
+"""The unit and the installer, as far as they can be tried without a machine of their own."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+
+from gateway import config
+from gateway.core.verdicts import Mode
+from gateway.daemon.beat import STUCK_MS
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "systemd/edge-gateway.service"
+INSTALL = ROOT / "scripts/install"
+ANALYZE = shutil.which("systemd-analyze")
+
+
+def _unit() -> Mapping[str, list[str]]:
+    """Every setting of the unit, in order."""
+    found: dict[str, list[str]] = {}
+    for line in UNIT.read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+# -- the unit ------------------------------------------------------------------------------------
+
+
+def _analyze(*words: str) -> subprocess.CompletedProcess[str]:
+    if ANALYZE is None:
+        pytest.skip("needs systemd-analyze")
+    return subprocess.run([ANALYZE, *words], capture_output=True, text=True, check=False)
+
+
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    program = tmp_path / "edge-gateway"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace("/opt/edge-gateway/bin/edge-gateway", str(program)))
+    done = _analyze("verify", "--man=no", str(unit))
+    said = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]
+    assert said == []
+
+
+def test_what_the_service_could_do_to_the_machine_is_little() -> None:
+    done = _analyze("security", "--offline=true", str(UNIT))
+    exposure = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout + done.stderr)
+    if exposure is None:
+        pytest.skip("needs systemd-analyze security --offline")
+    assert float(exposure[1]) < 2.0
+
+
+def test_it_tells_systemd_when_it_lives_and_is_started_again_for_ever() -> None:
+    unit = _unit()
+    assert unit["Type"] == ["notify"]
+    assert unit["Restart"] == ["always"]
+    assert unit["StartLimitIntervalSec"] == ["0"]
+    (watchdog,) = unit["WatchdogSec"]
+    assert int(watchdog.removesuffix("s")) * 1000 > STUCK_MS
+
+
+def test_a_wrong_file_is_not_tried_again() -> None:
+    assert _unit()["RestartPreventExitStatus"] == ["2"]
+
+
+def test_the_worker_may_die_alone() -> None:
+    assert _unit()["OOMPolicy"] == ["continue"]
+
+
+def test_onnxruntime_can_read_the_processor_and_reports_nothing_home() -> None:
+    unit = _unit()
+    assert unit["ProcSubset"] == ["all"]
+    assert "ORT_DISABLE_TELEMETRY=1" in unit["Environment"]
+
+
+def test_the_clock_may_be_asked() -> None:
+    """A sandbox that refuses adjtimex makes every clock look wrong."""
+    unit = _unit()
+    assert "ProtectClock" not in unit
+    assert unit["SystemCallFilter"][-1].split() == ["adjtimex", "clock_adjtime"]
+
+
+def test_the_unit_and_the_user_name_the_same_places() -> None:
+    unit, user = _unit(), (ROOT / "systemd/edge-gateway.sysusers").read_text()
+    assert unit["User"] == unit["Group"] == unit["StateDirectory"] == ["edge-gateway"]
+    assert re.search(r"^u edge-gateway - .* /var/lib/edge-gateway$", user, re.MULTILINE)
+
+
+def test_the_unit_has_three_sections() -> None:
+    sections = RawConfigParser(strict=False, comment_prefixes=("#",))
+    sections.read_string(UNIT.read_text())
+    assert sections.sections() == ["Unit", "Service", "Install"]
+
+
+# -- the installer -------------------------------------------------------------------------------
+
+
+def _program(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return file
+
+
+def _install(root: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{root / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["/bin/sh", str(INSTALL), *words],
+        env={**os.environ, "PATH": path, "DESTDIR": str(root), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("machine", ["armv6l", "armv7l"])
+def test_it_refuses_32_bit_arm_and_says_what_to_use(tmp_path: Path, machine: str) -> None:
+    _program(tmp_path / "bin", "uname", f"echo {machine}")
+    done = _install(tmp_path)
+    assert done.returncode == 1
+    assert "64-bit Raspberry Pi OS" in done.stderr
+    assert not (tmp_path / "opt").exists()
+
+
+def test_it_refuses_an_old_python_and_says_which_is_needed(tmp_path: Path) -> None:
+    old = 'case "$1" in -V) echo Python 3.9.2;; *) exit 1;; esac'
+    python = _program(tmp_path / "bin", "python3.9", old)
+    done = _install(tmp_path, PYTHON=str(python))
+    assert done.returncode == 1
+    assert "Python 3.9.2 is too old: 3.11" in done.stderr
+
+
+def test_it_refuses_when_there_is_no_python(tmp_path: Path) -> None:
+    done = _install(tmp_path, PYTHON=str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "there is no" in done.stderr
+
+
+def test_an_unknown_word_shows_how_it_is_used_and_changes_nothing(tmp_path: Path) -> None:
+    done = _install(tmp_path, "--help")
+    assert done.returncode == 2
+    assert "--uninstall" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_taking_it_off_leaves_what_is_the_users(tmp_path: Path) -> None:
+    ours = ("opt/edge-gateway/bin/edge-gateway", "etc/systemd/system/edge-gateway.service")
+    theirs = ("etc/edge-gateway/gateway.yaml", "var/lib/edge-gateway/gateway.db")
+    for name in (*ours, *theirs):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    for _ in range(2):  # the second time there is nothing to take off
+        assert _install(tmp_path, "--uninstall").returncode == 0
+    assert [name for name in ours if (tmp_path / name).exists()] == []
+    assert [name for name in theirs if not (tmp_path / name).exists()] == []
+
+
+def test_what_is_installed_first_only_advises() -> None:
+    settings = config.load(ROOT / "config/gateway.yaml")
+    modes = [rule.mode for asset in settings.assets.values() for rule in asset.policy]
+    modes += [asset.fail_safe.mode for asset in settings.assets.values() if asset.fail_safe]
+    assert modes
+    assert Mode.ACT not in modes
