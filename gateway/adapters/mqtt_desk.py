@@ -27,7 +27,7 @@ class Desk:
         self.availability = availability
         self.on_wake = on_wake
         self.mono_ms = mono_ms
-        self.inbox = Inbox(broker.max_pending)
+        self.inbox = Inbox(broker.max_pending, broker.receive_maximum)
         self.outbox = Outbox()
         self.waker = Waker()
         self.wanted: Sequence[Subscription] = ()

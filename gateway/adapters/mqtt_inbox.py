@@ -14,12 +14,14 @@ class Inbox:
     """Messages wait here until they are taken, receipts until they are acknowledged.
 
     The drop rule: beyond ``limit`` messages not taken, the oldest QoS 0 message is dropped and
-    counted as ``overload``. QoS 1 is never dropped: at ``limit`` unacknowledged messages the
-    network thread stops reading, so the broker's own queue takes over.
+    counted as ``overload``. QoS 1 is never dropped: at ``unacked`` unacknowledged messages the
+    network thread stops reading, so the broker's own queue takes over. The broker was asked to send
+    no more than that; mosquitto 2.0.11 does, and old messages would wait here for long.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, unacked: int | None = None) -> None:
         self._limit = limit
+        self._most_unacked = limit if unacked is None else min(limit, unacked)
         self._lock = threading.Lock()
         self._messages: list[Message] = []
         self._epoch = 0
@@ -32,7 +34,7 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Reading must stop."""
-        return len(self._unacked) + self._stale >= self._limit
+        return len(self._unacked) + self._stale >= self._most_unacked
 
     def connect(self, epoch: int) -> None:
         """A new connection begins: what was unacknowledged will be delivered again."""
