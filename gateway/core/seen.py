@@ -12,6 +12,7 @@ Two kinds of key, both 63-bit integers kept beside each stored report:
 The memory is bounded: a broker can only resend what we had not acknowledged, which is far less.
 """
 
+from collections import deque
 from hashlib import blake2b
 from zlib import crc32
 
@@ -41,7 +42,8 @@ class Seen:
     def __init__(self, keys: list[int], memory: int = MEMORY) -> None:
         """Start from the keys of the newest stored reports, newest first."""
         self._memory = memory
-        self._keys = dict.fromkeys(reversed(keys[:memory]))
+        self._order = deque(reversed(keys[:memory]))
+        self._keys = set(self._order)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -53,7 +55,9 @@ class Seen:
         keys = self._keys
         if key in keys and (dup or not only_if_dup):
             return True
-        keys[key] = None
-        if len(keys) > self._memory:
-            del keys[next(iter(keys))]
+        if key not in keys:
+            keys.add(key)
+            self._order.append(key)
+            if len(self._order) > self._memory:
+                keys.discard(self._order.popleft())
         return False
