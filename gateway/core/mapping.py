@@ -140,6 +140,8 @@ def _judged(
     strong = given if given in _BAD else Reason.RETAINED if retain else _OK
     weak = when if when is not _OK else given
     repeats = _repeats(found, uplink, device) if uplink.cached else ()
+    if strong is _OK and weak is _OK and not repeats:  # nearly every one
+        return [one for metric, _, raw in found if (one := coerce(metric, raw)) is not None]
     readings = []
     for metric, _, raw in found:
         reading = coerce(metric, raw)

@@ -1,6 +1,6 @@
 """Watch: everything the gateway remembers of one asset between two messages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.assets import Asset, ModelRung, RuleRung
@@ -11,6 +11,8 @@ from gateway.core.policy import Policy
 from gateway.core.readings import Reading
 from gateway.core.verdicts import Verdict
 from gateway.core.windows import Window
+
+_OK = Reason.OK
 
 
 @dataclass(slots=True)
@@ -27,21 +29,17 @@ class Watch:
     """When a rung last answered."""
     failed_safe: bool = False
     """The fail-safe was decided and no rung has answered since."""
+    driver: ModelState | None = field(init=False)
+    """The first model of the ladder: its windows make turns due."""
     _columns: dict[str, list[tuple[ModelState, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Index the channels by metric."""
+        """Find the driver, and index the channels by metric."""
+        rungs = [rung for rung in self.asset.ladder if isinstance(rung, ModelRung)]
+        self.driver = self.models.get(rungs[0].model) if rungs else None
         for state in self.models.values():
             for column, metric in enumerate(state.columns):
                 self._columns.setdefault(metric, []).append((state, column))
-
-    @property
-    def driver(self) -> ModelState | None:
-        """The first model of the ladder: its windows make turns due."""
-        for rung in self.asset.ladder:
-            if isinstance(rung, ModelRung):
-                return self.models.get(rung.model)
-        return None
 
     @property
     def paced(self) -> bool:
@@ -49,18 +47,21 @@ class Watch:
 
         A sensor of the model that never speaks must not silence the rules about the others.
         """
-        driver = self.driver
-        return driver is not None and driver.windows.closes_ms is not None
+        return self.driver is not None and self.driver.windows.closes_ms is not None
 
-    def take(self, reading: Reading, at_ms: int, mono_ms: int) -> Iterator[Window]:
-        """Note a reading; the windows of the driver that it makes due."""
+    def take(self, reading: Reading, at_ms: int, mono_ms: int) -> Sequence[Window]:
+        """Note a reading; the windows of the driver that it makes due. The hot path."""
         self.latest.take(reading, at_ms, mono_ms)
         metric, value, reason = reading
-        if reason is not Reason.OK or isinstance(value, str):
-            return
-        for state, column in self._columns.get(metric.name, ()):
+        columns = self._columns.get(metric.name)
+        if columns is None or reason is not _OK or isinstance(value, str):
+            return ()
+        due: list[Window] = []
+        for state, column in columns:
             windows = state.windows.take(column, at_ms, float(value))
-            yield from self._due(state, windows)
+            if windows:
+                due += self._due(state, windows)
+        return due
 
     def advance(self, now_ms: int) -> Iterator[Window]:
         """Close rows whose time is over; the windows of the driver that become due."""

@@ -12,7 +12,7 @@ Nothing here reads a clock: rows close through readings and through ``advance``.
 from array import array
 from collections import deque
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import NamedTuple
 
 
@@ -71,6 +71,11 @@ class Windows:
         """Start empty: the first window abstains until ``length`` rows are in."""
         self.shape = shape
         self._columns = len(shape.channels)
+        self._period_ms = shape.period_ms
+        self._limits = [
+            (-inf if one.low is None else one.low, inf if one.high is None else one.high)
+            for one in shape.channels
+        ]
         self._row: int | None = None
         self._cells: dict[int, float] = {}
         self._required = frozenset(
@@ -87,12 +92,10 @@ class Windows:
 
     def take(self, channel: int, at_ms: int, value: float) -> list[Window]:
         """Take a good reading of one channel; the windows that this makes due."""
-        declared = self.shape.channels[channel]
-        if (declared.low is not None and value < declared.low) or (
-            declared.high is not None and value > declared.high
-        ):
+        low, high = self._limits[channel]
+        if not low <= value <= high:
             return []
-        row = at_ms // self.shape.period_ms
+        row = at_ms // self._period_ms
         due: list[Window] = []
         if self._row is None:
             self._row = row

@@ -124,18 +124,21 @@ class Ingest:
     def _observe(self, report: Report) -> None:
         """Show a report to the assets it is about."""
         at_ms, mono_ms = report.at_ms, report.received_mono_ms
-        ruled: dict[str, Watch] = {}
+        watches, orders = self.site.watches, self._docket.orders
+        shown: dict[str, Watch] = {}
         for reading in report.readings:
-            watch = self.site.watches.get(reading.metric.asset)
+            asset = reading[0].asset
+            watch = watches.get(asset)
             if watch is None:
                 continue
+            shown[asset] = watch
             for window in watch.take(reading, at_ms, mono_ms):
                 self._decide.offer(watch, window, at_ms, mono_ms)
-            self._docket.on_reading(reading, mono_ms)
+            if orders:
+                self._docket.on_reading(reading, mono_ms)
+        for watch in shown.values():
             if not watch.paced:
-                ruled[watch.asset.id] = watch
-        for watch in ruled.values():
-            self._decide.offer(watch, None, at_ms, mono_ms)
+                self._decide.offer(watch, None, at_ms, mono_ms)
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
         feed.rejects += 1
