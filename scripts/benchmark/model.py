@@ -92,7 +92,7 @@ def manifest(period_s: float) -> dict[str, object]:
             "channels": [{"name": name, "unit": unit, "max_age_s": 5.0} for name, unit in units],
             "period_s": period_s,
             "window": ROWS,
-            "min_coverage": 0.05,
+            "min_coverage": 0.0,
         },
         "outputs": [{"tensor": "score", "meaning": "score"}],
         "decision": {"levels": [{"label": "alarm", "on": 1.0, "off": 0.9}]},

@@ -19,23 +19,24 @@ EPOCH_MS = 1_790_000_000_000
 
 
 class Overload(NamedTuple):
-    """Each device is overloaded for ``turns`` of every ``every`` messages, then off as long."""
+    """Each device is overloaded for ``turns`` of every ``every`` messages, then off for ``rest``."""
 
     every: int
     turns: int
+    rest: int
 
     def high(self, turn: int) -> bool:
         return turn % self.every < self.turns and turn >= self.every
 
     def off(self, turn: int) -> bool:
-        return self.turns <= turn % self.every < 2 * self.turns
+        return self.turns <= turn % self.every < self.turns + self.rest
 
 
-NOW_AND_THEN = Overload(500, 40)
+NOW_AND_THEN = Overload(500, 40, 200)
 """Long enough to be seen by windows that take one message in ten."""
-OFTEN = Overload(4, 1)
+OFTEN = Overload(4, 1, 1)
 """A quarter of all messages is answered by a command: for latencies."""
-SELDOM = Overload(60, 1)
+SELDOM = Overload(60, 1, 10)
 """About one command a second at 50 messages a second."""
 OVERLOADS = {"now": NOW_AND_THEN, "often": OFTEN, "seldom": SELDOM}
 

@@ -22,7 +22,7 @@ PATIENCE_S = 120.0
 BROKER = """
 listener {port} 127.0.0.1
 allow_anonymous true
-max_queued_messages 0
+max_queued_messages 1000000
 max_inflight_messages 1000
 set_tcp_nodelay true
 """

@@ -10,8 +10,8 @@ from scripts.benchmark.rig import ROOT
 
 Kind = Literal["flood", "rule", "model", "idle"]
 GATEWAY = "bench"
-FLOOD_PERIOD_S = 0.02
-"""Fifty windows a second and asset become due: more than a plant has, so that judging counts."""
+FLOOD_PERIOD_S = 0.1
+"""Ten windows a second and asset become due, which is fast for a plant: judging counts, too."""
 MODEL_PERIOD_S = 0.25
 """Below the 0.32 s between two messages of a device, so that each message closes a row at once."""
 IDLE_PERIOD_S = 1.0
