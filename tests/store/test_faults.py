@@ -254,7 +254,7 @@ for n in range(12):
                 break
             except StoreError:
                 pass
-print(failures)
+print(failures, flush=True)
 os._exit(0)
 """
 
