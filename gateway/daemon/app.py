@@ -118,7 +118,6 @@ class Daemon:
                     ("announce", self._announce.run(self._store, self._pool)),
                     ("inference", self._inference.run()),
                     ("decide", self._decide.run()),
-                    ("timer", self._timer()),
                     ("docket", self._docket.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
@@ -126,6 +125,8 @@ class Daemon:
                 )
             ]
             await self._worker_tried()
+            # Not before the models are there: a rule's "normal" would clear what a model raised.
+            tasks.append(group.create_task(self._timer(), name="timer"))
             tasks.append(group.create_task(self._ingest.run(self._links.wake), name="ingest"))
             for name, link in self._links.by_name.items():
                 link.subscribe(self.site.subscriptions(name))

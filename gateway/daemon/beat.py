@@ -19,7 +19,6 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.pulse import Pulse, alive_text
 from gateway.daemon.upkeep import Upkeep
-from gateway.errors import StoreError
 
 TICK_S: Final = 1.0
 HEALTH_MS: Final = 30_000
@@ -101,9 +100,5 @@ class Beat:
         self._health_due_ms = now_ms + HEALTH_MS
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
         self._journal.changed()
-        try:
-            store, counters = await self._upkeep.store_health()
-        except StoreError as error:
-            log.warning("health_failed", error=str(error))
-            return
+        store, counters = await self._upkeep.store_health()
         self._announce.health(self._health.document(store, counters))

@@ -23,6 +23,9 @@ MORE_MS: Final = 1_000
 STEP_MS: Final = 2_000
 """A wall clock that moved this much against the monotonic one was stepped."""
 
+UNKNOWN: Final = StoreHealth("unknown", 0, 0, 0, False, {}, None, None, 0)  # noqa: FBT003
+"""Until it was looked at once."""
+
 log = structlog.get_logger()
 T = TypeVar("T")
 
@@ -53,6 +56,7 @@ class Upkeep:
         """How far the clock was stepped since it was last right."""
         self._due_ms = clock.mono_ms() + EVERY_MS
         self._kept: dict[tuple[str, str], int] = {}
+        self._known: tuple[StoreHealth, dict[tuple[str, str], int]] = (UNKNOWN, {})
 
     async def look(self) -> None:
         """Do what is due."""
@@ -132,8 +136,14 @@ class Upkeep:
             self._due_ms = self._clock.mono_ms() + MORE_MS
 
     async def store_health(self) -> tuple[StoreHealth, dict[tuple[str, str], int]]:
-        """How the store is, and its durable counters."""
-        return await self._in_store(lambda: (self._store.health(), self._store.counters()))
+        """How the store is, and its durable counters; how it was last, while it is not open."""
+        try:
+            self._known = await self._in_store(
+                lambda: (self._store.health(), self._store.counters())
+            )
+        except StoreError as error:
+            log.debug("store_health_failed", error=str(error))
+        return self._known
 
     async def _in_store(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

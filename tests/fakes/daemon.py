@@ -111,20 +111,21 @@ class Daemon:
     def launch(self) -> None:
         """Start it without waiting for anything."""
         assert self._process is None
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._program,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env=os.environ
-                | {
-                    "NOTIFY_SOCKET": str(self.folder / "notify"),
-                    "EDGE_GATEWAY_TRUST_CLOCK": "1",
-                    "STATE_DIRECTORY": str(self.folder),
-                    **self._environment,
-                },
-            )
+        environment = {
+            "NOTIFY_SOCKET": str(self.folder / "notify"),
+            "EDGE_GATEWAY_TRUST_CLOCK": "1",
+            "STATE_DIRECTORY": str(self.folder),
+            **self._environment,
+        }
+        self._process = subprocess.Popen(
+            self._program,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            env=os.environ | environment,
+        )
+        self._writer = threading.Thread(target=self._write, args=[self._process])
+        self._writer.start()
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
@@ -145,6 +146,7 @@ class Daemon:
     def ended(self, deadline_s: float = 10.0) -> int:
         """Wait for its end; its exit code."""
         code = self.process.wait(deadline_s)
+        self._writer.join(5)
         self._process = None
         return code
 
@@ -194,6 +196,13 @@ class Daemon:
         tasks = children.parent.parent.glob("*/children")
         found = [pid for task in tasks for pid in task.read_text().split()]
         return int(found[0]) if found else 0
+
+    def _write(self, process: "subprocess.Popen[bytes]") -> None:
+        """Copy what it says: its own writing may be made to fail."""
+        assert process.stdout is not None
+        with process.stdout as said, self._log.open("ab", buffering=0) as log:
+            while some := os.read(said.fileno(), 65_536):
+                log.write(some)
 
     def _listen(self) -> None:
         while datagram := self._socket.recv(4096):
