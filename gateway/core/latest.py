@@ -42,15 +42,20 @@ class Latest:
 
     def take(self, reading: Reading, at_ms: int, mono_ms: int) -> None:
         """Note a reading of one of the asset's metrics."""
-        metric, value, reason = reading
-        name = metric.name
-        self._last_reason[name] = reason
-        if reason is not _OK:
-            return
-        self._known[name] = _new(Known, (value, at_ms, mono_ms))
-        self.evidence_mono_ms = mono_ms
-        if name in self._history and not isinstance(value, str):
-            self._history[name].append((mono_ms, float(value)))
+        self.take_all((reading,), at_ms, mono_ms)
+
+    def take_all(self, readings: Iterable[Reading], at_ms: int, mono_ms: int) -> None:
+        """Note the readings of one report; the hot path."""
+        reasons, known, histories = self._last_reason, self._known, self._history
+        for metric, value, reason in readings:
+            name = metric.name
+            reasons[name] = reason
+            if reason is not _OK:
+                continue
+            known[name] = _new(Known, (value, at_ms, mono_ms))
+            self.evidence_mono_ms = mono_ms
+            if name in histories and not isinstance(value, str):
+                histories[name].append((mono_ms, float(value)))
 
     def take_over(self, old: "Latest") -> None:
         """Go on with what another one knows of the metrics that both have."""

@@ -1,6 +1,6 @@
 """Watch: everything the gateway remembers of one asset between two messages."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.assets import Asset, ModelRung, RuleRung
@@ -49,18 +49,19 @@ class Watch:
         """
         return self.driver is not None and self.driver.windows.closes_ms is not None
 
-    def take(self, reading: Reading, at_ms: int, mono_ms: int) -> Sequence[Window]:
-        """Note a reading; the windows of the driver that it makes due. The hot path."""
-        self.latest.take(reading, at_ms, mono_ms)
-        metric, value, reason = reading
-        columns = self._columns.get(metric.name)
-        if columns is None or reason is not _OK or isinstance(value, str):
-            return ()
+    def take(self, readings: Iterable[Reading], at_ms: int, mono_ms: int) -> list[Window]:
+        """Note readings of one time; the windows of the driver that they make due. The hot path."""
+        self.latest.take_all(readings, at_ms, mono_ms)
+        columns = self._columns
         due: list[Window] = []
-        for state, column in columns:
-            windows = state.windows.take(column, at_ms, float(value))
-            if windows:
-                due += self._due(state, windows)
+        for metric, value, reason in readings:
+            name = metric.name
+            if reason is not _OK or name not in columns or isinstance(value, str):
+                continue
+            for state, column in columns[name]:
+                windows = state.windows.take(column, at_ms, float(value))
+                if windows:
+                    due += self._due(state, windows)
         return due
 
     def advance(self, now_ms: int) -> Iterator[Window]:

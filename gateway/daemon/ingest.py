@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import structlog
 
 from gateway.core.messages import Message, Origin, Presence, Reason, Reject, Result, Roster, Uplink
-from gateway.core.readings import Report
+from gateway.core.readings import Reading, Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
-from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
@@ -124,19 +123,19 @@ class Ingest:
     def _observe(self, report: Report) -> None:
         """Show a report to the assets it is about."""
         at_ms, mono_ms = report.at_ms, report.received_mono_ms
-        watches, orders = self.site.watches, self._docket.orders
-        shown: dict[str, Watch] = {}
+        orders = self._docket.orders
+        shown: dict[str, list[Reading]] = {}
         for reading in report.readings:
-            asset = reading[0].asset
-            watch = watches.get(asset)
+            shown.setdefault(reading[0].asset, []).append(reading)
+        for asset, readings in shown.items():
+            watch = self.site.watches.get(asset)
             if watch is None:
                 continue
-            shown[asset] = watch
-            for window in watch.take(reading, at_ms, mono_ms):
+            for window in watch.take(readings, at_ms, mono_ms):
                 self._decide.offer(watch, window, at_ms, mono_ms)
             if orders:
-                self._docket.on_reading(reading, mono_ms)
-        for watch in shown.values():
+                for reading in readings:
+                    self._docket.on_reading(reading, mono_ms)
             if not watch.paced:
                 self._decide.offer(watch, None, at_ms, mono_ms)
 

@@ -48,7 +48,7 @@ def _replay(known: tuple[Watch, Metric], value: object, at_ms: int, mono_ms: int
         return
     reading = Reading(metric, float(value) if type(value) is int else value)
     evidence = watch.latest.evidence_mono_ms
-    for _window in watch.take(reading, at_ms, mono_ms):
+    for _window in watch.take((reading,), at_ms, mono_ms):
         pass
     watch.latest.evidence_mono_ms = evidence
 
