@@ -7,6 +7,10 @@ stamp="$venv/.installed-$(cat setup.cfg pyproject.toml | sha256sum | cut -c1-16)
 drop_venv() { [ ! -e "$venv/pyvenv.cfg" ] || rm -rf "$venv"; }
 
 make_venv() {
+    "${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "${PYTHON:-python3} is missing or older than 3.11; PYTHON=/path/to/python3 names another" >&2
+        exit 1
+    }
     "${PYTHON:-python3}" -m venv "$venv" >/dev/null 2>&1 && return
     drop_venv  # without ensurepip, venv leaves an environment that has a python and no pip
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
