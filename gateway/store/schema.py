@@ -5,7 +5,10 @@ sqlite-utils applies them, and is imported only when there is one to apply: impo
 """
 
 import sqlite3
+import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import StoreVersionError
@@ -160,12 +163,29 @@ def migrate(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _apply(connection: sqlite3.Connection) -> None:
-    from sqlite_utils import Database, Migrations
+    with _absent("numpy", "pandas"):
+        from sqlite_utils import Database, Migrations
 
     migrations = Migrations(_SET)
     for migration in MIGRATIONS:
         migrations()(migration)
     migrations.apply(Database(connection, execute_plugins=False))
+
+
+@contextmanager
+def _absent(*names: str) -> Iterator[None]:
+    """Let modules not yet imported look as if they were not installed.
+
+    sqlite-utils imports numpy and pandas where they are, and needs neither here; the daemon would
+    keep them in memory for good, numpy alone with 15 MB.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: cannot be imported
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _statements(script: str) -> list[str]:
