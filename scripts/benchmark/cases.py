@@ -6,7 +6,7 @@ from math import nan
 from typing import NamedTuple
 
 from scripts.benchmark import meters
-from scripts.benchmark.receivers import BarePaho, Daemon, MosquittoSub, Naive, Receiver
+from scripts.benchmark.receivers import BarePaho, Daemon, MosquittoSub, Naive, Receiver, SparseNaive
 from scripts.benchmark.rig import Disk, broker, load, until
 
 Figures = dict[str, float]
@@ -16,7 +16,7 @@ class Size(NamedTuple):
     """How much is measured."""
 
     messages: int
-    """Of a flood; the naive script gets a quarter of them."""
+    """Of a flood; the naive scripts get a tenth of them."""
     paced: int
     """Messages at 50 a second."""
     idle_s: float
@@ -74,7 +74,11 @@ def bare_paho(disk: Disk, size: Size) -> Figures:
 
 
 def naive(disk: Disk, size: Size) -> Figures:
-    return flood(Naive, disk, size.messages // 4)[0]
+    return flood(Naive, disk, size.messages // 10)[0]
+
+
+def sparse(disk: Disk, size: Size) -> Figures:
+    return flood(SparseNaive, disk, size.messages // 10)[0]
 
 
 def daemon(disk: Disk, size: Size) -> Figures:
@@ -179,6 +183,7 @@ CASES: Mapping[str, Callable[[Disk, Size], Figures]] = {
     "mosquitto_sub": mosquitto_sub,
     "bare_paho": bare_paho,
     "naive": naive,
+    "sparse": sparse,
     "daemon": daemon,
     "verdicts": verdicts,
     "rule": rule,

@@ -19,7 +19,7 @@ EPOCH_MS = 1_790_000_000_000
 
 
 class Overload(NamedTuple):
-    """Each device is overloaded for ``turns`` of every ``every`` messages, then off for ``rest``."""
+    """Each device is overloaded for ``turns`` of ``every`` messages, then off for ``rest``."""
 
     every: int
     turns: int

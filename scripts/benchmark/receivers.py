@@ -19,8 +19,8 @@ from scripts.benchmark.rig import ROOT, until
 
 STOP_S = 15
 READY_S = 20
-NAIVE_EVERY = 16
-"""The naive script judges every 16th message of a device."""
+SPARSE = 16
+"""Of a device's messages, the sparse naive script judges with one in so many."""
 
 
 class Receiver:
@@ -80,6 +80,10 @@ class BarePaho(Receiver):
 
 
 class Naive(Receiver):
+    """Judges with every message, as a script without a notion of periods does."""
+
+    every = 1
+
     def start(self, marks: Sequence[int]) -> None:
         del marks
         site.model(self._folder / "package", site.FLOOD_PERIOD_S)
@@ -87,11 +91,17 @@ class Naive(Receiver):
         said = self._folder / "said"
         module = [sys.executable, "-m", "scripts.benchmark.naive", str(self._port)]
         model = str(self._folder / "package" / "model.onnx")
-        self._spawn([*module, str(self._database), model, str(NAIVE_EVERY)], said)
+        self._spawn([*module, str(self._database), model, str(self.every)], said)
         until(said.read_text, "the naive script")
 
     def done(self) -> int:
         return rows(self._database, "SELECT coalesce(max(rowid), 0) FROM reading")[0]
+
+
+class SparseNaive(Naive):
+    """Judges with every 16th message of a device, about as often as the daemon."""
+
+    every = SPARSE
 
 
 class Daemon(Receiver):
