@@ -21,7 +21,7 @@ from gateway.core.seen import MEMORY, Seen
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.beat import Beat
-from gateway.daemon.clock import Clock, SystemClock
+from gateway.daemon.clock import Clock, HeldClock, SystemClock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.health import Health
@@ -54,7 +54,7 @@ class Daemon:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Nothing is opened before ``run``."""
         self.settings = settings
-        self.clock = clock
+        self.clock = HeldClock(clock)
         self.stop = asyncio.Event()
         self.reload = asyncio.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store")

@@ -65,3 +65,42 @@ class SystemClock:
             return True
         state: int = self._libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
         return state not in (-1, _TIME_ERROR)
+
+
+class HeldClock:
+    """A wall clock that moves only when it can be believed.
+
+    Before it is synchronised the machine's wall clock may jump by years and back. Until then the
+    time at the start is carried on by the monotonic clock, so that everything stored meanwhile is
+    wrong by one and the same offset: ``look`` gives it once the clock is right.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Start with what the wall clock says now."""
+        self._clock = clock
+        self.boot = clock.boot
+        self._ok = clock.ok()
+        self._offset_ms = clock.now_ms() - clock.mono_ms()
+
+    def now_ms(self) -> int:
+        """Wall clock, UTC epoch milliseconds; carried on while it cannot be believed."""
+        if self._ok:
+            return self._clock.now_ms()
+        return self._clock.mono_ms() + self._offset_ms
+
+    def mono_ms(self) -> int:
+        """Monotonic clock, milliseconds."""
+        return self._clock.mono_ms()
+
+    def ok(self) -> bool:
+        """The wall clock could be believed when it was last looked at."""
+        return self._ok
+
+    def look(self) -> int:
+        """Look whether it can be believed now; by how much it was stepped since [ms]."""
+        self._ok = self._clock.ok()
+        if not self._ok:
+            return 0
+        offset_ms = self._clock.now_ms() - self._clock.mono_ms()
+        step_ms, self._offset_ms = offset_ms - self._offset_ms, offset_ms
+        return step_ms

@@ -5,6 +5,7 @@ Every change of a command is a row, an event for subscribers and a line in the l
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
 
@@ -19,6 +20,9 @@ from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link, ignore
 from gateway.daemon.site import Feed
 from gateway.errors import NotConnectedError
+
+LOOK_S: Final = 1.0
+"""While commands are open, their time is looked at this often."""
 
 log = structlog.get_logger()
 
@@ -82,7 +86,9 @@ class Docket:
                 await self._changed.wait()
                 continue
             try:
-                async with asyncio.timeout(max(0.0, (due - self._clock.mono_ms()) / 1000)):
+                # In short waits: the loop's own clock stands still while the machine sleeps.
+                left_s = (due - self._clock.mono_ms()) / 1000
+                async with asyncio.timeout(min(max(0.0, left_s), LOOK_S)):
                     await self._changed.wait()
             except TimeoutError:
                 self.on_time()

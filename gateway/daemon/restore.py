@@ -1,12 +1,14 @@
 """Restore: what the daemon takes up from its store at start, so that a restart loses no thought."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 import structlog
 
 from gateway.core.calibration import Calibration
 from gateway.core.messages import Message
 from gateway.core.readings import Metric, Reading
+from gateway.core.times import AHEAD_MS
 from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
 from gateway.daemon.site import Site
@@ -30,8 +32,10 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
         for watch in site.watches.values()
         for metric in watch.asset.metrics.values()
     }
-    used = 0
-    for stored in store.tail(since_ms, list(site.watches)):
+    # After a clock was set back, years of readings lie ahead of it: they end the walk.
+    used, until_ms = 0, clock.now_ms() + AHEAD_MS
+    tail = store.tail(since_ms, list(site.watches))
+    for stored in takewhile(lambda one: one.at_ms <= until_ms, tail):
         known = metrics.get(stored.key)
         if known is None or stored.reason != "ok":
             continue

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import structlog
 
 from gateway.daemon.announce import Announce
-from gateway.daemon.clock import Clock
+from gateway.daemon.clock import HeldClock
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.restore import calibration_key
@@ -39,7 +39,7 @@ class Upkeep:
         journal: Journal,
         ingest: Ingest,
         announce: Announce,
-        clock: Clock,
+        clock: HeldClock,
         store: Store,
         pool: Executor,
     ) -> None:
@@ -51,9 +51,8 @@ class Upkeep:
         self._clock = clock
         self._store = store
         self._pool = pool
-        self._offset_ms = clock.now_ms() - clock.mono_ms()
-        self._stepped_ms = 0
-        """How far the clock was stepped since it was last right."""
+        self._wrong_ms: int | None = None
+        """How wrong the clock was before it was right, until that is repaired."""
         self._due_ms = clock.mono_ms() + EVERY_MS
         self._kept: dict[tuple[str, str], int] = {}
         self._known: tuple[StoreHealth, dict[tuple[str, str], int]] = (UNKNOWN, {})
@@ -70,32 +69,28 @@ class Upkeep:
 
     async def _look_at_clock(self) -> None:
         """Notice steps, and re-stamp what was stored before the clock was right."""
-        offset = self._clock.now_ms() - self._clock.mono_ms()
-        step = offset - self._offset_ms
-        was_ok, ok = self._ingest.clock_ok, self._clock.ok()
+        was_ok = self._clock.ok()
+        step = self._clock.look()
+        ok = self._ingest.clock_ok = self._clock.ok()
         if abs(step) >= STEP_MS:
-            self._offset_ms = offset
-            self._stepped_ms += 0 if was_ok else step
-            log.warning("clock_stepped", step_ms=step, clock_ok=ok)
+            log.warning("clock_stepped", step_ms=step)
             self._journal.batch.counts["clock", "stepped"] += 1
             self._journal.changed()
-        self._ingest.clock_ok = ok
         if ok and not was_ok:
-            await self._repair()
+            self._wrong_ms = step
+        if self._wrong_ms is not None and not self._journal.trouble:
+            await self._repair(self._wrong_ms)
 
-    async def _repair(self) -> None:
+    async def _repair(self, step: int) -> None:
         """The clock became right: everything this boot stored before is moved by the step."""
-        step, self._stepped_ms = self._stepped_ms, 0
-        if self._journal.trouble:
-            log.warning("clock_repair_failed", error=f"store {self._journal.trouble}")
-            return
         await self._journal.committed()
         try:
             rows = await self._in_store(lambda: self._store.repair_clock(self._clock.boot, step))
         except StoreError as error:
             log.warning("clock_repair_failed", error=str(error))
-        else:
-            log.info("clock_repaired", rows=rows, step_ms=step)
+            return
+        self._wrong_ms = None
+        log.info("clock_repaired", rows=rows, step_ms=step)
 
     # -- sources, calibrations, the store -------------------------------------------------------
 
@@ -122,10 +117,11 @@ class Upkeep:
                     self._journal.changed()
 
     async def _maintain(self) -> None:
-        now_ms, clock_ok = self._clock.now_ms(), self._ingest.clock_ok
-        self._due_ms = self._clock.mono_ms() + EVERY_MS
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        clock_ok = self._ingest.clock_ok
+        self._due_ms = mono_ms + EVERY_MS
         try:
-            done = await self._in_store(lambda: self._store.maintain(now_ms, clock_ok))
+            done = await self._in_store(lambda: self._store.maintain(now_ms, clock_ok, mono_ms))
         except StoreError as error:
             log.warning("upkeep_failed", error=str(error))
             return
