@@ -102,9 +102,7 @@ class Daemon:
         self._act.restore(await self._in_store(store.open_commands))
         upkeep = Upkeep(site, journal, self._ingest, announce, clock, store, self._pool)
         health = Health(site, links, pulses, journal, self._ingest, self._inference, clock)
-        self._beat = Beat(
-            upkeep, health, pulses, journal, self._ingest, self._decide, announce, clock
-        )
+        self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, clock)
         parts = (self._act, self._decide, self._ingest, upkeep, health)
         self._reload = Reload(site, parts, links, self._inference, announce, clock)
 

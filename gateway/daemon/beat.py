@@ -15,7 +15,6 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.health import Health
-from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.pulse import Pulse, alive_text
 from gateway.daemon.upkeep import Upkeep
@@ -37,7 +36,6 @@ class Beat:
         health: Health,
         pulses: Mapping[str, Pulse],
         journal: Journal,
-        ingest: Ingest,
         decide: Decide,
         announce: Announce,
         clock: Clock,
@@ -47,14 +45,13 @@ class Beat:
         self._health = health
         self._pulses = pulses
         self._journal = journal
-        self._ingest = ingest
         self._decide = decide
         self._announce = announce
         self._clock = clock
         self._health_due_ms = 0
         self._state = ""
-        self._progress = (-1, -1)
-        self._progress_ms = clock.mono_ms()
+        self._progress: dict[str, int] = {}
+        self._moved_ms: dict[str, int] = {}
 
     async def run(self) -> None:
         """Beat for ever."""
@@ -77,13 +74,24 @@ class Beat:
         self._health_due_ms = 0
 
     def _moves(self) -> bool:
-        """Something was done, or there was nothing to do."""
+        """Every stage did something, or had nothing to do."""
         now_ms = self._clock.mono_ms()
-        progress = (self._ingest.taken, self._journal.commits)
-        waiting = not self._decide.idle or self._journal.waiting
-        if progress != self._progress or not waiting or self._journal.trouble:
-            self._progress, self._progress_ms = progress, now_ms
-        return now_ms - self._progress_ms < STUCK_MS
+        for name, (progress, waiting) in self._stages().items():
+            if not waiting or progress != self._progress.get(name):
+                self._progress[name], self._moved_ms[name] = progress, now_ms
+        return now_ms - min(self._moved_ms.values()) < STUCK_MS
+
+    def _stages(self) -> dict[str, tuple[int, bool]]:
+        """How much each stage has done, and whether work waits for it.
+
+        One that stands still is not excused by another that moves. Messages that are not taken wait
+        for the journal. A store that refuses is told of, and trying again is all that can be done.
+        """
+        journal, decide = self._journal, self._decide
+        return {
+            "journal": (journal.commits, journal.waiting and not journal.trouble),
+            "decide": (decide.judged, not decide.idle),
+        }
 
     async def _show(self) -> None:
         now_ms, state = self._clock.mono_ms(), self._health.state

@@ -67,6 +67,8 @@ class Decide:
         self._shown: dict[str, Verdict] = {}
         self._closed = False
         self.busy = False
+        self.judged = 0
+        """Rounds that have ended."""
 
     def offer(self, watch: Watch, window: Window | None, at_ms: int, mono_ms: int) -> None:
         """An asset is to be judged; without a model, ``window`` is None."""
@@ -104,6 +106,7 @@ class Decide:
             self._due.clear()
             self.busy = True
             await self._judge(due)
+            self.judged += 1
             self.busy = False
             if self.idle:
                 self._settled.set()

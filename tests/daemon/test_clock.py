@@ -45,7 +45,9 @@ def rows(file: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def powers(file: Path) -> list[tuple[Any, ...]]:
-    return rows(file, "SELECT value, at_ms, clock FROM reading WHERE metric = 'power' ORDER BY report")
+    return rows(
+        file, "SELECT value, at_ms, clock FROM reading WHERE metric = 'power' ORDER BY report"
+    )
 
 
 def report(zigbee: Zigbee, file: Path, *values: float) -> None:
@@ -153,7 +155,7 @@ def test_a_source_gone_silent_beyond_its_rhythm_is_reported_once(
 
 def test_many_random_steps() -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/prove_clock", "--steps", "6", "--seed", "3"],
+        [sys.executable, "scripts/prove_clock", "--steps", "3", "--seed", "3"],
         cwd=ROOT,
         capture_output=True,
         text=True,
