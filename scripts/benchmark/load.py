@@ -81,7 +81,7 @@ def pace(
         ahead = began + i / rate - time.perf_counter()
         if ahead > 0:
             time.sleep(ahead)
-        if overload.high(number // plant.DEVICES):
+        if overload.high(plant.turn_of(number)):
             probe.waiting[plant.topic(number)] = time.perf_counter()
         sock.sendall(one)
     wire.exactly(sock, PUBACK_BYTES * len(made))

@@ -34,8 +34,8 @@ class Overload(NamedTuple):
 
 NOW_AND_THEN = Overload(500, 40, 200)
 """Long enough to be seen by windows that take one message in ten."""
-OFTEN = Overload(4, 1, 1)
-"""A quarter of all messages is answered by a command: for latencies."""
+OFTEN = Overload(8, 1, 1)
+"""One message in eight is answered by a command, six a second: for latencies."""
 SELDOM = Overload(60, 1, 10)
 """About one command a second at 50 messages a second."""
 OVERLOADS = {"now": NOW_AND_THEN, "often": OFTEN, "seldom": SELDOM}
@@ -49,9 +49,14 @@ def topic(number: int) -> str:
     return f"zigbee2mqtt/{device(number)}"
 
 
+def turn_of(number: int) -> int:
+    """How many messages its device has sent; each device is one ahead of the one before it."""
+    return number // DEVICES + number % DEVICES
+
+
 def payload(number: int, overload: Overload) -> bytes:
     """Message ``number``, as ``device(number)`` sends it."""
-    turn = number // DEVICES
+    turn = turn_of(number)
     high, off = overload.high(turn), overload.off(turn)
     document = {
         "current": 0.301 + turn % 89 / 1000 + 3 * high,
