@@ -28,7 +28,8 @@ class Link:
     client: Client
     _tickets: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _waiting: dict[int, Done] = field(default_factory=dict)
-    was_connected: bool = False
+    seen: tuple[bool, int] = (False, 0)
+    """Whether, and since when, it was connected when it was last looked at."""
     own: Sequence[Subscription] = ()
     """Topics of ours that this link listens to."""
     on_connected: Callable[[], None] = lambda: None
@@ -111,9 +112,10 @@ class Links:
 
     def _note_state(self, link: Link) -> None:
         state = link.client.state
-        if state.connected == link.was_connected:
+        if (now := (state.connected, state.since_mono_ms)) == link.seen:
             return
-        link.was_connected = state.connected
+        # A loss that was over before it was looked at is a connection anew.
+        was_connected, link.seen = link.seen[0], now
         if state.connected:
             log.info(
                 "broker_connected",
@@ -123,7 +125,7 @@ class Links:
             )
             link.on_connected()
             self.connected.put_nowait(link.name)
-        else:
+        elif was_connected:
             log.warning("broker_lost", broker=link.name, error=state.last_error)
 
     async def watch_threads(self) -> None:

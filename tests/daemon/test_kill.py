@@ -34,7 +34,7 @@ def test_killed_again_and_again_it_loses_nothing_and_stores_nothing_twice() -> N
 
 @pytest.mark.usefixtures("make_broker")
 def test_the_same_rig_sees_a_daemon_that_acknowledges_too_early_lose() -> None:
-    code, result = prove("--kills", "4", "--messages", "2000", "--control")
+    code, result = prove("--kills", "3", "--messages", "1500", "--control")
     assert code == 0, result
     assert int(str(result["lost"])) > 0
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
+from tests.fakes.proxy import Proxy
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
@@ -65,6 +66,18 @@ def test_told_to_end_in_a_stream_it_commits_acknowledges_and_says_goodbye(
         assert daemon.values("power") == list(range(3000))
         # What was stored before the end was acknowledged before it: nothing of it came again.
         assert daemon.rows("SELECT n FROM counter WHERE reason = 'duplicate'") == []
+
+
+def test_told_to_end_while_the_line_is_silent_it_does_not_wait_for_long(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    with Proxy(zigbee.port) as proxy, Daemon(tmp_path, pump(proxy.port)) as daemon:
+        zigbee.online()
+        zigbee.tell("plug", power=1)
+        wait_until(lambda: daemon.values("power") == [1], "it is stored")
+        proxy.freeze()
+        zigbee.tell("plug", power=2)
+        assert daemon.stop(5) == 0
 
 
 def test_a_good_file_is_taken_without_losing_what_was_known(tmp_path: Path, zigbee: Zigbee) -> None:

@@ -9,10 +9,12 @@ import pytest
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 10.0) -> None:
     """Look again and again until it is true, for as long as the deadline allows."""
     until = time.monotonic() + deadline_s
+    pause_s = 0.002
     while not condition():
         if time.monotonic() > until:
             pytest.fail(f"waited {deadline_s} s: {what}")
-        time.sleep(0.002)
+        time.sleep(pause_s)
+        pause_s = min(1.2 * pause_s, 0.02)  # looking takes time from what is waited for
 
 
 def let_pass(seconds: float) -> None:
