@@ -100,25 +100,24 @@ def test_a_good_file_is_taken_without_losing_what_was_known(tmp_path: Path, zigb
         assert any(notice.startswith("RELOADING=1") for notice in daemon.notices)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (lambda text: text + "  fan: {metrics: {speed: {form: zigbee/fan}}}\n", "did you mean"),
-        (lambda text: text.replace("id: here", "id: there"), "restart the gateway to change"),
-        (lambda _text: "][", "gateway.yaml:1"),
-    ],
-)
-def test_a_bad_file_changes_nothing_and_the_reason_is_told(
-    tmp_path: Path, zigbee: Zigbee, spoil: Callable[[str], str], reason: str
-) -> None:
-    with Daemon(tmp_path, pump(zigbee.port)) as daemon:
+SPOILT: dict[str, Callable[[str], str]] = {
+    "did you mean": lambda text: text + "  fan: {metrics: {speed: {form: zigbee/fan}}}\n",
+    "restart the gateway to change": lambda text: text.replace("id: here", "id: there"),
+    "gateway.yaml:1": lambda _text: "][",
+}
+
+
+def test_a_bad_file_changes_nothing_and_the_reason_is_told(tmp_path: Path, zigbee: Zigbee) -> None:
+    good = pump(zigbee.port)
+    with Daemon(tmp_path, good) as daemon:
         zigbee.online()
-        daemon.file.write_text(spoil(daemon.file.read_text()))
-        daemon.signal(signal.SIGHUP)
-        wait_until(lambda: "configuration_rejected" in events(zigbee), "it is rejected")
-        (document,) = zigbee.heard("edge/here/event")
-        assert reason in document["error"]
-        assert reason in daemon.logged("configuration_rejected")[0]["error"]
+        for count, (reason, spoil) in enumerate(SPOILT.items(), 1):
+            daemon.file.write_text(spoil(good))
+            daemon.signal(signal.SIGHUP)
+            wait_until(lambda: len(events(zigbee)) == count, "an event")  # noqa: B023
+            assert events(zigbee)[-1] == "configuration_rejected"
+            assert reason in zigbee.newest("event")["error"]
+            assert reason in daemon.logged("configuration_rejected")[-1]["error"]
         zigbee.tell("probe", temperature=95)
         zigbee.obey()
         wait_until(lambda: daemon.states() == ["confirmed"], "the old file holds")

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gateway.errors import StoreError
-from gateway.store.reader import Reader
+from tests.fakes.records import Records
 from tests.fakes.waiting import wait_until
 
 START_S = 20.0
@@ -52,7 +51,7 @@ def pump(port: int, *changes: tuple[str, str]) -> str:
     return text
 
 
-class Daemon:
+class Daemon(Records):
     """One daemon with a configuration and a folder of its own; it can be started many times."""
 
     def __init__(
@@ -167,27 +166,6 @@ class Daemon:
                 with suppress(ValueError):  # its last line may not be whole yet
                     found.append(json.loads(line))
         return found
-
-    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """What its store answers; nothing while there is no store yet."""
-        try:
-            with Reader.open(self.folder / "gateway.db") as reader:
-                return reader.query(sql, parameters).rows
-        except StoreError:
-            return []
-
-    def values(self, metric: str) -> list[float]:
-        """Stored readings of a metric, in the order they were stored."""
-        sql = "SELECT value FROM reading WHERE metric = ? ORDER BY report"
-        return [value for (value,) in self.rows(sql, metric)]
-
-    def commands(self) -> list[tuple[str, str]]:
-        """(state, reason) of every command, oldest first."""
-        return self.rows("SELECT state, reason FROM command ORDER BY id")
-
-    def states(self) -> list[str]:
-        """State of every command, oldest first."""
-        return [state for state, _ in self.commands()]
 
     def worker_pid(self) -> int:
         """The process that runs the models; 0 while there is none."""

@@ -9,6 +9,7 @@ from typing import Self
 
 from gateway import config
 from gateway.daemon.app import Daemon
+from tests.fakes.records import Records
 
 TRUE_MS = 1_795_000_000_000
 """The true time when a test begins: November 2026."""
@@ -54,10 +55,11 @@ class Clocks:
         self._ahead_ms += duration_ms
 
 
-class Inside:
+class Inside(Records):
     """A daemon on a thread of this process."""
 
     def __init__(self, file: Path, clock: Clocks) -> None:
+        self.folder = file.parent
         self._settings = config.load(file)
         self._clock = clock
         self._thread = threading.Thread(target=self._run)
@@ -76,13 +78,17 @@ class Inside:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.stop()
+        if self.failure is not None and error is None:
+            raise self.failure
+
+    def stop(self) -> None:
+        """End it as SIGTERM would."""
         if self._thread.is_alive():
             assert self.daemon is not None
             self._loop.call_soon_threadsafe(self.daemon.stop.set)
         self._thread.join(15)
         assert not self._thread.is_alive()
-        if self.failure is not None and error is None:
-            raise self.failure
 
     def _run(self) -> None:
         try:
