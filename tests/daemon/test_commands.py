@@ -118,6 +118,9 @@ def test_a_mode_that_may_not_act_publishes_nothing_on_a_command_topic(
         zigbee.online()
         zigbee.tell("probe", temperature=95)
         wait_until(lambda: decisions(daemon) == [("raised", mode, "stop", "")], "a decision")
+        wait_until(lambda: zigbee.newest("asset/pump/state").get("alert"), "it is shown")
+        if mode == "advise":
+            wait_until(lambda: zigbee.heard("edge/here/asset/pump/decision"), "the advice")
         daemon.stop()
         assert zigbee.orders == []
         assert daemon.commands() == []

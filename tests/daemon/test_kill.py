@@ -81,7 +81,7 @@ def test_killed_before_it_could_be_sent_it_is_sent_once_when_the_broker_is_back(
     tmp_path: Path, make_broker: MakeBroker
 ) -> None:
     plant, tools = make_broker().start(), make_broker()
-    text = two_brokers(plant, tools)
+    text = two_brokers(plant, tools).replace("set: {state", "expires: 60s\n        set: {state")
     with Zigbee(plant.port) as hot, Daemon(tmp_path, text) as daemon:
         wait_until(lambda: hot.availability == "online", "online", 20)
         hot.tell("probe", temperature=95)
@@ -91,7 +91,7 @@ def test_killed_before_it_could_be_sent_it_is_sent_once_when_the_broker_is_back(
         daemon.start()
         tools.start()
         with Zigbee(tools.port) as zigbee:
-            wait_until(lambda: len(zigbee.orders) == 1, "the order", 20)
+            wait_until(lambda: len(zigbee.orders) == 1, "the order", 40)
             zigbee.tell("plug", state="OFF", power=0.1)
             wait_until(lambda: daemon.states() == ["confirmed"], "proof")
             daemon.kill()

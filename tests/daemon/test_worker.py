@@ -88,10 +88,10 @@ def test_a_worker_that_dies_or_hangs_costs_no_reading_and_comes_back(
         feed.until(lambda: rungs(daemon)[-1:] == ["model:tiny"], "the model judges", 10)
         first = daemon.worker_pid()
         os.kill(first, number)
-        feed.until(lambda: rungs(daemon)[-1:] == ["rule:2"], "the rule judges", 5)
+        feed.until(lambda: rungs(daemon)[-1:] == ["rule:2"], "the rule judges", 15)
         (why,) = daemon.logged("verdict_changed")[-1]["abstained"].values()
         assert why.startswith(("worker ", "died", "hung")), why
-        feed.until(committing(daemon), "readings are committed meanwhile", 2)
+        feed.until(committing(daemon), "readings are committed meanwhile", 5)
         feed.until(lambda: rungs(daemon)[-1:] == ["model:tiny"], "the model is back", BACK_S)
         assert daemon.worker_pid() != first
         feed.stored()
