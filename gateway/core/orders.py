@@ -23,6 +23,8 @@ class _Open:
     proof: Proof | None
     asked: bool = False
     """The device was asked for its state after the bridge had accepted."""
+    published: bool = False
+    """It left this machine, or may have: before that nothing can be about it."""
 
 
 def order_of(command: Command) -> Order:
@@ -47,8 +49,15 @@ class Orders:
         return len(self._open)
 
     def add(self, command: Command, proof: Proof | None, *, asked: bool = False) -> None:
-        """Watch a command."""
-        self._open[command.id] = _Open(command, proof, asked)
+        """Watch a command; one that was sent by an earlier process may have been published."""
+        published = command.state is not State.STORED
+        self._open[command.id] = _Open(command, proof, asked, published)
+
+    def published(self, command_id: str) -> None:
+        """The command is on its way: from now on news can be about it."""
+        watched = self._open.get(command_id)
+        if watched is not None:
+            watched.published = True
 
     def update(self, command: Command) -> Command:
         """Note a command's new state; an ended one is watched no more."""
@@ -82,6 +91,7 @@ class Orders:
             command = watched.command
             if (
                 watched.proof is None
+                or not watched.published
                 or command.asset != asset
                 or command.sent_mono_ms is None
                 or mono_ms < command.sent_mono_ms
@@ -108,6 +118,7 @@ class Orders:
             command = watched.command
             if (
                 command.source != source
+                or not watched.published
                 or command.device != uplink.device
                 or command.sent_mono_ms is None
                 or mono_ms < command.sent_mono_ms

@@ -17,6 +17,9 @@ from gateway.core.assets import Asset, PolicyRule
 from gateway.core.rules import View, evaluate
 from gateway.core.verdicts import Decision, Mode, Verdict
 
+Permit = Callable[[str], str]
+"""Action -> the limit that forbids it now; empty when none does."""
+
 
 @dataclass(slots=True)
 class _Memory:
@@ -44,6 +47,7 @@ class Policy:
     _memory: dict[str, _Memory] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
     """Flags set on the asset now, e.g. ``maintenance``."""
+    _permit: Permit = lambda _action: ""
 
     def __post_init__(self) -> None:
         """Give every rule an empty memory."""
@@ -51,8 +55,14 @@ class Policy:
             depth = max(rule.of, rule.clear_of)
             self._memory.setdefault(rule.name, _Memory(deque(maxlen=depth)))
 
-    def decide(self, verdict: Verdict, view: View) -> Iterator[Decision]:
-        """Decisions that this verdict makes; none while nothing changes."""
+    def decide(
+        self, verdict: Verdict, view: View, permit: Permit = lambda _action: ""
+    ) -> Iterator[Decision]:
+        """Decisions that this verdict makes; none while nothing changes.
+
+        ``permit`` says what forbids an action outside this asset's own rules; empty: nothing.
+        """
+        self._permit = permit
         for rule in self.asset.policy:
             memory = self._memory[rule.name]
             hit = verdict.label == rule.when
@@ -68,12 +78,6 @@ class Policy:
             if memory.raised:
                 return rule.when, memory.since_ms or 0
         return None
-
-    def forget_due(self, policy: str) -> None:
-        """The action of a rule could not be carried out: it is due again with the next hit."""
-        memory = self._memory.get(policy)
-        if memory is not None and memory.raised:
-            memory.due = True
 
     def _turn(
         self, rule: PolicyRule, memory: _Memory, verdict: Verdict, view: View, *, hit: bool
@@ -120,7 +124,7 @@ class Policy:
                 return f"only_if {lock.text}"
         if rule.min_interval_ms and self._since_acted(memory, verdict) < rule.min_interval_ms:
             return "min_interval"
-        return ""
+        return self._permit(rule.action) if rule.mode is Mode.ACT else ""
 
     def _since_acted(self, memory: _Memory, verdict: Verdict) -> float:
         """Milliseconds since the rule last acted: by the monotonic clock within one boot."""

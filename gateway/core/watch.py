@@ -9,6 +9,7 @@ from gateway.core.latest import Latest
 from gateway.core.messages import Reason
 from gateway.core.policy import Policy
 from gateway.core.readings import Reading
+from gateway.core.rules import evaluate
 from gateway.core.verdicts import Verdict
 from gateway.core.windows import Window
 
@@ -31,12 +32,15 @@ class Watch:
     """The fail-safe was decided and no rung has answered since."""
     driver: ModelState | None = field(init=False)
     """The first model of the ladder: its windows make turns due."""
+    _guards: tuple[RuleRung, ...] = ()
     _columns: dict[str, list[tuple[ModelState, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find the driver, and index the channels by metric."""
         rungs = [rung for rung in self.asset.ladder if isinstance(rung, ModelRung)]
         self.driver = self.models.get(rungs[0].model) if rungs else None
+        rules = [rung for rung in self.asset.ladder if isinstance(rung, RuleRung)]
+        self._guards = tuple(rung for rung in rules if rung.guard)
         for state in self.models.values():
             for column, metric in enumerate(state.columns):
                 self._columns.setdefault(metric, []).append((state, column))
@@ -48,6 +52,14 @@ class Watch:
         A sensor of the model that never speaks must not silence the rules about the others.
         """
         return self.driver is not None and self.driver.windows.closes_ms is not None
+
+    def guarded(self, mono_ms: int) -> bool:
+        """A guard rule fires: it does not wait for the model's next window."""
+        guards = self._guards
+        if not guards:
+            return False
+        view = self.latest.at(mono_ms)
+        return any(evaluate(guard.expression, view) is True for guard in guards)
 
     def take(self, readings: Iterable[Reading], at_ms: int, mono_ms: int) -> list[Window]:
         """Note readings of one time; the windows of the driver that they make due. The hot path."""

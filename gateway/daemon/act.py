@@ -5,7 +5,6 @@ The transaction that makes a command ``sent`` is committed before the publish: w
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -23,12 +22,12 @@ from gateway.daemon.clock import Clock
 from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
+from gateway.daemon.permits import Permits
 from gateway.daemon.site import Feed, Site, ids
 from gateway.errors import EncodeError, NotConnectedError
 
 log = structlog.get_logger()
 
-MINUTE_MS: Final = 60_000
 WAIT_FOR_STORE_S: Final = 5.0
 """A command that cannot be stored within this is refused: what is not recorded is not done."""
 
@@ -43,6 +42,7 @@ class Act:
         journal: Journal,
         announce: Announce,
         docket: Docket,
+        permits: Permits,
         clock: Clock,
     ) -> None:
         """Nothing is to be done."""
@@ -51,11 +51,10 @@ class Act:
         self._journal = journal
         self._announce = announce
         self._docket = docket
+        self._permits = permits
         self._clock = clock
         self._new_id = ids(clock)
         self._to_ask: list[Command] = []
-        self._recent: deque[int] = deque()
-        """When the commands of the last minute were made, monotonic ms."""
 
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
@@ -83,25 +82,14 @@ class Act:
         except EncodeError as error:
             self._refuse(command, str(error))
             return None
-        refused = self._limit()
+        refused = self._permits.limit()
         if refused:
             self._refuse(command, refused)
             return None
+        self._permits.used()
         command = step(step(command, Step.CHECK), Step.STORE)
         self._docket.orders.add(command, action.proof)
         return command, outgoing
-
-    def _limit(self) -> str:
-        """The limit of the whole gateway that forbids a command now."""
-        if self._journal.trouble:
-            return f"store {self._journal.trouble}"
-        now_ms, most = self._clock.mono_ms(), self.site.settings.limits.commands_per_minute
-        while self._recent and now_ms - self._recent[0] >= MINUTE_MS:
-            self._recent.popleft()
-        if len(self._recent) >= most:
-            return f"limits.commands_per_minute {most}"
-        self._recent.append(now_ms)
-        return ""
 
     def _command(self, decision: Decision, action: Action, feed: Feed) -> Command:
         return draft(
@@ -148,6 +136,7 @@ class Act:
 
     def _publish(self, command: Command, outgoing: Sequence[Outgoing]) -> None:
         link = self._link(command)
+        self._docket.orders.published(command.id)
         left_s = max(1.0, (command.expires_mono_ms - self._clock.mono_ms()) / 1000)
         for message in outgoing:
             try:

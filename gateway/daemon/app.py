@@ -30,6 +30,7 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Links
 from gateway.daemon.opening import open_packages, open_store, worker_settings
+from gateway.daemon.permits import Permits
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
 from gateway.daemon.reload import Reload
 from gateway.daemon.restore import restore
@@ -90,8 +91,9 @@ class Daemon:
         )
         announce.attach(journal)
         self._docket = Docket(links, journal, announce, clock)
-        self._act = Act(site, links, journal, announce, self._docket, clock)
-        self._decide = Decide(site, self._inference, journal, self._act, announce, clock)
+        permits = Permits(site, journal, clock)
+        self._act = Act(site, links, journal, announce, self._docket, permits, clock)
+        self._decide = Decide(site, self._inference, journal, self._act, announce, permits, clock)
         seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
         kept = await self._in_store(lambda: store.kept("daemon"))
         pulses = make_pulses(settings.base, links, clock, away_ms(kept.get("alive"), clock))
@@ -103,7 +105,7 @@ class Daemon:
         upkeep = Upkeep(site, journal, self._ingest, announce, clock, store, self._pool)
         health = Health(site, links, pulses, journal, self._ingest, self._inference, clock)
         self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, clock)
-        parts = (self._act, self._decide, self._ingest, upkeep, health)
+        parts = (self._act, permits, self._decide, self._ingest, upkeep, health)
         self._reload = Reload(site, parts, links, self._inference, announce, clock)
 
     async def _serve(self) -> None:

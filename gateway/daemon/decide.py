@@ -7,6 +7,7 @@ and later, and ingest never waits for it.
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -21,6 +22,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
+from gateway.daemon.permits import Permits
 from gateway.daemon.site import Site, ids
 
 PENDING: Final = 64
@@ -51,6 +53,7 @@ class Decide:
         journal: Journal,
         act: Act,
         announce: Announce,
+        permits: Permits,
         clock: Clock,
     ) -> None:
         """Nothing is due."""
@@ -59,6 +62,7 @@ class Decide:
         self._journal = journal
         self._act = act
         self._announce = announce
+        self._permits = permits
         self._clock = clock
         self._due: dict[str, deque[_Due]] = {}
         self._wake = asyncio.Event()
@@ -85,6 +89,10 @@ class Decide:
     def close(self) -> None:
         """Nothing is judged any more: without its worker every verdict would be ``unknown``."""
         self._closed = True
+
+    def pending(self, asset: str) -> bool:
+        """Windows of the asset wait to be judged."""
+        return asset in self._due
 
     @property
     def idle(self) -> bool:
@@ -151,7 +159,9 @@ class Decide:
         changed = watch.note(verdict)
         decisions: list[Decision] = []
         if verdict.label != UNKNOWN:
-            decisions = list(watch.policy.decide(verdict, watch.latest.at(verdict.mono_ms)))
+            permit = partial(self._permits.action, watch.asset.id)
+            view = watch.latest.at(verdict.mono_ms)
+            decisions = list(watch.policy.decide(verdict, view, permit))
         self._record(watch, verdict, changed=changed or bool(decisions))
         if decisions:
             self._journal.batch.kept["policy", watch.asset.id] = watch.policy.to_json()

@@ -136,7 +136,7 @@ class Ingest:
             if orders:
                 for reading in readings:
                     self._docket.on_reading(reading, mono_ms)
-            if not watch.paced:
+            if not watch.paced or (watch.guarded(mono_ms) and not self._decide.pending(asset)):
                 self._decide.offer(watch, None, at_ms, mono_ms)
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:

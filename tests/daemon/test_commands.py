@@ -201,8 +201,8 @@ def test_no_more_commands_a_minute_than_the_file_allows(
         zigbee.tell("probe", temperature=40)
         wait_until(lambda: len(decisions(daemon)) == 2, "all clear")
         zigbee.tell("probe", temperature=96)
-        wait_until(lambda: len(daemon.commands()) == 2, "two commands")
-        assert daemon.commands()[-1] == ("refused", "limits.commands_per_minute 1")
+        wait_until(lambda: len(decisions(daemon)) == 3, "the second alarm")
+        assert decisions(daemon)[-1] == ("raised", "act", "stop", "limits.commands_per_minute 1")
         daemon.stop()
         assert len(zigbee.orders) == 1
 
@@ -227,12 +227,12 @@ def test_what_the_registry_forbids_is_refused_before_it_is_sent(
     ):
         zigbee.online()
         zigbee.tell("probe", temperature=95)
-        wait_until(daemon.commands, "a command on record")
-        ((state, why),) = daemon.commands()
-        assert state == "refused"
-        assert why.startswith(reason)
-        wait_until(lambda: zigbee.newest("asset/pump/command"), "it is announced")
-        assert zigbee.newest("asset/pump/command")["state"] == "refused"
+        wait_until(lambda: decisions(daemon), "a decision on record")
+        ((event, _, action, refused),) = decisions(daemon)
+        assert (event, action) == ("raised", "stop")
+        assert refused.startswith(reason)
+        wait_until(lambda: zigbee.newest("asset/pump/decision"), "it is announced")
+        assert zigbee.newest("asset/pump/decision")["refused"] == refused
         daemon.stop()
         assert zigbee.orders == []
 
@@ -258,3 +258,20 @@ def test_retained_values_prove_nothing(tmp_path: Path, broker: Mosquitto, zigbee
         wait_until(lambda: len(daemon.values("temperature")) == 2, "a fresh one")
         assert daemon.commands() == []
         daemon.stop()
+
+
+def test_an_action_that_was_forbidden_is_done_once_it_is_allowed(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    off = {**PLUG, "disabled": True}
+    with Zigbee(broker.port, off, PROBE) as zigbee, inside(tmp_path, pump(broker.port)) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=95)
+        wait_until(lambda: decisions(daemon), "a refusal")
+        zigbee.devices = (PLUG, PROBE)
+        zigbee.introduce()
+        zigbee.tell("probe", temperature=96)
+        wait_until(lambda: zigbee.orders, "an order")
+        daemon.stop()
+        said = [(event, refused.split(":")[0]) for event, _, _, refused in decisions(daemon)]
+        assert said == [("raised", "disabled"), ("repeated", "")]

@@ -138,8 +138,9 @@ def test_a_store_that_cannot_be_written_stops_commands_but_not_the_view(
         wait_until(lambda: zigbee.newest("health")["state"] == "running", "it is well again", 15)
         wait_until(lambda: 98 in daemon.values("temperature"), "all is stored")
         assert daemon.values("power") == list(range(1, 300))
-        assert daemon.commands() == [("refused", "store read_only")] * 2
-        wait_until(lambda: zigbee.newest("asset/pump/command"), "the refusal is announced")
+        raised = "SELECT refused FROM decision WHERE event = 'raised'"
+        assert daemon.rows(raised) == [("store read_only",)] * 2
+        wait_until(lambda: zigbee.newest("asset/pump/decision"), "the refusal is announced")
         ((lost,),) = daemon.rows("SELECT n FROM counter WHERE reason = 'store_unavailable'")
         assert len(daemon.values("temperature")) + lost == 4 * HELD + 2
         assert daemon.stop() == 0
