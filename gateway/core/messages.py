@@ -37,6 +37,8 @@ class Message(NamedTuple):
     """Our monotonic clock at the callback, milliseconds."""
     receipt: int = 0
     """What the adapter needs to acknowledge it; 0 when there is nothing to acknowledge."""
+    properties: bytes = b""
+    """MQTT 5 properties as they came, without their length; empty when there are none."""
 
 
 class Quality(StrEnum):

@@ -31,6 +31,7 @@ from gateway.daemon.links import Links
 from gateway.daemon.opening import open_packages, open_store, worker_settings
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
 from gateway.daemon.reload import Reload
+from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
 from gateway.daemon.site import build
 from gateway.daemon.upkeep import Upkeep
@@ -93,7 +94,10 @@ class Daemon:
         pulses = make_pulses(settings.base, links, clock, away_ms(kept.get("alive"), clock))
         journal.batch.kept["daemon", "alive"] = alive_text(clock)
         journal.changed()
-        self._ingest = Ingest(site, links, pulses, journal, seen, self._docket, self._decide, clock)
+        self._requests = Requests(settings.base, site, links[settings.announce_broker], clock)
+        self._ingest = Ingest(
+            site, links, pulses, self._requests, journal, seen, self._docket, self._decide, clock
+        )
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
         upkeep = Upkeep(site, journal, self._ingest, announce, clock, store, self._pool)
@@ -101,7 +105,7 @@ class Daemon:
         self._beat = Beat(
             upkeep, health, pulses, journal, self._ingest, self._decide, announce, clock
         )
-        parts = (self._act, self._decide, self._ingest, upkeep, health)
+        parts = (self._act, self._decide, self._ingest, self._requests, upkeep, health)
         self._reload = Reload(site, parts, links, self._inference, announce, clock)
 
     async def _serve(self) -> None:
@@ -116,6 +120,7 @@ class Daemon:
                     ("decide", self._decide.run()),
                     ("timer", self._timer()),
                     ("docket", self._docket.run()),
+                    ("requests", self._requests.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
                     ("threads", self._links.watch_threads()),

@@ -19,6 +19,7 @@ from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.pulse import Pulse
+from gateway.daemon.requests import Requests
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import RejectRow, StoredReport
 
@@ -35,6 +36,7 @@ class Ingest:
         site: Site,
         links: Mapping[str, Link],
         pulses: Mapping[str, Pulse],
+        requests: Requests,
         journal: Journal,
         seen: Seen,
         docket: Docket,
@@ -45,6 +47,7 @@ class Ingest:
         self.site = site
         self._links = links
         self._pulses = pulses
+        self._requests = requests
         self._journal = journal
         self._seen = seen
         self._docket = docket
@@ -77,8 +80,8 @@ class Ingest:
         feed = self.site.feed(message.broker, message.topic)
         if feed is not None:
             self._read(feed, message)
-        else:
-            self._pulses[link.name].heard(message)
+        elif not self._pulses[link.name].heard(message):
+            self._requests.heard(message, live=self._pulses[link.name].live)
         self._journal.message(link.client, message.receipt)
 
     def _read(self, feed: Feed, message: Message) -> None:
