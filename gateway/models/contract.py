@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Shape
+from gateway.models.features import presets
 
 Task = Literal["anomaly", "class", "rul", "forecast"]
 Layout = Literal["n,t,c", "n,f"]
@@ -30,14 +31,28 @@ class Input:
 
     tensor: str
     layout: Layout
-    features: Literal["raw"]
+    features: presets.Preset
     shape: Shape
+    vibration: presets.Vibration | None = None
+    """Settings of the preset ``vibration``."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the columns of a window."""
+        return tuple(channel.name for channel in self.shape.channels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of a row of layout ``n,f`` is, in order."""
+        return presets.names(self.features, self.channels, self.shape.length, self.vibration)
 
     @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions of the tensor behind the batch."""
-        rows, columns = self.shape.length, len(self.shape.channels)
-        return (rows, columns) if self.layout == "n,t,c" else (rows * columns,)
+        rows, names = self.shape.length, self.channels
+        if self.layout == "n,t,c":
+            return rows, len(names)
+        return (presets.count(self.features, names, rows, self.vibration),)
 
 
 @dataclass(frozen=True, slots=True)

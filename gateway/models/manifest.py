@@ -22,6 +22,7 @@ from gateway.models.contract import (
     Manifest,
     Output,
 )
+from gateway.models.features.presets import Vibration
 from gateway.models.files import MANIFEST, read, refused
 from gateway.models.schema import Schema, problems
 
@@ -147,7 +148,25 @@ def _input(entry: Mapping[str, Any]) -> Input:
         stride=entry.get("stride", 1),
         min_coverage=float(entry.get("min_coverage", 0.8)),
     )
-    return Input(entry["tensor"], entry["layout"], entry.get("features", "raw"), shape)
+    return Input(
+        tensor=entry["tensor"],
+        layout=entry["layout"],
+        features=entry.get("features", "raw"),
+        shape=shape,
+        vibration=_vibration(entry["vibration"]) if "vibration" in entry else None,
+    )
+
+
+def _vibration(entry: Mapping[str, Any]) -> Vibration:
+    low, high = entry.get("envelope_hz", (None, None))
+    return Vibration(
+        rate_hz=float(entry["rate_hz"]),
+        bands_hz=tuple((float(low), float(high)) for low, high in entry.get("bands_hz", ())),
+        orders=tuple(map(float, entry.get("orders", ()))),
+        envelope_hz=None if low is None or high is None else (float(low), float(high)),
+        rpm=float(entry["rpm"]) if "rpm" in entry else None,
+        speed=entry.get("speed", ""),
+    )
 
 
 def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
