@@ -53,7 +53,10 @@ def build(root: Root, file: Path) -> Settings:
         sources={name: source(name, entry, root) for name, entry in root.sources.items()},
         assets={id_: _asset(id_, asset) for id_, asset in root.assets.items()},
         models={
-            name: ModelSettings(name, here / model.package) for name, model in root.models.items()
+            name: ModelSettings(
+                name, here / model.package, here / model.trust if model.trust else None
+            )
+            for name, model in root.models.items()
         },
         store=_store(root.store, here),
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),

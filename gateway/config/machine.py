@@ -10,6 +10,7 @@ from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
 from gateway.errors import PackageError
 from gateway.models.package import Package, verify
+from gateway.models.signature import public_key
 
 MAX_SECRET_BYTES = 65_536
 
@@ -19,10 +20,12 @@ def packages(settings: Settings, doc: Document) -> tuple[Mapping[str, Package], 
     verified: dict[str, Package] = {}
     problems: list[Problem] = []
     for name, model in settings.models.items():
+        place: Place = ("models", name, "trust")
         try:
-            verified[name] = verify(model.package)
+            trust = public_key(model.trust) if model.trust else ""
+            place = ("models", name, "package")
+            verified[name] = verify(model.package, trust)
         except PackageError as error:
-            place: Place = ("models", name, "package")
             problems += [doc.problem(place, line) for line in str(error).splitlines()]
     return verified, problems
 

@@ -90,7 +90,10 @@ class ModelSection(Section):
     """A model."""
 
     package: str
-    """Folder of the model package (model.onnx, manifest.json ...)."""
+    """The model package: its folder (model.onnx, manifest.json ...), or that as one ``.tar``."""
+    trust: str | None = None
+    """File with the public key (``edge-gateway model keygen``) that must have signed the package;
+    without it, none need have."""
 
 
 class KeepSection(Section):

@@ -29,6 +29,8 @@ class ModelSettings:
 
     name: str
     package: Path
+    trust: Path | None = None
+    """The public key that must have signed it."""
 
 
 @dataclass(frozen=True, slots=True)

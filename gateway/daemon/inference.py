@@ -140,7 +140,7 @@ class Inference:
         self._worker.start()
         for name, package in self._packages.items():
             try:
-                self._worker.load(name, package.path)
+                self._worker.load(name, package.path, package.trust)
             except PackageError as error:
                 if self._refused.get(name) != str(error):
                     log.error("model_refused", model=name, error=str(error))

@@ -10,6 +10,7 @@ from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock
 from gateway.errors import PackageError
 from gateway.models.package import Package, verify
+from gateway.models.signature import public_key
 from gateway.store.writer import Store
 
 log = structlog.get_logger()
@@ -52,7 +53,8 @@ def open_packages(settings: Settings) -> Packages:
     refused: dict[str, str] = {}
     for name, model in settings.models.items():
         try:
-            good[name] = verify(model.package)
+            trust = public_key(model.trust) if model.trust else ""
+            good[name] = verify(model.package, trust)
         except PackageError as error:
             log.error("model_refused", model=name, error=str(error))
             refused[name] = str(error)

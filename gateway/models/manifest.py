@@ -12,6 +12,7 @@ from typing import Any, Final
 from gateway.core.windows import Channel, Shape
 from gateway.errors import PackageError
 from gateway.models import rules
+from gateway.models.archive import opened
 from gateway.models.contract import (
     Calibration,
     Decision,
@@ -23,7 +24,7 @@ from gateway.models.contract import (
     Output,
 )
 from gateway.models.features.presets import Vibration
-from gateway.models.files import MANIFEST, read, refused
+from gateway.models.files import MANIFEST, refused
 from gateway.models.schema import Schema, problems
 
 __all__ = [
@@ -44,13 +45,13 @@ MAX_MANIFEST_BYTES: Final = 1024 * 1024
 SCHEMA_FILE: Final = Path(__file__).with_name("manifest.schema.json")
 
 
-def load_manifest(directory: Path | str) -> Manifest:
+def load_manifest(path: Path | str) -> Manifest:
     """Read and check the manifest of a package; the files it names are not opened.
 
     Raises:
         PackageError: one line per problem: file, field, expected, found, what to do.
     """
-    return parse(read(Path(directory), MANIFEST, max_bytes=MAX_MANIFEST_BYTES))
+    return parse(opened(Path(path)).read(MANIFEST, MAX_MANIFEST_BYTES))
 
 
 def parse(content: bytes) -> Manifest:
