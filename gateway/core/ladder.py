@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gateway.core.assets import Asset, ModelRung, RuleRung, Rung
 from gateway.core.calibration import Calibration
+from gateway.core.explanations import Wanted
 from gateway.core.latest import Latest
 from gateway.core.readings import Value
 from gateway.core.rules import View, evaluate
@@ -46,6 +47,8 @@ class ModelState:
     columns: tuple[str, ...]
     """Metric of the asset per channel, in channel order."""
     calibration: Calibration | None = None
+    explain: Wanted = field(default_factory=Wanted)
+    """How its scores are to be explained."""
     held: str = NORMAL
 
 
@@ -62,7 +65,10 @@ class Turn:
     """The window that made the turn due, of the first model of the ladder."""
     abstained: dict[str, str] = field(default_factory=dict)
     _next: int = 0
-    _judged: Window | None = None
+    judged: Window | None = None
+    """What the last question was made of, before calibration."""
+    asked: Question | None = None
+    """The last question to a model."""
     _quiet_rule: str = ""
 
     def step(self) -> Question | Verdict:
@@ -93,7 +99,7 @@ class Turn:
                 level=level,
                 model_version=state.version,
                 model_hash=state.hash,
-                coverage=self._judged.coverage if self._judged else 0.0,
+                coverage=self.judged.coverage if self.judged else 0.0,
             )
         )
 
@@ -117,9 +123,11 @@ class Turn:
         if why:
             self.abstained[f"model:{rung.model}"] = why
             return None
-        self._judged = window
+        self.judged = window
         shape = state.windows.shape
-        return Question(rung.model, self.asset.id, values, shape.length, len(shape.channels))
+        dims = shape.length, len(shape.channels)
+        self.asked = Question(rung.model, self.asset.id, values, *dims)
+        return self.asked
 
     def _fires(self, rung: RuleRung) -> bool:
         name = _rule_name(rung, self.asset)

@@ -1,9 +1,10 @@
 """The nouns of a model package: what ``manifest.json`` says, frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from gateway.core.explanations import Wanted
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Shape
 from gateway.models.features import presets
@@ -109,11 +110,22 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreLevel:
+    """The decision level as a quantile of this asset's own healthy scores, times a factor."""
+
+    quantile: float
+    factor: float
+    rows: int
+    """How many scores are learnt from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What the daemon learns per asset, from its first healthy rows, before the first verdict."""
 
     per_asset: Literal["none", "mean_sd"] = "none"
     rows: int = 0
+    level: ScoreLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +153,8 @@ class Manifest:
     golden: Golden
     licence: str
     provenance: Mapping[str, object]
+    explain: Wanted = field(default_factory=Wanted)
+    """How its scores are to be explained."""
 
     @property
     def shape(self) -> Shape:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.core.explanations import Wanted
 from gateway.core.windows import Channel, Shape
 from gateway.errors import PackageError
 from gateway.models import rules
@@ -22,6 +23,7 @@ from gateway.models.contract import (
     Level,
     Manifest,
     Output,
+    ScoreLevel,
 )
 from gateway.models.features.presets import Vibration
 from gateway.models.files import MANIFEST, refused
@@ -36,6 +38,7 @@ __all__ = [
     "Level",
     "Manifest",
     "Output",
+    "ScoreLevel",
     "load_manifest",
     "parse",
     "schema",
@@ -124,10 +127,35 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
             tuple(_level(entry) for entry in tree["decision"]["levels"]),
             tree["decision"].get("raises", "above"),
         ),
-        calibration=Calibration(**tree.get("calibration", {})),
+        calibration=_calibration(tree.get("calibration", {})),
         golden=Golden(**tree["golden"]),
         licence=tree["licence"],
         provenance=tree.get("provenance", {}),
+        explain=_explain(tree.get("explain", {})),
+    )
+
+
+def _calibration(entry: Mapping[str, Any]) -> Calibration:
+    level = entry.get("level")
+    rows = entry.get("rows", 0)
+    return Calibration(
+        per_asset=entry.get("per_asset", "none"),
+        rows=rows,
+        level=None
+        if level is None
+        else ScoreLevel(
+            float(level["quantile"]), float(level.get("factor", 1.0)), level.get("rows", rows)
+        ),
+    )
+
+
+def _explain(entry: Mapping[str, Any]) -> Wanted:
+    usual = entry.get("usual", {}).items()
+    return Wanted(
+        method=entry.get("method", "auto"),
+        baseline={name: float(value) for name, value in entry.get("baseline", {}).items()},
+        usual={name: (float(low), float(high)) for name, (low, high) in usual},
+        top=entry.get("top", 3),
     )
 
 
