@@ -54,6 +54,7 @@ def _examine(file: Path) -> tuple[Report, list[Problem]]:
     if problems:
         raise BadFileError(problems)
     warnings = [*advice.warnings(settings, doc), *machine.warnings(settings, doc)]
+    warnings += advice.paces(settings, packages, doc)
     return _report(settings, packages, doc), sorted(warnings)
 
 

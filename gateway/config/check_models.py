@@ -72,18 +72,15 @@ def _channel(
             yield found.at(at, message, hint)
         return
     metric = section.metrics.get(name)
-    if metric is not None and channel.unit and not _same(metric.unit, channel.unit):
+    if metric is not None and channel.unit and not _converts(metric.unit, channel.unit):
         message = (
-            f"metric {name!r} is in {metric.unit or 'no unit'!r}, and model {rung.model!r} needs"
-            f" {channel.unit!r}"
+            f"metric {name!r} is in {metric.unit or 'no unit'!r}, and channel {channel.name!r} of"
+            f" model {rung.model!r} needs {channel.unit!r}"
         )
-        converts = metric.unit and units.convert(metric.unit, channel.unit) is not None
-        raw = metric.source_unit or metric.unit
-        hint = f"write unit: {channel.unit}, source_unit: {raw}" if converts else ""
+        hint = f"write unit: {channel.unit}, with source_unit or scale if the sensor says another"
         yield found.at(("assets", asset, "metrics", name, "unit"), message, hint)
 
 
-def _same(unit: str, wanted: str) -> bool:
-    """A window takes readings as they are: only another spelling of the same unit will do."""
-    canonical = units.canonical(unit)
-    return unit == wanted or (canonical is not None and canonical == units.canonical(wanted))
+def _converts(unit: str, wanted: str) -> bool:
+    """A window takes readings in the model's unit: they are the same, or one becomes the other."""
+    return unit == wanted or units.convert(unit, wanted) is not None

@@ -50,6 +50,8 @@ class ModelState:
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
     held: str = NORMAL
+    conversions: tuple[tuple[float, float], ...] = ()
+    """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from gateway.core.assets import Asset, ModelRung, RuleRung
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
+from gateway.core.pace import Pace, Slow, slow
 from gateway.core.policy import Policy
 from gateway.core.readings import Reading
 from gateway.core.verdicts import Verdict
@@ -27,13 +28,17 @@ class Watch:
     """When a rung last answered."""
     failed_safe: bool = False
     """The fail-safe was decided and no rung has answered since."""
-    _columns: dict[str, list[tuple[ModelState, int]]] = field(default_factory=dict)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """How often each metric comes that a model takes."""
+    _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index the channels by metric."""
         for state in self.models.values():
+            conversions = state.conversions or ((1.0, 0.0),) * len(state.columns)
             for column, metric in enumerate(state.columns):
-                self._columns.setdefault(metric, []).append((state, column))
+                self.paces.setdefault(metric, Pace())
+                self._columns.setdefault(metric, []).append((state, column, *conversions[column]))
 
     @property
     def driver(self) -> ModelState | None:
@@ -49,8 +54,11 @@ class Watch:
         metric, value, reason = reading
         if reason is not Reason.OK or isinstance(value, str):
             return
-        for state, column in self._columns.get(metric.name, ()):
-            windows = state.windows.take(column, at_ms, float(value))
+        columns = self._columns.get(metric.name, ())
+        if columns:
+            self.paces[metric.name].note(at_ms)
+        for state, column, scale, offset in columns:
+            windows = state.windows.take(column, at_ms, value * scale + offset)
             yield from self._due(state, windows)
 
     def advance(self, now_ms: int) -> Iterator[Window]:
@@ -85,6 +93,10 @@ class Watch:
     def take_over(self, old: "Watch") -> None:
         """Go on where another watch of the same asset stood: the file was changed."""
         self.policy.restore(old.policy.to_json())
+    def slow(self) -> list[Slow]:
+        """The channels whose sensors speak too seldom for their model."""
+        return list(slow(self.asset.id, self.models, self.paces))
+
         self.policy.flags |= old.policy.flags
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
         self.failed_safe = old.failed_safe

@@ -68,6 +68,8 @@ class Health:
                 found.append(f"source {feed.source.name}: silent")
             if feed.bridge_online is False:
                 found.append(f"source {feed.source.name}: its bridge is offline")
+        for watch in self.site.watches.values():
+            found += [str(slow) for slow in watch.slow()]
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
         return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway import registry
 from gateway.config.settings import Settings, Source
-from gateway.core import topics
+from gateway.core import topics, units
 from gateway.core.assets import Asset, ModelRung
 from gateway.core.calibration import Calibration
 from gateway.core.ids import RANDOM_BYTES, new_id
@@ -17,7 +17,7 @@ from gateway.core.policy import Policy
 from gateway.core.ports import Bridge, Subscription
 from gateway.core.rhythm import Rhythm
 from gateway.core.watch import Watch, spans
-from gateway.core.windows import Windows
+from gateway.core.windows import Shape, Windows
 from gateway.daemon.clock import Clock
 from gateway.models.package import Package
 
@@ -119,7 +119,7 @@ def _feed(source: Source, settings: Settings) -> Feed:
 
 def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:
     models = {
-        rung.model: _model_state(rung, packages[rung.model])
+        rung.model: _model_state(rung, packages[rung.model], asset)
         for rung in asset.ladder
         if isinstance(rung, ModelRung) and rung.model in packages
     }
@@ -132,7 +132,7 @@ def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch
     )
 
 
-def _model_state(rung: ModelRung, package: Package) -> ModelState:
+def _model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
     shape, calibration = package.shape, package.manifest.calibration
     columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
     return ModelState(
@@ -158,3 +158,15 @@ class ids:  # noqa: N801  # called like the function it stands for
     def __call__(self) -> str:
         """A new id."""
         return new_id(self._clock.now_ms(), os.urandom(RANDOM_BYTES))
+        conversions=_conversions(shape, columns, asset),
+    )
+
+
+def _conversions(
+    shape: Shape, columns: Sequence[str], asset: Asset
+) -> tuple[tuple[float, float], ...]:
+    """From the metrics' units to the model's; what has no way there, the checks refused."""
+    metrics = [asset.metrics.get(column) for column in columns]
+    return tuple(
+        (metric and channel.unit and units.convert(metric.unit, channel.unit)) or (1.0, 0.0)
+        for metric, channel in zip(metrics, shape.channels, strict=True)

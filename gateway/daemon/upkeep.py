@@ -53,11 +53,30 @@ class Upkeep:
         """How far the clock was stepped since it was last right."""
         self._due_ms = clock.mono_ms() + EVERY_MS
         self._kept: dict[tuple[str, str], int] = {}
+        self._slow: set[tuple[str, str, str]] = set()
+        """(asset, model, channel) that were said to starve."""
+
+    def _look_at_paces(self) -> None:
+        """Say once which channels get their values too seldom, and again after a recovery."""
+        found = {slow[:3]: slow for watch in self.site.watches.values() for slow in watch.slow()}
+        for key in found.keys() - self._slow:
+            slow = found[key]
+            log.warning(
+                "channel_starved",
+                asset=slow.asset,
+                model=slow.model,
+                channel=slow.channel,
+                expected_ms=slow.expected_ms,
+                found_ms=slow.found_ms,
+                advice=slow.advice,
+            )
+        self._slow = set(found)
 
     async def look(self) -> None:
         """Do what is due."""
         await self._look_at_clock()
         self._look_at_sources()
+        self._look_at_paces()
         self.keep_calibrations()
         if self._clock.mono_ms() >= self._due_ms and not self._journal.trouble:
             await self._maintain()
