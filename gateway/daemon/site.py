@@ -145,6 +145,18 @@ def _model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         calibration=None
         if calibration.per_asset == "none"
         else Calibration(calibration.rows, len(columns)),
+        conversions=_conversions(shape, columns, asset),
+    )
+
+
+def _conversions(
+    shape: Shape, columns: Sequence[str], asset: Asset
+) -> tuple[tuple[float, float], ...]:
+    """From the metrics' units to the model's; what has no way there, the checks refused."""
+    metrics = [asset.metrics.get(column) for column in columns]
+    return tuple(
+        (metric and channel.unit and units.convert(metric.unit, channel.unit)) or (1.0, 0.0)
+        for metric, channel in zip(metrics, shape.channels, strict=True)
     )
 
 
@@ -158,15 +170,3 @@ class ids:  # noqa: N801  # called like the function it stands for
     def __call__(self) -> str:
         """A new id."""
         return new_id(self._clock.now_ms(), os.urandom(RANDOM_BYTES))
-        conversions=_conversions(shape, columns, asset),
-    )
-
-
-def _conversions(
-    shape: Shape, columns: Sequence[str], asset: Asset
-) -> tuple[tuple[float, float], ...]:
-    """From the metrics' units to the model's; what has no way there, the checks refused."""
-    metrics = [asset.metrics.get(column) for column in columns]
-    return tuple(
-        (metric and channel.unit and units.convert(metric.unit, channel.unit)) or (1.0, 0.0)
-        for metric, channel in zip(metrics, shape.channels, strict=True)
