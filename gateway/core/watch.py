@@ -90,13 +90,13 @@ class Watch:
             self.failed_safe = False
         return last is None or (last.label, last.rung) != (verdict.label, verdict.rung)
 
-    def take_over(self, old: "Watch") -> None:
-        """Go on where another watch of the same asset stood: the file was changed."""
-        self.policy.restore(old.policy.to_json())
     def slow(self) -> list[Slow]:
         """The channels whose sensors speak too seldom for their model."""
         return list(slow(self.asset.id, self.models, self.paces))
 
+    def take_over(self, old: "Watch") -> None:
+        """Go on where another watch of the same asset stood: the file was changed."""
+        self.policy.restore(old.policy.to_json())
         self.policy.flags |= old.policy.flags
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
         self.failed_safe = old.failed_safe
