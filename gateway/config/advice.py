@@ -82,9 +82,23 @@ def _asset(asset: Asset, doc: Document) -> Iterator[Problem]:
     for at, rule in enumerate(asset.policy):
         if rule.mode is Mode.ACT and rule.action:
             yield from _acting(asset, rule.action, (*place, "policy", at), doc)
+    yield from _gated(asset, doc)
     safe = asset.fail_safe
     if safe is not None and safe.mode is Mode.ACT and safe.action:
         yield from _acting(asset, safe.action, (*place, "fail_safe"), doc)
+
+
+def _gated(asset: Asset, doc: Document) -> Iterator[Problem]:
+    """A proof takes good readings only, and a machine that stops is what a gate may refuse."""
+    proofs = [action.proof.metric for action in asset.actions.values() if action.proof]
+    for name in sorted(set(proofs) & asset.metrics.keys()):
+        metric = asset.metrics[name]
+        if metric.max_rate is not None or metric.rail is not None:
+            place: Place = ("assets", asset.id, "metrics", name)
+            message = f"{name!r} proves a command, and a gate may refuse the reading that shows it"
+            yield doc.problem(
+                place, message, "prove by a metric without max_rate and rail", key=True
+            )
 
 
 def _acting(asset: Asset, action: str, place: Place, doc: Document) -> Iterator[Problem]:

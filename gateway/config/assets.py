@@ -15,6 +15,7 @@ from gateway.config.scalars import (
     OneOrMore,
     PathText,
     Range,
+    Rate,
     Rule,
     Votes,
 )
@@ -44,6 +45,15 @@ class MetricSection(Section):
     """``[lowest, highest]``; beyond it a reading is bad and is not used."""
     stale: Duration | None = None
     """Silent for longer than this, the metric counts as unknown; default 15m."""
+    max_rate: Rate | None = None
+    """Fastest change, as ``5/min`` or ``5 degC/min``; beyond it a reading is suspect (reason
+    ``rate``) until three in a row agree on the new level."""
+    flatline: Duration | None = None
+    """With the very same value for so long, though readings come, the sensor is dead (bad, reason
+    ``flatline``). Default: what a model's package says of its channel, else never."""
+    rail: Range | None = None
+    """``[lowest, highest]`` the sensor can say; three readings in a row at or beyond one of them
+    are a sensor stuck at its end (bad, reason ``rail``)."""
     words: dict[str, Free] = Field(default_factory=dict)
     """What words mean: ``{"ON": true, "OFF": false}``."""
     missing_if: Annotated[tuple[float, ...], OneOrMore()] = ()
@@ -150,5 +160,8 @@ class AssetSection(Section):
     """When to do what."""
     fail_safe: FailSafeSection | None = None
     """What to do when nothing is known."""
+    cross: Annotated[tuple[Rule, ...], OneOrMore()] = ()
+    """Rules over the newest values that must hold, as ``power < 50 or flow > 5``: while one is
+    false, the metrics it names are suspect (reason ``cross``)."""
     flags: Annotated[tuple[Name, ...], OneOrMore()] = ()
     """Flags that people may set besides ``maintenance``, to be named in ``unless``."""

@@ -154,6 +154,7 @@ def metric(asset: str, name: str, entry: MetricSection) -> Metric:
         name=name,
         source=entry.from_.source,
         device=entry.from_.device,
+        cross=asset.cross,
         path=entry.path or ValuePath.parse(name),
         asset=asset,
         unit=entry.unit,
@@ -180,6 +181,9 @@ def _action(name: str, entry: ActionSection) -> Action:
     return Action(
         name=name,
         source=entry.to.source,
+        max_rate=entry.max_rate.per_s if entry.max_rate else None,
+        flatline_ms=entry.flatline,
+        rail=entry.rail,
         device=entry.to.device,
         set=dict(entry.set),
         deadline_ms=entry.deadline,

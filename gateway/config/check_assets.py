@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config import build, check_models
+from gateway.config import build, check_gates, check_models
 from gateway.config.assets import (
     AssetSection,
     FailSafeSection,
@@ -32,6 +32,7 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
     labels = _labels(found, id_, asset, known)
     for at, policy in enumerate(asset.policy):
         yield from _policy(found, ("assets", id_, "policy", at), policy, asset, labels)
+    yield from check_gates.problems(found, id_, asset)
     if asset.fail_safe is not None:
         yield from _fail_safe(found, ("assets", id_, "fail_safe"), asset.fail_safe)
 

@@ -107,3 +107,5 @@ class Asset:
     ladder: tuple[Rung, ...] = ()
     policy: tuple[PolicyRule, ...] = ()
     fail_safe: FailSafe | None = None
+    cross: tuple[Expression, ...] = ()
+    """What must hold between the newest values of its metrics; else those it names are suspect."""

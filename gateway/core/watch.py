@@ -53,6 +53,8 @@ class Watch:
         self.latest.take(reading, at_ms, mono_ms)
         metric, value, reason = reading
         if reason is not Reason.OK or isinstance(value, str):
+            for state, column, _, _ in self._columns.get(metric.name, ()):
+                state.windows.refuse(column, Reason.TYPE if reason is Reason.OK else reason)
             return
         columns = self._columns.get(metric.name, ())
         if columns:
@@ -68,7 +70,8 @@ class Watch:
 
     def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
         for window in windows:
-            if state.calibration is not None and not window.newest_has_gap:
+            well = not window.newest_has_gap and not state.windows.bad
+            if state.calibration is not None and well:
                 state.calibration.add(window.newest)
             if state is self.driver:
                 yield window

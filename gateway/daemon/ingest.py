@@ -120,6 +120,7 @@ class Ingest:
         self._docket.on_uplink(feed, uplink, message)
         if report is None:
             return
+        report = self.site.gates.judge(report)
         feed.readings += len(report.readings)
         self._journal.report(StoredReport(report, key, self.clock_ok), volatile=message.qos == 0)
         self._observe(report)

@@ -101,6 +101,7 @@ def _carry_over(old: Site, new: Site) -> None:
         before = old.watches.get(asset)
         if before is not None:
             watch.take_over(before)
+    new.gates.take_over(old.gates)
     for name, feed in new.feeds.items():
         was = old.feeds.get(name)
         if was is not None and was.source == feed.source:

@@ -13,6 +13,9 @@ from gateway.daemon.site import Site
 from gateway.store.batch import StoredReading
 from gateway.store.writer import Store
 
+_GATED = frozenset({"ok", "rate", "flatline", "rail", "cross"})
+"""Reasons of readings that came to the gates."""
+
 log = structlog.get_logger()
 
 
@@ -33,13 +36,22 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
     used = 0
     for stored in store.tail(since_ms, list(site.watches)):
         known = metrics.get(stored.key)
-        if known is None or stored.reason != "ok":
+        if known is None:
+            continue
+        _recall(site, known[1], stored, _mono_ms(stored, clock))
+        if stored.reason != "ok":
             continue
         _replay(known, stored.value, stored.at_ms, _mono_ms(stored, clock))
         used += 1
     if used:
         log.info("windows_rebuilt", readings=used)
     return used
+
+
+def _recall(site: Site, metric: Metric, stored: StoredReading, mono_ms: int) -> None:
+    """Show the gates what they saw before the restart: a flatline goes on."""
+    if stored.reason in _GATED and isinstance(stored.value, float | int):
+        site.gates.recall(Reading(metric, float(stored.value)), stored.at_ms, mono_ms)
 
 
 def _replay(known: tuple[Watch, Metric], value: object, at_ms: int, mono_ms: int) -> None:
@@ -61,12 +73,17 @@ def _mono_ms(stored: StoredReading, clock: Clock) -> int:
 
 
 def _reach_ms(site: Site) -> int:
-    """How far back the longest window goes."""
+    """How far back the longest window goes, and the longest flatline."""
     spans = [
         state.windows.shape.period_ms * (state.windows.shape.length + 1)
         + max(channel.hold_ms for channel in state.windows.shape.channels)
         for watch in site.watches.values()
         for state in watch.models.values()
+    ]
+    spans += [
+        metric.flatline_ms or 0
+        for watch in site.watches.values()
+        for metric in watch.asset.metrics.values()
     ]
     return max(spans, default=0) + 60_000
 

@@ -9,6 +9,7 @@ from gateway.config.settings import Settings, Source
 from gateway.core import topics, units
 from gateway.core.assets import Asset, ModelRung
 from gateway.core.calibration import Calibration
+from gateway.core.gates import Gates
 from gateway.core.ids import RANDOM_BYTES, new_id
 from gateway.core.ladder import ModelState
 from gateway.core.latest import Latest
@@ -58,6 +59,7 @@ class Site:
     settings: Settings
     feeds: Mapping[str, Feed]
     watches: Mapping[str, Watch]
+    gates: Gates
     _routes: dict[tuple[str, str], Feed | None] = field(default_factory=dict)
 
     def feed(self, broker: str, topic: str) -> Feed | None:
@@ -102,7 +104,23 @@ def build(settings: Settings, packages: Mapping[str, Package], clock: Clock) -> 
     """
     feeds = {name: _feed(source, settings) for name, source in settings.sources.items()}
     watches = {asset.id: _watch(asset, packages, clock) for asset in settings.assets.values()}
-    return Site(settings, feeds, watches)
+    gates = Gates(settings.assets.values(), _flatlines(settings, packages))
+    return Site(settings, feeds, watches, gates)
+
+
+def _flatlines(settings: Settings, packages: Mapping[str, Package]) -> dict[str, int]:
+    """The shortest flatline that a model names for each metric, by the metric's key."""
+    shortest: dict[str, int] = {}
+    for asset in settings.assets.values():
+        for rung in asset.ladder:
+            if not isinstance(rung, ModelRung) or rung.model not in packages:
+                continue
+            for channel in packages[rung.model].shape.channels:
+                metric = asset.metrics.get(rung.channels.get(channel.name, channel.name))
+                if metric is not None and channel.flatline_ms is not None:
+                    known = shortest.get(metric.key, channel.flatline_ms)
+                    shortest[metric.key] = min(known, channel.flatline_ms)
+    return shortest
 
 
 def _feed(source: Source, settings: Settings) -> Feed:
@@ -142,10 +160,11 @@ def _model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         version=package.manifest.version,
         hash=package.sha256,
         columns=columns,
+        conversions=_conversions(shape, columns, asset),
         calibration=None
         if calibration.per_asset == "none"
         else Calibration(calibration.rows, len(columns)),
-        conversions=_conversions(shape, columns, asset),
+        explain=package.manifest.explain,
     )
 
 

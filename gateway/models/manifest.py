@@ -209,4 +209,5 @@ def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
         fill=None if fill is None else float(fill),
         low=None if low is None else float(low),
         high=None if high is None else float(high),
+        flatline_ms=round(entry["flatline_s"] * 1000) if "flatline_s" in entry else None,
     )
