@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("keygen", "pack", "sign", "verify")
+COMMANDS = ("bench", "keygen", "pack", "show", "sign", "stress", "verify")
 
 
 class _Commands(click.Group):

@@ -79,3 +79,45 @@ def test_keys_are_not_written_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_subcommand_explains_itself(command: str) -> None:
     assert "Usage: " in good(command, "--help")
+
+
+def test_show_is_the_contract_for_people_and_for_programs(package: Path) -> None:
+    page = good("show", package)
+    assert "flow [l/min]  required, 0 to 500, held for 5s" in page
+    assert "window   8 rows, one every 1s: 8s" in page
+    assert "alarm  on 1, off 0.8" in page
+    document = json.loads(good("show", package, "--json"))
+    assert document["manifest"]["id"] == "pump-anomaly"
+    assert document["signed"] is False
+
+
+def test_bench_measures_each_batch_size_in_a_real_worker(package: Path) -> None:
+    found = json.loads(good("bench", package, "--seconds", "0.01", "--json"))
+    assert [row["batch"] for row in found["batches"]] == [1, 8, 64]
+    assert all(row["median_us"] > 0 for row in found["batches"])
+    assert found["memory"]["with_model_mb"] >= found["memory"]["worker_mb"] > 1
+    assert "us_per_window" in good("bench", package, "--seconds", "0.01")
+
+
+def test_stress_says_the_same_each_time(package: Path) -> None:
+    found = json.loads(good("stress", package, "--json"))
+    assert found == json.loads(good("stress", package, "--json"))
+    assert [row["disturbance"] for row in found["effects"]] == [
+        "noise", "dropout", "bias", "spoof",
+    ]  # fmt: skip
+    assert all(0 <= row["labels_kept"] <= 1 for row in found["effects"])
+    assert found["effects"][2]["score_change_max"] > found["effects"][0]["score_change_mean"] > 0
+
+
+def test_stress_takes_a_user_s_table_and_writes_text_for_the_card(
+    package: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "day.csv"
+    rows = [f"{number},10,{700 + number % 7},30,45,2.5" for number in range(20)]
+    table.write_text("\n".join(["time,x,power,flow,temperature,vibration", *rows]))
+    card = good("stress", package, "--windows", table, "--card")
+    assert "13 windows" in card
+    assert "| one channel says what is usual |" in card
+    table.write_text("power,flow\n1,2\n")
+    result = model("stress", package, "--windows", table)
+    assert "no column temperature, vibration" in result.output
