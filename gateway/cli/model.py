@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("bench", "keygen", "pack", "show", "sign", "stress", "verify")
+COMMANDS = ("bench", "keygen", "new", "pack", "quantize", "show", "sign", "stress", "verify")
 
 
 class _Commands(click.Group):

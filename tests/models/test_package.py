@@ -393,3 +393,11 @@ def test_every_operator_of_the_list_exists():
     known = {(schema.domain, schema.name) for schema in onnx.defs.get_all_schemas_with_history()}
     for domain in ("", "ai.onnx.ml"):
         assert {(domain, name) for name in lint.OPERATORS[domain]} <= known
+
+
+def test_a_data_location_that_says_what_is_usual_is_no_external_data(package):
+    """onnxruntime's quantiser writes the default out."""
+    made = make.linear().model
+    made.graph.initializer[0].data_location = TensorProto.DEFAULT
+    resealed(package, made)
+    verify(package)
