@@ -16,7 +16,7 @@ from gateway.config.assets import (
     VerdictSection,
 )
 from gateway.config.root import Root
-from gateway.config.schema import BrokerSection, StoreSection, TlsSection
+from gateway.config.schema import BrokerSection, ModelSection, StoreSection, TlsSection
 from gateway.config.settings import Limits, Log, ModelSettings, Settings, Source
 from gateway.core import units
 from gateway.core.assets import (
@@ -32,6 +32,7 @@ from gateway.core.assets import (
 from gateway.core.grammar import Name
 from gateway.core.paths import Path as ValuePath
 from gateway.core.readings import Metric, MetricKind
+from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
 
 ALWAYS_FLAGS = ("maintenance",)
@@ -52,12 +53,7 @@ def build(root: Root, file: Path) -> Settings:
         },
         sources={name: source(name, entry, root) for name, entry in root.sources.items()},
         assets={id_: _asset(id_, asset) for id_, asset in root.assets.items()},
-        models={
-            name: ModelSettings(
-                name, here / model.package, here / model.trust if model.trust else None
-            )
-            for name, model in root.models.items()
-        },
+        models={name: _model(name, model, here) for name, model in root.models.items()},
         store=_store(root.store, here),
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
@@ -70,6 +66,24 @@ def build(root: Root, file: Path) -> Settings:
             worker_bytes=root.limits.worker_memory,
         ),
     )
+
+
+def _model(name: str, model: ModelSection, here: Path) -> ModelSettings:
+    package, trust = here / model.package, here / model.trust if model.trust else None
+    new = model.candidate
+    if new is None:
+        return ModelSettings(name, package, trust, keep=model.keep)
+    rules = Rules(
+        windows=new.shadow,
+        probation=new.probation,
+        auto=new.promote == "auto",
+        max_disagreement=new.max_disagreement,
+        alarm_low=new.alarm_rate[0],
+        alarm_high=new.alarm_rate[1],
+        max_latency_ms=new.max_latency,
+        failures=new.max_failures,
+    )
+    return ModelSettings(name, package, trust, here / new.package, rules, model.keep)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -140,6 +154,7 @@ def _asset(id_: str, asset: AssetSection) -> Asset:
             _policy(f"{id_}/policy/{at}", entry, asset) for at, entry in enumerate(asset.policy)
         ),
         fail_safe=FailSafe(safe.after, safe.do, safe.mode) if safe else None,
+        cross=asset.cross,
     )
 
 
@@ -154,7 +169,6 @@ def metric(asset: str, name: str, entry: MetricSection) -> Metric:
         name=name,
         source=entry.from_.source,
         device=entry.from_.device,
-        cross=asset.cross,
         path=entry.path or ValuePath.parse(name),
         asset=asset,
         unit=entry.unit,
@@ -167,6 +181,9 @@ def metric(asset: str, name: str, entry: MetricSection) -> Metric:
         missing_if=frozenset(entry.missing_if),
         strip=entry.strip,
         decimal_comma=entry.decimal_comma,
+        max_rate=entry.max_rate.per_s if entry.max_rate else None,
+        flatline_ms=entry.flatline,
+        rail=entry.rail,
         **_given(stale_ms=entry.stale),
     )
 
@@ -181,9 +198,6 @@ def _action(name: str, entry: ActionSection) -> Action:
     return Action(
         name=name,
         source=entry.to.source,
-        max_rate=entry.max_rate.per_s if entry.max_rate else None,
-        flatline_ms=entry.flatline,
-        rail=entry.rail,
         device=entry.to.device,
         set=dict(entry.set),
         deadline_ms=entry.deadline,

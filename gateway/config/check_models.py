@@ -27,7 +27,18 @@ def manifests(found: Findings) -> tuple[Manifests, list[Problem]]:
         except PackageError as error:
             place: Place = ("models", name, "package")
             problems += [found.at(place, line) for line in str(error).splitlines()]
+        if model.candidate is not None:
+            place = ("models", name, "candidate", "package")
+            try:
+                read[_candidate(name)] = load_manifest(here / model.candidate.package)
+            except PackageError as error:
+                problems += [found.at(place, line) for line in str(error).splitlines()]
     return read, problems
+
+
+def _candidate(model: str) -> str:
+    """Where the manifest of a model's candidate is: no model can have this name."""
+    return f"{model}@"
 
 
 def labels(manifest: Manifest) -> list[str]:
@@ -50,6 +61,9 @@ def problems(
             hint = near(name, channels) or f"there are {choices(channels)}"
             yield found.at(at, f"model {rung.model!r} has no channel {name!r}", hint, key=True)
         yield from found.unknown(at, "metric", metric, found.names("assets", asset, "metrics"))
+    candidate = known.get(_candidate(rung.model or ""))
+    for channel in candidate.shape.channels if candidate else ():
+        channels.setdefault(channel.name, channel)
     for channel in channels.values():
         yield from _channel(found, section, rung, (asset, channel), place)
 

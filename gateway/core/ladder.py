@@ -8,6 +8,7 @@ that is true gives its label; when none is true and one is known to be false, al
 
 from array import array
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -50,8 +51,23 @@ class ModelState:
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
     held: str = NORMAL
+    loaded: str = ""
+    """What the worker knows this version by."""
     conversions: tuple[tuple[float, float], ...] = ()
     """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
+
+    def like(self, other: "ModelState") -> bool:
+        """Both cut the same windows from the same readings."""
+        return (self.columns, self.conversions, self.windows.shape) == (
+            other.columns,
+            other.conversions,
+            other.windows.shape,
+        )
+
+    def see(self, other: "ModelState") -> None:
+        """Take what another version has seen of the same asset, where it fits."""
+        if self.like(other):
+            self.windows = deepcopy(other.windows)
 
 
 @dataclass(slots=True)

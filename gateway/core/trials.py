@@ -58,7 +58,7 @@ class Tally(NamedTuple):
         """
         return Tally(
             windows=self.windows + 1,
-            agreed=self.agreed + (label is not None and label == other),
+            agreed=self.agreed + (label is not None and other in (None, label)),
             alarms=self.alarms + (label is not None and label != "normal"),
             active_alarms=self.active_alarms + (other is not None and other != "normal"),
             abstained=self.abstained + (label is None),
@@ -104,7 +104,8 @@ def compared(tally: Tally, rules: Rules) -> Outcome:
             f"disagreed on {tally.disagreement:.1%} of {tally.windows} windows,"
             f" at most {rules.max_disagreement:.1%} are allowed"
         )
-    faults += _alarms(tally, rules)
+    beside = f" (the active version in {tally.active_alarms / tally.windows:.1%})"
+    faults += [fault + beside for fault in _alarms(tally, rules)]
     if tally.slow > SLOW_SHARE * tally.windows:
         faults.append(
             f"took longer than {rules.max_latency_ms} ms for {tally.slow} of {tally.windows}"
@@ -127,6 +128,5 @@ def _alarms(tally: Tally, rules: Rules) -> list[str]:
     if rules.alarm_low <= tally.alarm_rate <= rules.alarm_high:
         return []
     bounds = f"{rules.alarm_low:.1%} to {rules.alarm_high:.1%}"
-    other = f"active version: {tally.active_alarms / tally.windows:.1%}"
     seen = f"alarmed in {tally.alarm_rate:.1%} of {tally.windows} windows"
-    return [f"{seen}, outside {bounds} ({other})"]
+    return [f"{seen}, outside {bounds}"]

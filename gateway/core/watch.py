@@ -30,15 +30,32 @@ class Watch:
     """The fail-safe was decided and no rung has answered since."""
     paces: dict[str, Pace] = field(default_factory=dict)
     """How often each metric comes that a model takes."""
+    shadows: dict[str, ModelState] = field(default_factory=dict)
+    """Another version of a model, fed beside the one that judges."""
     _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index the channels by metric."""
-        for state in self.models.values():
+        self._columns = {}
+        for _, state in self.states():
             conversions = state.conversions or ((1.0, 0.0),) * len(state.columns)
             for column, metric in enumerate(state.columns):
                 self.paces.setdefault(metric, Pace())
                 self._columns.setdefault(metric, []).append((state, column, *conversions[column]))
+
+    def states(self) -> Iterator[tuple[str, ModelState]]:
+        """Every version that is fed, with its model."""
+        yield from self.models.items()
+        yield from self.shadows.items()
+
+    def dress(self, model: str, active: ModelState | None, beside: ModelState | None) -> None:
+        """Let one version of a model judge, and feed another beside it.
+
+        The maps are new ones: a turn that waits for an answer goes on with the version it asked.
+        """
+        self.models = {**self.models, model: active} if active else _without(self.models, model)
+        self.shadows = {**self.shadows, model: beside} if beside else _without(self.shadows, model)
+        self.__post_init__()
 
     @property
     def driver(self) -> ModelState | None:
@@ -65,7 +82,7 @@ class Watch:
 
     def advance(self, now_ms: int) -> Iterator[Window]:
         """Close rows whose time is over; the windows of the driver that become due."""
-        for state in self.models.values():
+        for _, state in self.states():
             yield from self._due(state, state.windows.advance(now_ms))
 
     def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
@@ -78,7 +95,7 @@ class Watch:
 
     def closes_ms(self) -> int | None:
         """When a row's time is over next."""
-        times = [state.windows.closes_ms for state in self.models.values()]
+        times = [state.windows.closes_ms for _, state in self.states()]
         return min((at for at in times if at is not None), default=None)
 
     def turn(self, at_ms: int, mono_ms: int, window: Window | None) -> Turn:
@@ -104,11 +121,13 @@ class Watch:
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
         self.failed_safe = old.failed_safe
         self.latest.take_over(old.latest)
-        for model, state in self.models.items():
-            before = old.models.get(model)
-            if before is not None and before.hash == state.hash and before.columns == state.columns:
-                state.windows, state.calibration = before.windows, before.calibration
-                state.held = before.held
+        for model, state in self.states():
+            for before in (one for name, one in old.states() if name == model):
+                if before.loaded == state.loaded and before.columns == state.columns:
+                    state.windows, state.calibration = before.windows, before.calibration
+                    state.held = before.held
+                    break
+                state.see(before)
 
     def fail_safe_mono_ms(self) -> int | None:
         """When the fail-safe becomes due; None without one, and before any fresh evidence.
@@ -119,6 +138,10 @@ class Watch:
         if safe is None or self.failed_safe or self.latest.evidence_mono_ms is None:
             return None
         return max(self.answered_mono_ms or 0, self.started_mono_ms) + safe.after_ms
+
+
+def _without(states: dict[str, ModelState], model: str) -> dict[str, ModelState]:
+    return {name: state for name, state in states.items() if name != model}
 
 
 def spans(asset: Asset) -> Mapping[str, int]:

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from gateway.core.explanations import Explanation, of_score
+from gateway.core.inquiries import Inquiry, inquire
 from gateway.core.ladder import UNKNOWN, Question, Turn
 from gateway.core.policy import fail_safe_decision
 from gateway.core.verdicts import Decision, Verdict
@@ -19,8 +21,10 @@ from gateway.core.windows import Window
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.explain import Explain
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
+from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import Site, ids
 
 PENDING: Final = 64
@@ -50,6 +54,8 @@ class Decide:
         inference: Inference,
         journal: Journal,
         act: Act,
+        explain: Explain,
+        shadow: Shadow,
         announce: Announce,
         clock: Clock,
     ) -> None:
@@ -58,6 +64,8 @@ class Decide:
         self._inference = inference
         self._journal = journal
         self._act = act
+        self._explain = explain
+        self._shadow = shadow
         self._announce = announce
         self._clock = clock
         self._due: dict[str, deque[_Due]] = {}
@@ -112,12 +120,18 @@ class Decide:
         turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
         verdicts = await self._verdicts(turns)
         decisions: list[Decision] = []
-        for item, verdict in zip(due, verdicts, strict=True):
-            decisions += self._settle(item.watch, verdict)
+        reasons: list[Inquiry | Explanation] = []
+        for item, turn, verdict in zip(due, turns, verdicts, strict=True):
+            made = self._settle(item.watch, verdict)
+            decisions += made
+            reasons += [inquire(turn, verdict) for _ in made]
         if decisions:
             await self._act.carry_out(decisions)
+            for decision, about in zip(decisions, reasons, strict=True):
+                self._explain.offer(decision, about)
             for asset in {decision.asset for decision in decisions}:
                 self._announce.asset(self.site.watches[asset])
+        await self._shadow.judge()
 
     async def _verdicts(self, turns: list[Turn]) -> list[Verdict]:
         """Walk all turns down together, so that each depth is one question to the worker."""
@@ -134,15 +148,13 @@ class Decide:
                     _sort(i, turns[i].failed(question.model, score), asked, verdicts)
                 else:
                     verdicts[i] = turns[i].answered(question.model, score)
+                self._shadow.note(turns[i], question.model, score)
         return [verdicts[i] for i in range(len(turns))]
 
     def _deadline_s(self, questions: list[Question]) -> float:
         """The shortest deadline of the rungs that ask."""
-        deadlines = [
-            self.site.watches[question.asset].models[question.model].rung.deadline_ms
-            for question in questions
-        ]
-        return min(deadlines) / 1000
+        watches = self.site.watches
+        return min(watches[q.asset].models[q.model].rung.deadline_ms for q in questions) / 1000
 
     def _settle(self, watch: Watch, verdict: Verdict) -> list[Decision]:
         changed = watch.note(verdict)
@@ -196,6 +208,8 @@ class Decide:
                 decisions.append(self._fail_safe(watch, now_ms, mono_ms))
         if decisions:
             await self._act.carry_out(decisions)
+        for decision in decisions:
+            self._explain.offer(decision, of_score(decision.verdict))
 
     def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int) -> Decision:
         watch.failed_safe = True

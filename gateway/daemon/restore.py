@@ -78,7 +78,7 @@ def _reach_ms(site: Site) -> int:
         state.windows.shape.period_ms * (state.windows.shape.length + 1)
         + max(channel.hold_ms for channel in state.windows.shape.channels)
         for watch in site.watches.values()
-        for state in watch.models.values()
+        for _, state in watch.states()
     ]
     spans += [
         metric.flatline_ms or 0
@@ -99,10 +99,10 @@ def _calibrations(site: Site, kept: Mapping[str, str]) -> None:
         asset, _, rest = key.partition("\n")
         model, _, model_hash = rest.partition("\n")
         watch = site.watches.get(asset)
-        state = watch.models.get(model) if watch else None
-        if state is not None and state.calibration is not None and state.hash == model_hash:
+        for name, state in watch.states() if watch else ():
             wanted = state.calibration
-            state.calibration = Calibration.from_json(text, wanted.rows, wanted.columns)
+            if wanted is not None and (name, state.hash) == (model, model_hash):
+                state.calibration = Calibration.from_json(text, wanted.rows, wanted.columns)
 
 
 def calibration_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:

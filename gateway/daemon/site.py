@@ -137,7 +137,7 @@ def _feed(source: Source, settings: Settings) -> Feed:
 
 def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:
     models = {
-        rung.model: _model_state(rung, packages[rung.model], asset)
+        rung.model: model_state(rung, packages[rung.model], asset)
         for rung in asset.ladder
         if isinstance(rung, ModelRung) and rung.model in packages
     }
@@ -150,7 +150,8 @@ def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch
     )
 
 
-def _model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
+def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
+    """What an asset remembers of one version of a model: nothing yet."""
     shape, calibration = package.shape, package.manifest.calibration
     columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
     return ModelState(

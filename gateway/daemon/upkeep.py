@@ -124,7 +124,7 @@ class Upkeep:
     def keep_calibrations(self, step: int | None = None) -> None:
         """Store calibrations while they are learnt (every ``step`` rows) and when they are done."""
         for watch in self.site.watches.values():
-            for model, state in watch.models.items():
+            for model, state in watch.states():
                 learnt = state.calibration
                 if learnt is None:
                     continue

@@ -55,13 +55,13 @@ def test_the_answer_comes_to_the_response_topic_with_its_correlation(
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     wait_until(client.is_connected, "the asker is connected")
-    client.subscribe("answers/#", 1)
+    client.subscribe([("answers/#", 1), ("edge/here/availability", 1)])
     properties = Properties(PacketTypes.PUBLISH)
     properties.ResponseTopic, properties.CorrelationData = "answers/mine", b"\x01\x02"
-    with Daemon(tmp_path, pump(broker.port)) as daemon:
-        wait_until(lambda: daemon.logged("broker_connected"), "the daemon is connected")
+    with Daemon(tmp_path, pump(broker.port)):
+        wait_until(lambda: heard, "the gateway is online")
         client.publish(ASK, b"{}", 1, properties=properties).wait_for_publish(5)
-        wait_until(lambda: heard, "the answer")
+        wait_until(lambda: heard[-1][0] == "answers/mine", "the answer")
     client.disconnect()
     client.loop_stop()
-    assert heard == [("answers/mine", b"\x01\x02")]
+    assert heard[-1] == ("answers/mine", b"\x01\x02")

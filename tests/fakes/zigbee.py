@@ -48,6 +48,7 @@ class Zigbee:
 
     def __init__(self, port: int, *devices: dict[str, object]) -> None:
         """``devices`` are what ``bridge/devices`` lists; without any, the plug and the probe."""
+        self.port = port
         self.peer = Peer(port, "edge/#", "zigbee2mqtt/+/set", "zigbee2mqtt/+/get")
         self.devices = devices or (PLUG, PROBE)
 
