@@ -1,6 +1,7 @@
 """Inquiries: what is asked about a verdict, taken down while what it saw is still at hand."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 from gateway.core import explanations
 from gateway.core.assets import RuleRung
@@ -45,6 +46,7 @@ class Inquiry:
         found = []
         for i, share in enumerate(explanations.shares(weights)):
             base = baseline[i] * self.sd[i] + self.mean[i] if self.sd else baseline[i]
+            base = base if isfinite(base) else self.newest[i]
             unit = self.channels[i].unit
             found.append(Cause(self.metrics[i], unit, self.newest[i], base, self._usual(i), share))
         return found

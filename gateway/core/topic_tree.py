@@ -80,6 +80,11 @@ def decision(made: Decision, now_ms: int) -> Document:
     }
 
 
+def explanation(tree: Mapping[str, object], now_ms: int) -> Document:
+    """``asset/<id>/explanation``, retained: why the newest decision was made."""
+    return head(now_ms) | dict(tree)
+
+
 def _verdict(verdict: Verdict) -> Document:
     return {
         "at": rfc3339(verdict.at_ms),

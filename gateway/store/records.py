@@ -15,8 +15,10 @@ PAYLOAD_BYTES: Final = 4_096
 
 VERDICT: Final = "INSERT INTO verdict VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DECISION: Final = (
-    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+    " ON CONFLICT DO NOTHING"
 )
+EXPLANATION: Final = "UPDATE decision SET explanation = ? WHERE id = ?"
 REJECT: Final = "INSERT INTO reject VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 OUTBOX: Final = (
     "INSERT INTO outbox (topic, payload, retain, qos, expires_at_ms) VALUES (?, ?, ?, ?, ?)"

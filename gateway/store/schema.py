@@ -125,7 +125,12 @@ def packed_reports(db: "Database") -> None:
     db.conn.executemany("INSERT INTO meta VALUES (?, ?)", meta)
 
 
-MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (packed_reports,)
+def explained_decisions(db: "Database") -> None:
+    """Schema 2: why each decision was made, as JSON; null until that is known."""
+    db.conn.execute("ALTER TABLE decision ADD COLUMN explanation TEXT")
+
+
+MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (packed_reports, explained_decisions)
 """In order, never changed once released: a change is a new one at the end."""
 
 
