@@ -4,7 +4,21 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("bench", "keygen", "new", "pack", "quantize", "show", "sign", "stress", "verify")
+COMMANDS = (
+    *(
+        "bench",
+        "keygen",
+        "new",
+        "pack",
+        "promote",
+        "quantize",
+        "rollback",
+        "show",
+        "sign",
+        "stress",
+    ),
+    *("verify", "versions"),
+)
 
 
 class _Commands(click.Group):

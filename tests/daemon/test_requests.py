@@ -61,7 +61,7 @@ def test_the_answer_comes_to_the_response_topic_with_its_correlation(
     with Daemon(tmp_path, pump(broker.port)):
         wait_until(lambda: heard, "the gateway is online")
         client.publish(ASK, b"{}", 1, properties=properties).wait_for_publish(5)
-        wait_until(lambda: heard[-1][0] == "answers/mine", "the answer")
+        wait_until(lambda: len(heard) > 1, "the answer")
     client.disconnect()
     client.loop_stop()
-    assert heard[-1] == ("answers/mine", b"\x01\x02")
+    assert heard[1] == ("answers/mine", b"\x01\x02")
