@@ -47,7 +47,7 @@ class MetricSection(Section):
     """Silent for longer than this, the metric counts as unknown; default 15m."""
     max_rate: Rate | None = None
     """Fastest change, as ``5/min`` or ``5 degC/min``; beyond it a reading is suspect (reason
-    ``rate``) until three in a row agree on the new level."""
+    ``rate``) until three that differ agree, or the time that passed allows it."""
     flatline: Duration | None = None
     """With the very same value for so long, though readings come, the sensor is dead (bad, reason
     ``flatline``). Default: what a model's package says of its channel, else never."""

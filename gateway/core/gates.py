@@ -19,10 +19,10 @@ from gateway.core.messages import Reason
 from gateway.core.readings import Metric, Reading, Report
 
 SETTLED: Final = 3
-"""Readings in a row that make a jump the new level."""
+"""Readings in a row that agree, but are not the same, make a jump the new level: what lives moves.
+Those that are the same become it once the time that passed allows the change."""
 PINNED: Final = 3
-"""Readings in a row at an end of the sensor that make it stuck; not more than ``SETTLED``, so that
-no reading of a sensor that dropped to its end slips through between the two gates."""
+"""Readings in a row at an end of the sensor that make it stuck."""
 UNMOVED: Final = 3
 """Equal readings that a flatline has at least: two may be one that was sent twice."""
 RATE_FLOOR_MS: Final = 1_000
@@ -67,7 +67,7 @@ class Gate:
         """The first gate that refuses a value, or ok; every gate takes note of it."""
         jumps = self._jumps(_Point(value, at_ms))
         flat = self._is_flat(value, mono_ms)
-        pinned = self._is_pinned(value)
+        pinned = self._is_pinned(value, jumps=jumps)
         if jumps:
             return Reason.RATE
         if flat:
@@ -82,8 +82,12 @@ class Gate:
         if self._level is None or _near(self._level, point, limit):
             self._level, self._stray, self._strays = point, None, 0
             return False
-        agrees = self._stray is not None and _near(self._stray, point, limit)
-        self._stray, self._strays = point, self._strays + 1 if agrees else 1
+        stray = self._stray
+        if stray is None or not _near(stray, point, limit):
+            self._strays = 1
+        elif stray.value != point.value:
+            self._strays += 1
+        self._stray = point
         if self._strays < SETTLED:
             return True
         self._level, self._stray, self._strays = point, None, 0
@@ -98,12 +102,13 @@ class Gate:
         limit = self._flat_ms
         return limit is not None and self._equal >= UNMOVED and mono_ms - since.at_ms >= limit
 
-    def _is_pinned(self, value: float) -> bool:
+    def _is_pinned(self, value: float, *, jumps: bool) -> bool:
         rail = self._metric.rail
         if rail is None or rail[0] < value < rail[1]:
             self._pinned = 0
             return False
-        self._pinned = min(self._pinned + 1, PINNED)
+        # One that jumped to its end is stuck at once: it must not slip through between two gates.
+        self._pinned = PINNED if jumps else min(self._pinned + 1, PINNED)
         return self._pinned >= PINNED
 
     def take_over(self, old: "Gate") -> None:

@@ -1,7 +1,8 @@
 """The ladder: local model, declared rules, fail-safe. The first rung that can answer does.
 
-A model abstains when its window does (a gap, too little coverage), while it is being calibrated,
-and when its worker fails. A rule abstains when it is unknown. Rules are asked in order: the first
+A model abstains when its window does (a bad channel, a gap, too little coverage), while it is being
+calibrated, when its worker fails, and when its package says that it cannot know (``uncertainty``).
+A rule abstains when it is unknown. Rules are asked in order: the first
 that is true gives its label; when none is true and one is known to be false, all is normal. A
 ``guard`` rule is asked beside the ladder too, and wins over a model that says normal.
 """
@@ -18,6 +19,7 @@ from gateway.core.explanations import Wanted
 from gateway.core.latest import Latest
 from gateway.core.readings import Value
 from gateway.core.rules import View, evaluate
+from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL, Verdict
 from gateway.core.windows import Window, Windows
 
@@ -50,6 +52,8 @@ class ModelState:
     calibration: Calibration | None = None
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
+    trust: Trust = field(default_factory=Trust)
+    """When it must not answer."""
     held: str = NORMAL
     loaded: str = ""
     """What the worker knows this version by."""
@@ -104,9 +108,13 @@ class Turn:
             return self._guarded(self._verdict(self._quiet_rule, NORMAL))
         return self._guarded(self._verdict("none", UNKNOWN))
 
-    def answered(self, model: str, score: float) -> Verdict:
-        """The model that was asked gave a score."""
+    def answered(self, model: str, score: float) -> Question | Verdict:
+        """The model that was asked gave a score; one that may mean either label is no answer."""
         state = self.models[model]
+        conformal = state.trust.conformal
+        why = conformal.crosses(score, state.held, state.decide) if conformal else ""
+        if why:
+            return self.failed(model, why)
         label, level = state.decide(score, state.held)
         state.held = label
         verdict = self._verdict(f"model:{model}", label)
@@ -118,6 +126,7 @@ class Turn:
                 model_version=state.version,
                 model_hash=state.hash,
                 coverage=self.judged.coverage if self.judged else 0.0,
+                interval=conformal.interval(score) if conformal else None,
             )
         )
 
@@ -138,6 +147,8 @@ class Turn:
                 values = state.calibration.apply(values, len(state.columns))
             else:
                 why = "calibrating"
+        if not why and state.trust.ood is not None:
+            why = state.trust.ood.outside(values)
         if why:
             self.abstained[f"model:{rung.model}"] = why
             return None

@@ -45,6 +45,7 @@ def asset_state(watch: Watch, now_ms: int, mono_ms: int) -> Document:
         "name": watch.asset.name,
         "label": verdict.label if verdict else "unknown",
         "score": verdict.score if verdict else None,
+        "interval": list(verdict.interval) if verdict and verdict.interval else None,
         "rung": verdict.rung if verdict else "none",
         "abstained": dict(verdict.abstained) if verdict else {},
         "alert": raised is not None,
@@ -95,6 +96,7 @@ def _verdict(verdict: Verdict) -> Document:
         "model_version": verdict.model_version or None,
         "model_hash": verdict.model_hash or None,
         "coverage": round(verdict.coverage, 3),
+        "interval": list(verdict.interval) if verdict.interval else None,
         "inputs": dict(verdict.inputs),
         "abstained": dict(verdict.abstained),
     }

@@ -147,7 +147,7 @@ class Decide:
                 if isinstance(score, str):
                     _sort(i, turns[i].failed(question.model, score), asked, verdicts)
                 else:
-                    verdicts[i] = turns[i].answered(question.model, score)
+                    _sort(i, turns[i].answered(question.model, score), asked, verdicts)
                 self._shadow.note(turns[i], question.model, score)
         return [verdicts[i] for i in range(len(turns))]
 

@@ -166,6 +166,7 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         if calibration.per_asset == "none"
         else Calibration(calibration.rows, len(columns)),
         explain=package.manifest.explain,
+        trust=package.manifest.trust,
     )
 
 

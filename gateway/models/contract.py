@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.core.explanations import Wanted
+from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Shape
 from gateway.models.features import presets
@@ -155,6 +156,8 @@ class Manifest:
     provenance: Mapping[str, object]
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
+    trust: Trust = field(default_factory=Trust)
+    """When it must not answer."""
 
     @property
     def shape(self) -> Shape:

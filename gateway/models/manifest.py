@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.core.explanations import Wanted
 from gateway.core.windows import Channel, Shape
 from gateway.errors import PackageError
-from gateway.models import rules
+from gateway.models import rules, trust_rules
 from gateway.models.archive import opened
 from gateway.models.contract import (
     Calibration,
@@ -132,6 +132,7 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
         licence=tree["licence"],
         provenance=tree.get("provenance", {}),
         explain=_explain(tree.get("explain", {})),
+        trust=trust_rules.trust(tree, _input(tree["input"]).shape),
     )
 
 

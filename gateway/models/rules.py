@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Final
 
 from gateway.core.verdicts import NORMAL
-from gateway.models import explain_rules, feature_rules
+from gateway.models import explain_rules, feature_rules, trust_rules
 from gateway.models.contract import SCORED, Manifest
 from gateway.models.files import MANIFEST, MODEL
 from gateway.models.schema import Problem
@@ -124,4 +124,5 @@ _RULES: Final[tuple[Callable[[Manifest], Iterator[Problem]], ...]] = (
     _levels,
     _calibration,
     explain_rules.problems,
+    trust_rules.problems,
 )

@@ -130,7 +130,22 @@ def explained_decisions(db: "Database") -> None:
     db.conn.execute("ALTER TABLE decision ADD COLUMN explanation TEXT")
 
 
-MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (packed_reports, explained_decisions)
+def verdict_intervals(db: "Database") -> None:
+    """Schema 3: where a verdict's score may really lie, [low, high] as JSON; null without that."""
+    db.conn.execute("ALTER TABLE verdict ADD COLUMN interval TEXT")
+
+
+def verdict_members(db: "Database") -> None:
+    """Schema 4: what each member of an ensemble said, as JSON; null without one."""
+    db.conn.execute("ALTER TABLE verdict ADD COLUMN members TEXT")
+
+
+MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
+    packed_reports,
+    explained_decisions,
+    verdict_intervals,
+    verdict_members,
+)
 """In order, never changed once released: a change is a new one at the end."""
 
 

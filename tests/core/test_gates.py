@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.assets import Asset
-from gateway.core.gates import PINNED, SETTLED, Gates
+from gateway.core.gates import PINNED, Gates
 from gateway.core.latest import Latest
 from gateway.core.messages import DEAD, Quality, Reason
 from gateway.core.paths import Path
@@ -45,6 +45,11 @@ def test_a_spike_is_suspect_and_what_follows_is_good():
 def test_a_jump_that_stays_becomes_the_level():
     t = metric(max_rate=1.0)
     assert reasons(site(t), t, [20, 90, 90.2, 90.4, 90.1]) == ["ok", "rate", "rate", "ok", "ok"]
+
+
+def test_a_jump_to_one_value_waits_for_the_time_that_allows_it():
+    t = metric(max_rate=10.0)
+    assert reasons(site(t), t, [50] + [0] * 6) == ["ok"] + ["rate"] * 4 + ["ok"] * 2
 
 
 def test_jumps_that_do_not_agree_do_not_become_the_level():
@@ -104,15 +109,15 @@ def test_a_value_at_an_end_of_the_sensor_is_stuck_from_the_third_on(end):
 
 
 def test_a_sensor_that_drops_to_its_end_never_slips_between_two_gates():
-    t = metric(max_rate=1.0, rail=(0.0, 100.0))
-    assert PINNED <= SETTLED
-    assert "ok" not in reasons(site(t), t, [50.0] + [0.0] * 10)[1:]
+    for rate in (1.0, 20.0, 30.0, 49.0):
+        t = metric(max_rate=rate, rail=(0.0, 100.0))
+        assert "ok" not in reasons(site(t), t, [50.0] + [0.0] * 10)[1:]
 
 
 def test_the_first_gate_in_the_order_gives_the_reason():
-    t = metric(max_rate=1.0, flatline_ms=2_000, rail=(0.0, 100.0))
-    found = reasons(site(t), t, [50.0, 0.0, 0.0, 0.0])
-    assert found == ["ok", "rate", "rate", "flatline"]
+    t = metric(max_rate=15.0, flatline_ms=3_000, rail=(0.0, 100.0))
+    found = reasons(site(t), t, [50.0, 0.0, 0.0, 0.0, 0.0])
+    assert found == ["ok", "rate", "rate", "rate", "flatline"]
 
 
 def test_a_reading_that_is_not_good_passes_through_and_changes_nothing():
