@@ -6,7 +6,7 @@ from gateway.config.problems import Problem
 from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
 from gateway.core import durations
-from gateway.core.assets import Asset, ModelRung
+from gateway.core.assets import Asset, ModelRung, model_rungs
 from gateway.core.verdicts import Mode
 from gateway.models.package import Package
 
@@ -26,8 +26,8 @@ def warnings(settings: Settings, doc: Document) -> Iterator[Problem]:
 def paces(settings: Settings, packages: Mapping[str, Package], doc: Document) -> Iterator[Problem]:
     """Sensors that may be silent longer than a model's channel waits; said where ``stale`` is."""
     for asset in settings.assets.values():
-        for rung in asset.ladder:
-            if isinstance(rung, ModelRung) and rung.model in packages:
+        for rung in model_rungs(asset.ladder):
+            if rung.model in packages:
                 yield from _pace(asset, rung, packages[rung.model], doc)
 
 
@@ -66,8 +66,8 @@ def _unused(settings: Settings, doc: Document) -> Iterator[Problem]:
         if getattr(source.settings, "availability", None) == "":
             message = f"{name!r}: no availability: silence is noticed only when metrics are stale"
             yield doc.problem(place, message, "set availability, if devices announce it", key=True)
-    rungs = [rung for asset in settings.assets.values() for rung in asset.ladder]
-    asked = {rung.model for rung in rungs if isinstance(rung, ModelRung)}
+    ladders = [asset.ladder for asset in settings.assets.values()]
+    asked = {rung.model for ladder in ladders for rung in model_rungs(ladder)}
     for name in settings.models:
         if name not in asked:
             message = f"{name!r}: no asset asks this model"

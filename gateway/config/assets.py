@@ -1,6 +1,6 @@
 """The user's file as pydantic models: assets, their metrics, actions, verdicts and policy."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -101,10 +101,22 @@ class VerdictSection(Section):
 
     model: Name | None = None
     """A model of ``models``."""
+    models: tuple[Name, ...] = ()
+    """Several of them: they judge together."""
+    combine: Literal["mean", "median", "max", "vote"] = "mean"
+    """With models: of their scores, each in multiples of its own model's ``on`` level; ``vote``
+    counts labels, and a tie goes to the worse one."""
+    least: Annotated[int, Field(ge=1, le=64)] | None = None
+    """With models: so many must answer; default more than half."""
+    on: Annotated[float, Field(gt=0)] | None = None
+    """With models: the combined score that raises ``label``, where 1 is the models' own level;
+    default: the levels of the first model."""
+    off: Annotated[float, Field(gt=0)] | None = None
+    """With ``on``: below this the label clears; default ``on``."""
     rule: Rule | None = None
     """A rule over the asset's metrics."""
     label: Label | None = None
-    """With a rule: what it says when it is true; default alarm."""
+    """With a rule: what it says when it is true; with ``on``: what it raises; default alarm."""
     guard: bool = False
     """With a rule: asked beside the models too, and wins over their ``normal``."""
     deadline: Duration | None = None

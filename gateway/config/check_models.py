@@ -46,6 +46,22 @@ def labels(manifest: Manifest) -> list[str]:
     return [level.label for level in manifest.decision.levels]
 
 
+def members(rung: VerdictSection, known: Manifests) -> Iterator[VerdictSection]:
+    """Each model of a rung as a rung of its own; a channel is for the models that have it."""
+    if not rung.models:
+        yield rung
+        return
+    channels = {
+        name: {channel.name for channel in known[name].shape.channels}
+        for name in rung.models
+        if name in known
+    }
+    every = {channel for names in channels.values() for channel in names}
+    for name, own in channels.items():
+        mine = {key: to for key, to in rung.channels.items() if key in own or key not in every}
+        yield rung.model_copy(update={"model": name, "channels": mine})
+
+
 def problems(
     found: Findings, asset: str, rung: VerdictSection, place: Place, known: Manifests
 ) -> Iterator[Problem]:

@@ -48,6 +48,7 @@ def asset_state(watch: Watch, now_ms: int, mono_ms: int) -> Document:
         "interval": list(verdict.interval) if verdict and verdict.interval else None,
         "rung": verdict.rung if verdict else "none",
         "abstained": dict(verdict.abstained) if verdict else {},
+        "members": [dict(member) for member in verdict.members] if verdict else [],
         "alert": raised is not None,
         "metrics": {name: _metric(watch, name, mono_ms) for name in watch.asset.metrics},
     }
@@ -99,6 +100,7 @@ def _verdict(verdict: Verdict) -> Document:
         "interval": list(verdict.interval) if verdict.interval else None,
         "inputs": dict(verdict.inputs),
         "abstained": dict(verdict.abstained),
+        "members": [dict(member) for member in verdict.members] or None,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway.core.assets import Asset, ModelRung, RuleRung
+from gateway.core.assets import Asset, RuleRung, model_rungs
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
@@ -32,6 +32,8 @@ class Watch:
     """How often each metric comes that a model takes."""
     shadows: dict[str, ModelState] = field(default_factory=dict)
     """Another version of a model, fed beside the one that judges."""
+    held: dict[str, str] = field(default_factory=dict)
+    """The label that each ensemble holds."""
     _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,10 +62,8 @@ class Watch:
     @property
     def driver(self) -> ModelState | None:
         """The first model of the ladder: its windows make turns due."""
-        for rung in self.asset.ladder:
-            if isinstance(rung, ModelRung):
-                return self.models.get(rung.model)
-        return None
+        first = next(model_rungs(self.asset.ladder), None)
+        return self.models.get(first.model) if first else None
 
     def take(self, reading: Reading, at_ms: int, mono_ms: int) -> Iterator[Window]:
         """Note a reading; the windows of the driver that it makes due."""
@@ -100,7 +100,7 @@ class Watch:
 
     def turn(self, at_ms: int, mono_ms: int, window: Window | None) -> Turn:
         """Start down the ladder."""
-        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window)
+        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window, held=self.held)
 
     def note(self, verdict: Verdict) -> bool:
         """Take the verdict of a turn; True when it differs from the last in label or rung."""
@@ -119,7 +119,7 @@ class Watch:
         self.policy.restore(old.policy.to_json())
         self.policy.flags |= old.policy.flags
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
-        self.failed_safe = old.failed_safe
+        self.failed_safe, self.held = old.failed_safe, old.held
         self.latest.take_over(old.latest)
         for model, state in self.states():
             for before in (one for name, one in old.states() if name == model):

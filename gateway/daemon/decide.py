@@ -13,7 +13,7 @@ import structlog
 
 from gateway.core.explanations import Explanation, of_score
 from gateway.core.inquiries import Inquiry, inquire
-from gateway.core.ladder import UNKNOWN, Question, Turn
+from gateway.core.ladder import UNKNOWN
 from gateway.core.policy import fail_safe_decision
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
@@ -26,6 +26,7 @@ from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import Site, ids
+from gateway.daemon.walk import walk
 
 PENDING: Final = 64
 REPEAT_MS: Final = 60_000
@@ -118,7 +119,7 @@ class Decide:
 
     async def _judge(self, due: list[_Due]) -> None:
         turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
-        verdicts = await self._verdicts(turns)
+        verdicts = await walk(turns, self._inference, self._shadow)
         decisions: list[Decision] = []
         reasons: list[Inquiry | Explanation] = []
         for item, turn, verdict in zip(due, turns, verdicts, strict=True):
@@ -132,29 +133,6 @@ class Decide:
             for asset in {decision.asset for decision in decisions}:
                 self._announce.asset(self.site.watches[asset])
         await self._shadow.judge()
-
-    async def _verdicts(self, turns: list[Turn]) -> list[Verdict]:
-        """Walk all turns down together, so that each depth is one question to the worker."""
-        verdicts: dict[int, Verdict] = {}
-        asked: dict[int, Question] = {}
-        for i, turn in enumerate(turns):
-            _sort(i, turn.step(), asked, verdicts)
-        while asked:
-            indexes, questions = list(asked), list(asked.values())
-            asked = {}
-            scores = await self._inference.judge(questions, self._deadline_s(questions))
-            for i, question, score in zip(indexes, questions, scores, strict=True):
-                if isinstance(score, str):
-                    _sort(i, turns[i].failed(question.model, score), asked, verdicts)
-                else:
-                    _sort(i, turns[i].answered(question.model, score), asked, verdicts)
-                self._shadow.note(turns[i], question.model, score)
-        return [verdicts[i] for i in range(len(turns))]
-
-    def _deadline_s(self, questions: list[Question]) -> float:
-        """The shortest deadline of the rungs that ask."""
-        watches = self.site.watches
-        return min(watches[q.asset].models[q.model].rung.deadline_ms for q in questions) / 1000
 
     def _settle(self, watch: Watch, verdict: Verdict) -> list[Decision]:
         changed = watch.note(verdict)
@@ -239,12 +217,3 @@ class Decide:
             if due is not None:
                 waits.append(due - mono_ms)
         return max(0, min(waits)) if waits else None
-
-
-def _sort(
-    i: int, outcome: Question | Verdict, asked: dict[int, Question], verdicts: dict[int, Verdict]
-) -> None:
-    if isinstance(outcome, Question):
-        asked[i] = outcome
-    else:
-        verdicts[i] = outcome

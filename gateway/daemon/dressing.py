@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.core.assets import Asset, ModelRung
+from gateway.core.assets import Asset, ModelRung, model_rungs
 from gateway.core.calibration import Calibration
 from gateway.core.ladder import ModelState
 from gateway.core.watch import Watch
@@ -32,11 +32,10 @@ class Dressing:
     def dress(self, site: Site, names: Mapping[str, str], beside: Mapping[str, str]) -> None:
         """Let ``names`` judge and feed ``beside``, both by model."""
         for watch in site.watches.values():
-            for rung in watch.asset.ladder:
-                if isinstance(rung, ModelRung):
-                    judging = self._state(watch.asset, rung, names.get(rung.model, ""))
-                    other = self._state(watch.asset, rung, beside.get(rung.model, ""))
-                    _dress(watch, rung.model, judging, other)
+            for rung in model_rungs(watch.asset.ladder):
+                judging = self._state(watch.asset, rung, names.get(rung.model, ""))
+                other = self._state(watch.asset, rung, beside.get(rung.model, ""))
+                _dress(watch, rung.model, judging, other)
 
     def _state(self, asset: Asset, rung: ModelRung, name: str) -> ModelState | None:
         package = self._packages.get(name)

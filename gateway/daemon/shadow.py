@@ -93,7 +93,7 @@ class Shadow:
 
 def _question(turn: Turn, model: str, state: ModelState) -> Question | None:
     """The same window where both cut it alike, else its own newest; None when it cannot judge."""
-    window: Window | None = turn.judged
+    window: Window | None = turn.windows.get(model)
     if window is None or not state.like(turn.models[model]):
         window = state.windows.latest()
     if window.abstained or state.windows.bad:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from gateway import registry
 from gateway.config.settings import Settings, Source
 from gateway.core import topics, units
-from gateway.core.assets import Asset, ModelRung
+from gateway.core.assets import Asset, ModelRung, model_rungs
 from gateway.core.calibration import Calibration
+from gateway.core.ensembles import Bound, Scale
 from gateway.core.gates import Gates
 from gateway.core.ids import RANDOM_BYTES, new_id
 from gateway.core.ladder import ModelState
@@ -112,8 +113,8 @@ def _flatlines(settings: Settings, packages: Mapping[str, Package]) -> dict[str,
     """The shortest flatline that a model names for each metric, by the metric's key."""
     shortest: dict[str, int] = {}
     for asset in settings.assets.values():
-        for rung in asset.ladder:
-            if not isinstance(rung, ModelRung) or rung.model not in packages:
+        for rung in model_rungs(asset.ladder):
+            if rung.model not in packages:
                 continue
             for channel in packages[rung.model].shape.channels:
                 metric = asset.metrics.get(rung.channels.get(channel.name, channel.name))
@@ -138,8 +139,8 @@ def _feed(source: Source, settings: Settings) -> Feed:
 def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:
     models = {
         rung.model: model_state(rung, packages[rung.model], asset)
-        for rung in asset.ladder
-        if isinstance(rung, ModelRung) and rung.model in packages
+        for rung in model_rungs(asset.ladder)
+        if rung.model in packages
     }
     return Watch(
         asset=asset,
@@ -153,11 +154,14 @@ def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch
 def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
     """What an asset remembers of one version of a model: nothing yet."""
     shape, calibration = package.shape, package.manifest.calibration
+    decision = package.manifest.decision
+    levels = tuple(Bound(level.label, level.on, level.off) for level in decision.levels)
     columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
     return ModelState(
         rung=rung,
         windows=Windows(shape),
-        decide=package.manifest.decision.decide,
+        decide=decision.decide,
+        scale=Scale(levels, below=decision.raises == "below"),
         version=package.manifest.version,
         hash=package.sha256,
         columns=columns,

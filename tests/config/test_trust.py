@@ -8,7 +8,7 @@ import pytest
 from gateway import config
 from gateway.config import machine
 from gateway.config.loader import load_document
-from gateway.daemon.opening import open_packages
+from gateway.daemon.fleet import open_fleet
 from gateway.models import signature
 from tests.config.samples import GOOD, written
 
@@ -42,15 +42,19 @@ def test_check_refuses_an_unsigned_package_at_its_key(file: Path) -> None:
 
 
 def test_the_daemon_leaves_an_unsigned_package_out(file: Path) -> None:
-    found = open_packages(config.load(file))
-    assert not found.good
+    found = open_fleet(config.load(file), {}, 0)
+    assert not found.active
     assert "found none" in found.refused["wear"]
     signed(file)
-    assert open_packages(config.load(file)).good["wear"].trust.startswith("-----BEGIN PUBLIC KEY")
+    assert (
+        open_fleet(config.load(file), {}, 0)
+        .active["wear"]
+        .trust.startswith("-----BEGIN PUBLIC KEY")
+    )
 
 
 def test_a_trusted_key_that_is_not_there_refuses_the_package(file: Path) -> None:
     signed(file)
     (file.parent / "plant.pub").unlink()
     assert "plant.pub: expected a readable file" in said(file)[0]
-    assert "plant.pub" in open_packages(config.load(file)).refused["wear"]
+    assert "plant.pub" in open_fleet(config.load(file), {}, 0).refused["wear"]
