@@ -76,6 +76,12 @@ class Calibration:
     rows: int
     """How many are learnt from."""
     columns: int
+    number: int = 1
+    """Counts the calibrations of one asset for one model."""
+    source: str = ""
+    """What it was asked for with; empty for the automatic one, on the first rows."""
+    at_ms: int = 0
+    """When it became ready, UTC epoch ms; 0 before."""
     _rows: _Moments = field(init=False)
     _batches: _Moments = field(init=False)
     _batch: _Moments = field(init=False)
@@ -143,25 +149,31 @@ class Calibration:
     def to_json(self) -> str:
         """Everything, as text for the store."""
         parts = {"rows": self._rows, "batches": self._batches, "batch": self._batch}
-        return json.dumps({"of": self.rows} | {name: part.tree() for name, part in parts.items()})
+        head = {"of": self.rows, "number": self.number, "source": self.source, "at_ms": self.at_ms}
+        return json.dumps(head | {name: part.tree() for name, part in parts.items()})
 
     @classmethod
     def from_json(cls, text: str, rows: int, columns: int) -> Self:
-        """Go on from ``to_json``; start anew when it was made for another shape, or is damaged."""
+        """Go on from ``to_json``; start anew when it was made for another shape, or is damaged.
+
+        One that was asked for keeps its own number of rows.
+        """
         kept = cls(rows, columns)
         try:
             tree = json.loads(text)
-            if tree["of"] != rows:
+            asked, of = str(tree.get("source", "")), int(tree["of"])
+            if of != rows and not asked:
                 return kept
-            moments = _Moments.parse(tree["rows"], columns, range(rows + 1))
+            made = cls(of, columns, int(tree.get("number", 1)), asked, int(tree.get("at_ms", 0)))
+            moments = _Moments.parse(tree["rows"], columns, range(of + 1))
             batches = _Moments.parse(tree["batches"], columns, range(moments.count // BATCH + 1))
             batch = _Moments.parse(tree["batch"], columns, range(BATCH))
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
             return kept
-        kept._rows, kept._batches, kept._batch = moments, batches, batch
-        if kept.ready:
-            kept._freeze()
-        return kept
+        made._rows, made._batches, made._batch = moments, batches, batch
+        if made.ready:
+            made._freeze()
+        return made
 
     def _freeze(self) -> None:
         enough = self._batches.count >= MIN_BATCHES

@@ -21,6 +21,7 @@ from gateway.core.seen import MEMORY, Seen
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.beat import Beat
+from gateway.daemon.calibrate import Calibrate
 from gateway.daemon.clock import Clock, SystemClock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
@@ -125,7 +126,12 @@ class Daemon:
         )
         promotion = Promotion(self._versions, self._inference, journal, clock)
         self._requests.register("model", promotion.answer)
-        parts = (self._act, self._decide, self._ingest, self._requests, shadow, upkeep, health)
+        calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
+        self._requests.register("calibrate", calibrate.answer)
+        parts = (
+            *(self._act, self._decide, self._ingest, self._requests),
+            *(shadow, calibrate, upkeep, health),
+        )
         self._reload = Reload(site, parts, links, self._versions, announce, clock)
 
     async def _serve(self) -> None:

@@ -52,7 +52,7 @@ class Upkeep:
         self._stepped_ms = 0
         """How far the clock was stepped since it was last right."""
         self._due_ms = clock.mono_ms() + EVERY_MS
-        self._kept: dict[tuple[str, str], int] = {}
+        self._kept: dict[tuple[str, str, int], int] = {}
         self._slow: set[tuple[str, str, str]] = set()
         """(asset, model, channel) that were said to starve."""
 
@@ -129,10 +129,13 @@ class Upkeep:
                 if learnt is None:
                     continue
                 key = calibration_key(watch.asset.id, model, state.hash)
-                new = learnt.seen - self._kept.get(key, 0)
+                version = (*key, learnt.number)
+                if learnt.ready and not learnt.at_ms:
+                    learnt.at_ms = self._clock.now_ms()
+                new = learnt.seen - self._kept.get(version, 0)
                 wait = max(1, learnt.rows // 10) if step is None else step
                 if new and (learnt.ready or new >= wait):
-                    self._kept[key] = learnt.seen
+                    self._kept[version] = learnt.seen
                     self._journal.batch.kept[key] = learnt.to_json()
                     self._journal.changed()
 
