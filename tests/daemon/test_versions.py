@@ -210,3 +210,23 @@ def test_a_damaged_candidate_is_refused_and_the_active_one_lives_on(
         wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 20.0, "it judges")
         assert daemon.logged("model_refused")
         assert states(daemon) == {"1.0.0": "active"}
+
+
+def test_a_candidate_that_does_not_fit_is_refused_and_the_active_one_lives_on(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    package(tmp_path / "old", "1.0.0")
+    nodes = [
+        make.node("ReduceSum", "many", "sum", keepdims=0),
+        make.node("Flatten", "window", "flat", axis=1),
+        make.node("Add", "flat sum", "score"),
+    ]
+    many = make.tensor("many", np.zeros(16_700_000))
+    write(tmp_path / "new", "1.1.0", make.model(nodes, [many], window=("n", 1, 1)), 90.0)
+    limited = text(zigbee, RULES + "}") + "limits: {worker_memory: 160MiB}\n"
+    with Daemon(tmp_path, limited) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=20.0)
+        reach(daemon, {"1.0.0": "active", "1.1.0": "refused"})
+        zigbee.tell("probe", temperature=40.0)
+        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 40.0, "it judges", 10)
