@@ -46,6 +46,8 @@ class Turn:
     """What each model's question was made of."""
     held: dict[str, str] = field(default_factory=dict)
     """The label that each ensemble holds; shared with the next turns."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """What each model that answered said, whatever came of it."""
     _quiet_rule: str = ""
     _sitting: EnsembleRung | None = None
 
@@ -96,6 +98,7 @@ class Turn:
 
     def heard(self, answers: Mapping[str, float | str]) -> Question | Panel | Verdict:
         """Everybody who was asked answered: by model, a score or why there is none."""
+        self.scores |= {model: one for model, one in answers.items() if isinstance(one, float)}
         rung, self._sitting = self._sitting, None
         if rung is not None:
             return self._combined(rung, answers)

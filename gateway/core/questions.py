@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gateway.core.assets import ModelRung
 from gateway.core.calibration import Calibration
+from gateway.core.drift import Drifts
 from gateway.core.ensembles import Heard, Scale
 from gateway.core.explanations import Wanted
 from gateway.core.uncertainty import Trust
@@ -50,6 +51,8 @@ class ModelState:
     """When it must not answer."""
     scale: Scale = field(default_factory=Scale)
     """The levels that ``decide`` goes by."""
+    drift: Drifts | None = None
+    """Whether its channels and its score are still where they were; None: nobody looks."""
     held: str = NORMAL
     loaded: str = ""
     """What the worker knows this version by."""

@@ -6,7 +6,7 @@ subscriber needs is retained; events are not.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -134,6 +134,12 @@ def alert(made: Decision, since_ms: int | None, now_ms: int) -> Document:
         "since": rfc3339(made.verdict.at_ms if since_ms is None else since_ms),
         "decision": made.id,
     }
+
+
+def maintenance(asset: str, causes: Sequence[Document], now_ms: int) -> Document:
+    """``asset/<id>/maintenance``, retained: what drifted; commands nothing."""
+    state = "raised" if causes else "clear"
+    return head(now_ms) | {"asset": asset, "state": state, "causes": list(causes)}
 
 
 def health(state: str, now_ms: int, parts: Mapping[str, object]) -> Document:

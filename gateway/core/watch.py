@@ -90,6 +90,8 @@ class Watch:
             well = not window.newest_has_gap and not state.windows.bad
             if state.calibration is not None and well:
                 state.calibration.add(window.newest)
+            if state.drift is not None and well:
+                state.drift.row(window.newest)
             if state is self.driver:
                 yield window
 
@@ -125,7 +127,7 @@ class Watch:
             for before in (one for name, one in old.states() if name == model):
                 if before.loaded == state.loaded and before.columns == state.columns:
                     state.windows, state.calibration = before.windows, before.calibration
-                    state.held = before.held
+                    state.held, state.drift = before.held, before.drift
                     break
                 state.see(before)
 

@@ -79,6 +79,12 @@ class Announce:
         document = topic_tree.command(order, self._clock.now_ms())
         self._event(f"asset/{order.asset}/command", document)
 
+    def maintenance(self, asset: str, causes: list[Document]) -> None:
+        """What a person should look at; retained until it is over, and an event each time."""
+        document = topic_tree.maintenance(asset, causes, self._clock.now_ms())
+        self._event(f"asset/{asset}/maintenance", document, retain=True)
+        self.event("drift_changed", asset=asset, causes=causes)
+
     def event(self, kind: str, **keys: object) -> None:
         """Something happened to the gateway itself: ``event``, not retained."""
         document = topic_tree.head(self._clock.now_ms()) | {"event": kind} | keys

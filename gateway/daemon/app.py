@@ -32,6 +32,7 @@ from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Links
+from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import open_store, worker_settings
 from gateway.daemon.promotion import Promotion
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
@@ -105,8 +106,9 @@ class Daemon:
         self._docket = Docket(links, journal, announce, clock)
         self._act = Act(site, links, journal, announce, self._docket, clock)
         self._explain = Explain(self._inference, journal, announce)
+        looks = Maintenance(site, journal, announce)
         self._decide = Decide(
-            site, self._inference, journal, self._act, self._explain, shadow, announce, clock
+            site, self._inference, journal, self._act, self._explain, looks, shadow, announce, clock
         )
         seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
         kept = await self._in_store(lambda: store.kept("daemon"))
@@ -119,8 +121,8 @@ class Daemon:
         )
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
-        upkeep = Upkeep(site, journal, self._ingest, announce, clock, store, self._pool)
-        health = Health(site, links, pulses, journal, self._ingest, self._inference, clock)
+        upkeep = Upkeep(site, journal, self._ingest, announce, looks, clock, store, self._pool)
+        health = Health(site, links, pulses, journal, self._ingest, self._inference, looks, clock)
         self._beat = Beat(
             upkeep, health, pulses, journal, self._ingest, self._decide, announce, clock
         )
@@ -130,7 +132,7 @@ class Daemon:
         self._requests.register("calibrate", calibrate.answer)
         parts = (
             *(self._act, self._decide, self._ingest, self._requests),
-            *(shadow, calibrate, upkeep, health),
+            *(shadow, calibrate, upkeep, health, looks),
         )
         self._reload = Reload(site, parts, links, self._versions, announce, clock)
 

@@ -24,6 +24,7 @@ from gateway.daemon.clock import Clock
 from gateway.daemon.explain import Explain
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
+from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import Site, ids
 from gateway.daemon.walk import walk
@@ -56,6 +57,7 @@ class Decide:
         journal: Journal,
         act: Act,
         explain: Explain,
+        maintenance: Maintenance,
         shadow: Shadow,
         announce: Announce,
         clock: Clock,
@@ -66,6 +68,7 @@ class Decide:
         self._journal = journal
         self._act = act
         self._explain = explain
+        self._maintenance = maintenance
         self._shadow = shadow
         self._announce = announce
         self._clock = clock
@@ -123,6 +126,7 @@ class Decide:
         decisions: list[Decision] = []
         reasons: list[Inquiry | Explanation] = []
         for item, turn, verdict in zip(due, turns, verdicts, strict=True):
+            self._maintenance.note(item.watch, turn)
             made = self._settle(item.watch, verdict)
             decisions += made
             reasons += [inquire(turn, verdict) for _ in made]

@@ -9,6 +9,7 @@ from gateway.core.messages import Message
 from gateway.core.readings import Metric, Reading
 from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
+from gateway.daemon.maintenance import restore_drift
 from gateway.daemon.site import Site
 from gateway.store.batch import StoredReading
 from gateway.store.writer import Store
@@ -43,6 +44,7 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
             continue
         _replay(known, stored.value, stored.at_ms, _mono_ms(stored, clock))
         used += 1
+    restore_drift(site, store.kept("drift"))
     if used:
         log.info("windows_rebuilt", readings=used)
     return used

@@ -9,6 +9,7 @@ from gateway.config.settings import Settings, Source
 from gateway.core import topics, units
 from gateway.core.assets import Asset, ModelRung, model_rungs
 from gateway.core.calibration import Calibration
+from gateway.core.drift import Drifts
 from gateway.core.ensembles import Bound, Scale
 from gateway.core.gates import Gates
 from gateway.core.ids import RANDOM_BYTES, new_id
@@ -171,6 +172,7 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         else Calibration(calibration.rows, len(columns)),
         explain=package.manifest.explain,
         trust=package.manifest.trust,
+        drift=Drifts((*(channel.name for channel in shape.channels), "score")),
     )
 
 

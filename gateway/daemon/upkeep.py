@@ -11,6 +11,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
+from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.restore import calibration_key
 from gateway.daemon.site import Site
 from gateway.errors import StoreError
@@ -36,6 +37,7 @@ class Upkeep:
         journal: Journal,
         ingest: Ingest,
         announce: Announce,
+        maintenance: Maintenance,
         clock: Clock,
         store: Store,
         pool: Executor,
@@ -45,6 +47,7 @@ class Upkeep:
         self._journal = journal
         self._ingest = ingest
         self._announce = announce
+        self._maintenance = maintenance
         self._clock = clock
         self._store = store
         self._pool = pool
@@ -78,6 +81,7 @@ class Upkeep:
         self._look_at_sources()
         self._look_at_paces()
         self.keep_calibrations()
+        self._maintenance.look()
         if self._clock.mono_ms() >= self._due_ms and not self._journal.trouble:
             await self._maintain()
 
@@ -120,6 +124,11 @@ class Upkeep:
             if gap is not None:
                 log.warning("source_silent", source=feed.source.name, silent_s=gap // 1000)
                 self._announce.event("source_silent", source=feed.source.name, silent_s=gap // 1000)
+
+    def last(self) -> None:
+        """Store everything that was learnt."""
+        self.keep_calibrations(step=1)
+        self._maintenance.look(step=1)
 
     def keep_calibrations(self, step: int | None = None) -> None:
         """Store calibrations while they are learnt (every ``step`` rows) and when they are done."""
