@@ -59,22 +59,34 @@ def from_csv(
 
 
 def from_store(
-    store: Path, assets: Sequence[str], channels: Sequence[str], period_s: float, since_ms: int = 0
+    store: Path, assets: Sequence[str], channels: Mapping[str, str], period_s: float
 ) -> list[History]:
     """Read the gateway's own database; nothing in it is labelled.
 
+    Args:
+        store: the file.
+        assets: one machine each.
+        channels: metric -> the unit the model is to be trained in.
+        period_s: of the grid.
+
     Raises:
         StoreError: there is no such database or asset.
+        ValueError: a metric was stored in another unit than the one named.
     """
-    found = []
+    found: list[History] = []
     with Reader.open(store) as reader:
         for asset in assets:
-            seen = [
-                (row.at_ms / 1000, {row.metric: float(row.value)})
-                for row in reader.readings(asset, since_ms, limit=ALL)
-                if row.reason == "ok" and row.metric in channels and not isinstance(row.value, str)
-            ]
-            found += _pieces(asset, seen, channels, period_s)
+            seen: list[Row] = []
+            for row in reader.readings(asset, 0, limit=ALL):
+                if row.metric not in channels or row.reason != "ok" or isinstance(row.value, str):
+                    continue
+                if row.unit != channels[row.metric]:
+                    raise ValueError(
+                        f"{asset} {row.metric} is stored in {row.unit or 'no unit'}, not in "
+                        f"{channels[row.metric] or 'none'}: name its unit, as NAME:UNIT"
+                    )
+                seen.append((row.at_ms / 1000, {row.metric: float(row.value)}))
+            found += _pieces(asset, seen, tuple(channels), period_s)
     return found
 
 

@@ -173,7 +173,7 @@ def main() -> None:
         if options.csv:
             known = history.from_csv(options.csv, names, plan.period_s, options.label)
         else:
-            known = history.from_store(options.store, options.assets, names, plan.period_s)
+            known = history.from_store(options.store, options.assets, plan.channels, plan.period_s)
         origin = str((options.csv or options.store).name)
         print(f"{options.out}: {make(known, plan, options.out, origin)}")
     except (ValueError, OSError, GatewayError) as error:

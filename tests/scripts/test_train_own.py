@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gateway.core.messages import Reason
+from gateway.errors import StoreError
 from gateway.models.package import unpack
 from gateway.models.session import open_session
 from gateway.models.watchdog import Watchdog
+from gateway.store.batch import Batch, StoredReport
 from scripts.train import history, own
 from scripts.train.costs import Costs
 from scripts.train.history import History
 from scripts.train.kinds import Plan
+from tests.store.samples import metric, open_store, report, settings
 
 NEEDS = {
     "distance": "onnx",
@@ -110,3 +114,27 @@ def test_a_csv_that_is_wrong_is_refused_with_its_place(tmp_path: Path, text, sai
     file.write_text(text)
     with pytest.raises(ValueError, match=said):
         history.from_csv(file, ("flow", "power"), 1.0)
+
+
+WATTS = {"power": "W", "flow": "W"}
+
+
+def test_the_gateways_own_database_gives_its_good_readings_on_the_grid(tmp_path: Path) -> None:
+    store = open_store(settings(tmp_path))
+    names = (metric("flow"), metric("power"))
+    good, bad = [Reason.OK, Reason.OK], [Reason.OK, Reason.RANGE]
+    for n, reasons in ((0, good), (1_000, bad), (2_000, good)):
+        made = report(n, [float(n), float(-n)], metrics=names, reasons=reasons)
+        store.commit(Batch(reports=[StoredReport(made)]))
+    store.close()
+    (one,) = history.from_store(tmp_path / "gateway.db", ["pump-7"], WATTS, 1.0)
+    assert (one.unit, one.faulty.any()) == ("pump-7", False)
+    assert one.values.tolist() == [[0, 0], [0, 1000], [-2000, 2000]]
+    with pytest.raises(ValueError, match="stored in W, not in l/min"):
+        history.from_store(tmp_path / "gateway.db", ["pump-7"], {"flow": "l/min"}, 1.0)
+
+
+def test_an_asset_that_the_database_does_not_know_is_said_so(tmp_path: Path) -> None:
+    open_store(settings(tmp_path)).close()
+    with pytest.raises(StoreError, match="pump-9"):
+        history.from_store(tmp_path / "gateway.db", ["pump-9"], WATTS, 1.0)
