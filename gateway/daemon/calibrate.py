@@ -125,6 +125,8 @@ class Calibrate:
     def _take(self, asset: str, model: str, state: ModelState, learnt: Calibration) -> None:
         learnt.at_ms = self._clock.now_ms() if learnt.ready else 0
         state.calibration = learnt
+        if state.drift is not None:
+            state.drift.reset()  # what was usual is being learnt anew
         key = calibration_key(asset, model, state.hash)
         self._kept[key[1]] = self._journal.batch.kept[key] = learnt.to_json()
         self._journal.changed()
