@@ -98,12 +98,21 @@ class Turn:
 
     def heard(self, answers: Mapping[str, float | str]) -> Question | Panel | Verdict:
         """Everybody who was asked answered: by model, a score or why there is none."""
+        answers = {model: self._own(model, score) for model, score in answers.items()}
         self.scores |= {model: one for model, one in answers.items() if isinstance(one, float)}
         rung, self._sitting = self._sitting, None
         if rung is not None:
             return self._combined(rung, answers)
         ((model, score),) = answers.items()
         return self.failed(model, score) if isinstance(score, str) else self.answered(model, score)
+
+    def _own(self, model: str, score: float | str) -> float | str:
+        """The score in the package's levels, where this asset has a level of its own."""
+        calibration = self.models[model].calibration
+        if isinstance(score, str) or calibration is None:
+            return score
+        scaled = calibration.scaled(score)
+        return "calibrating its level" if scaled is None else scaled
 
     def _panel(self, rung: EnsembleRung) -> Panel | None:
         """Ask every member that can judge; None when they are too few."""

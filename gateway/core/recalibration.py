@@ -38,7 +38,7 @@ def learn(history: Sequence[tuple[float, ...]], before: Calibration, source: str
     """
     if len(history) < LEAST:
         raise ValueError(f"{len(history)} whole rows are stored of that time, {LEAST} are needed")
-    made = Calibration(len(history), before.columns, before.number + 1, source)
+    made = Calibration(len(history), before.columns, before.number + 1, source, level=before.level)
     for row in history:
         made.add(row)
     return made
@@ -53,6 +53,7 @@ def summary(learnt: Calibration, columns: Sequence[str]) -> dict[str, object]:
         "seen": learnt.seen,
         "rows": learnt.rows,
         "at_ms": learnt.at_ms or None,
+        "level_factor": learnt.ratio,
         "source": learnt.source or "first rows",
         "channels": {name: {"mean": mean, "sd": sd} for name, mean, sd in spread},
     }

@@ -96,7 +96,8 @@ class Calibrate:
         before = state.calibration
         assert before is not None  # noqa: S101  # _states has seen to it
         if op == "reset":
-            return Calibration(before.rows, before.columns, before.number + 1, "reset")
+            number = before.number + 1
+            return Calibration(before.rows, before.columns, number, "reset", level=before.level)
         period = _period(request, before.rows)
         try:
             return await asyncio.to_thread(self._learn, asset, state, before, period)

@@ -48,7 +48,9 @@ class Dressing:
             learnt = state.calibration
             text = self._kept.get(calibration_key(asset.id, rung.model, state.hash)[1])
             if learnt is not None and text is not None:
-                state.calibration = Calibration.from_json(text, learnt.rows, learnt.columns)
+                state.calibration = Calibration.from_json(
+                    text, learnt.rows, learnt.columns, learnt.level
+                )
         return self._states[key]
 
 

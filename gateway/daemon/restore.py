@@ -104,7 +104,9 @@ def _calibrations(site: Site, kept: Mapping[str, str]) -> None:
         for name, state in watch.states() if watch else ():
             wanted = state.calibration
             if wanted is not None and (name, state.hash) == (model, model_hash):
-                state.calibration = Calibration.from_json(text, wanted.rows, wanted.columns)
+                state.calibration = Calibration.from_json(
+                    text, wanted.rows, wanted.columns, wanted.level
+                )
 
 
 def calibration_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:

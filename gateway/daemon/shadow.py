@@ -44,6 +44,8 @@ class Shadow:
         if lineage is None or lineage.active is None:
             return
         failed = isinstance(score, str)
+        if not failed and f"model:{model}" in turn.abstained:
+            return  # it had its reasons: nothing to compare with, and no fault of its own
         label = None if failed else turn.models[model].held
         if lineage.active.state is State.PROBATION:
             if not failed or self._inference.state == "running":
@@ -81,8 +83,10 @@ class Shadow:
             return  # it is struck for that
         for one, score in zip(asked, scores, strict=True):
             label = None
-            if isinstance(score, float):
-                label = one.state.held = one.state.decide(score, one.state.held)[0]
+            learnt = one.state.calibration
+            own = learnt.scaled(score) if learnt and isinstance(score, float) else score
+            if isinstance(own, float) and not one.state.doubt(own):
+                label = one.state.held = one.state.decide(own, one.state.held)[0]
             said, other = label, one.other
 
             def more(tally: Tally, said: str | None = said, other: str = other) -> Tally:

@@ -169,7 +169,7 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         conversions=_conversions(shape, columns, asset),
         calibration=None
         if calibration.per_asset == "none"
-        else Calibration(calibration.rows, len(columns)),
+        else Calibration(calibration.rows, len(columns), level=calibration.level),
         explain=package.manifest.explain,
         trust=package.manifest.trust,
         drift=Drifts((*(channel.name for channel in shape.channels), "score")),

@@ -141,10 +141,10 @@ class Upkeep:
                 version = (*key, learnt.number)
                 if learnt.ready and not learnt.at_ms:
                     learnt.at_ms = self._clock.now_ms()
-                new = learnt.seen - self._kept.get(version, 0)
+                new = learnt.progress - self._kept.get(version, 0)
                 wait = max(1, learnt.rows // 10) if step is None else step
                 if new and (learnt.ready or new >= wait):
-                    self._kept[version] = learnt.seen
+                    self._kept[version] = learnt.progress
                     self._journal.batch.kept[key] = learnt.to_json()
                     self._journal.changed()
 

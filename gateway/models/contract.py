@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from gateway.core.calibration import ScoreLevel
 from gateway.core.explanations import Wanted
 from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
@@ -108,16 +109,6 @@ class Decision:
             if score >= bound if self.raises == "above" else score <= bound:
                 return level.label, bound
         return NORMAL, self.levels[0].off if rank >= 0 else self.levels[0].on
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreLevel:
-    """The decision level as a quantile of this asset's own healthy scores, times a factor."""
-
-    quantile: float
-    factor: float
-    rows: int
-    """How many scores are learnt from."""
 
 
 @dataclass(frozen=True, slots=True)

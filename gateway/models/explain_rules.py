@@ -27,6 +27,11 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
         found = f"{manifest.decision.levels[0].on:g}"
         advice = "let the graph give scores above 0, or leave calibration.level out"
         yield _problem("decision.levels[0].on", "above 0, to be scaled", found, advice)
+    if level is not None and manifest.calibration.per_asset == "none":
+        advice = "write mean_sd, or leave calibration.level out"
+        yield _problem("calibration.level", "with per_asset mean_sd only", "none", advice)
+    if level is not None and level.rows < 2:  # noqa: PLR2004  # one score has no quantile
+        yield _problem("calibration.level.rows", "at least 2", str(level.rows), "raise it")
     if level is not None and manifest.decision.raises != "above":
         advice = "leave calibration.level out"
         yield _problem("calibration.level", "scores that are bad when high", "below", advice)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.core.calibration import ScoreLevel
 from gateway.core.explanations import Wanted
 from gateway.core.windows import Channel, Shape
 from gateway.errors import PackageError
@@ -23,7 +24,6 @@ from gateway.models.contract import (
     Level,
     Manifest,
     Output,
-    ScoreLevel,
 )
 from gateway.models.features.presets import Vibration
 from gateway.models.files import MANIFEST, refused
@@ -38,7 +38,6 @@ __all__ = [
     "Level",
     "Manifest",
     "Output",
-    "ScoreLevel",
     "load_manifest",
     "parse",
     "schema",
@@ -127,7 +126,9 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
             tuple(_level(entry) for entry in tree["decision"]["levels"]),
             tree["decision"].get("raises", "above"),
         ),
-        calibration=_calibration(tree.get("calibration", {})),
+        calibration=_calibration(
+            tree.get("calibration", {}), float(tree["decision"]["levels"][0]["on"])
+        ),
         golden=Golden(**tree["golden"]),
         licence=tree["licence"],
         provenance=tree.get("provenance", {}),
@@ -136,18 +137,12 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _calibration(entry: Mapping[str, Any]) -> Calibration:
-    level = entry.get("level")
-    rows = entry.get("rows", 0)
-    return Calibration(
-        per_asset=entry.get("per_asset", "none"),
-        rows=rows,
-        level=None
-        if level is None
-        else ScoreLevel(
-            float(level["quantile"]), float(level.get("factor", 1.0)), level.get("rows", rows)
-        ),
-    )
+def _calibration(entry: Mapping[str, Any], on: float) -> Calibration:
+    level, rows = entry.get("level"), entry.get("rows", 0)
+    if level is not None:
+        factor = float(level.get("factor", 1.0))
+        level = ScoreLevel(float(level["quantile"]), factor, level.get("rows", rows), on)
+    return Calibration(per_asset=entry.get("per_asset", "none"), rows=rows, level=level)
 
 
 def _explain(entry: Mapping[str, Any]) -> Wanted:
