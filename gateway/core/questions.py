@@ -59,6 +59,11 @@ class ModelState:
     conversions: tuple[tuple[float, float], ...] = ()
     """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
 
+    def doubt(self, score: float) -> str:
+        """Why a score must not be used, by the package's own uncertainty; empty when it may."""
+        conformal = self.trust.conformal
+        return conformal.crosses(score, self.held, self.decide) if conformal else ""
+
     def say(self, score: float) -> Heard:
         """As a member of an ensemble: its own label, and its score on the common scale."""
         self.held, _ = self.decide(score, self.held)
