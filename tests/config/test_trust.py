@@ -53,6 +53,17 @@ def test_the_daemon_leaves_an_unsigned_package_out(file: Path) -> None:
     )
 
 
+def test_check_holds_a_candidate_against_the_same_key(file: Path) -> None:
+    signed(file)
+    shutil.copytree(SHIPPED, file.parent / "next")
+    text = file.read_text().replace(
+        "trust: plant.pub", "trust: plant.pub, candidate: {package: next}"
+    )
+    file.write_text(text)
+    (problem,) = said(file)
+    assert "manifest.sig: expected a signature" in problem
+
+
 def test_a_trusted_key_that_is_not_there_refuses_the_package(file: Path) -> None:
     signed(file)
     (file.parent / "plant.pub").unlink()
