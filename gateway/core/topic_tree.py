@@ -50,6 +50,17 @@ def asset_state(watch: Watch, now_ms: int, mono_ms: int) -> Document:
         "abstained": dict(verdict.abstained) if verdict else {},
         "members": [dict(member) for member in verdict.members] if verdict else [],
         "alert": raised is not None,
+        "calibrations": {
+            model: {
+                "number": state.calibration.number,
+                "ready": state.calibration.ready,
+                "seen": state.calibration.seen,
+                "rows": state.calibration.rows,
+                "source": state.calibration.source or "first rows",
+            }
+            for model, state in watch.models.items()
+            if state.calibration is not None
+        },
         "metrics": {name: _metric(watch, name, mono_ms) for name in watch.asset.metrics},
     }
 

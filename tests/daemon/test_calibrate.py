@@ -77,6 +77,8 @@ def test_a_calibration_is_shown_redone_reset_and_kept(
             ),
             "the model judges",
         )
+        shown = zigbee.newest("asset/pump/state")["calibrations"]["heat"]
+        assert (shown["number"], shown["source"]) == (2, "last 25 rows")
         times = ("--from", "2020-01-01T00:00:00Z", "--to", "2020-02-01T00:00:00Z")
         assert "0 whole rows are stored of that time" in refused(*times)
         assert "no asset" in refused_for(daemon, "nobody")
