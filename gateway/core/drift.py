@@ -2,10 +2,10 @@
 
 Sensor series are autocorrelated: a test that takes each sample for news finds drift in every
 healthy one. So the detector first learns, on healthy rows, how long a block must be: it keeps up to
-``MOST`` block means and doubles the block (Flyvbjerg and Petersen 1989) until neighbours hardly agree. What
-it learnt then, mean and spread of the block means, is its reference. From there on two one-sided
-cumulative sums (Page 1954) of the block means run against it. A slow process is learnt for longer,
-and a random walk for ever: it is never called drift.
+``MOST`` block means and doubles the block (Flyvbjerg and Petersen 1989) until neighbours hardly
+agree. What it learnt then, mean and spread of the block means, is its reference. From there on two
+one-sided cumulative sums (Page 1954) of the block means run against it. A slow process is learnt
+for longer, and a random walk for ever: it is never called drift.
 
 ``scripts/bench_drift`` prints what the constants cost and find.
 """
@@ -26,7 +26,7 @@ SLACK: Final = 0.75
 """Of a block mean's standard deviation: what is no drift yet."""
 LEAST: Final = 0.5
 """Of a sample's standard deviation: a smaller shift is of no interest, however sure it is."""
-ALARM: Final = 15.0
+ALARM: Final = 30.0
 """A cumulative sum this high, in standard deviations of a block mean, is drift."""
 RECENT: Final = 0.125
 """Weight of the newest block in the present level."""

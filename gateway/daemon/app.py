@@ -36,7 +36,7 @@ from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import open_store, worker_settings
 from gateway.daemon.promotion import Promotion
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
-from gateway.daemon.reload import Reload
+from gateway.daemon.reload import Part, Reload
 from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
 from gateway.daemon.shadow import Shadow
@@ -110,6 +110,16 @@ class Daemon:
         self._decide = Decide(
             site, self._inference, journal, self._act, self._explain, looks, shadow, announce, clock
         )
+        calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
+        await self._wire_ingest(looks, (shadow, calibrate))
+        promotion = Promotion(self._versions, self._inference, journal, clock)
+        self._requests.register("model", promotion.answer)
+        self._requests.register("calibrate", calibrate.answer)
+
+    async def _wire_ingest(self, looks: Maintenance, others: tuple[Part, ...]) -> None:
+        """Make what takes messages, and what looks after everything."""
+        settings, clock, store, site = self.settings, self.clock, self._store, self.site
+        links, journal, announce = self._links.by_name, self._journal, self._announce
         seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
         kept = await self._in_store(lambda: store.kept("daemon"))
         pulses = make_pulses(settings.base, links, clock, away_ms(kept.get("alive"), clock))
@@ -126,13 +136,9 @@ class Daemon:
         self._beat = Beat(
             upkeep, health, pulses, journal, self._ingest, self._decide, announce, clock
         )
-        promotion = Promotion(self._versions, self._inference, journal, clock)
-        self._requests.register("model", promotion.answer)
-        calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
-        self._requests.register("calibrate", calibrate.answer)
-        parts = (
+        parts: tuple[Part, ...] = (
             *(self._act, self._decide, self._ingest, self._requests),
-            *(shadow, calibrate, upkeep, health, looks),
+            *(*others, upkeep, health, looks),
         )
         self._reload = Reload(site, parts, links, self._versions, announce, clock)
 
