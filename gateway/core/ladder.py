@@ -129,8 +129,9 @@ class Turn:
     ) -> Question | Panel | Verdict:
         heard: list[Heard] = []
         for model, score in answers.items():
-            if isinstance(score, str):
-                self.abstained[f"model:{model}"] = score
+            why = score if isinstance(score, str) else self.models[model].doubt(score)
+            if why or isinstance(score, str):
+                self.abstained[f"model:{model}"] = why
             else:
                 heard.append(self.models[model].say(score))
         if len(heard) < rung.least:
