@@ -123,7 +123,7 @@ class Frames:
         name_end = (
             start + 2 + (data[start] << 8 | data[start + 1]) if stop > start + 1 else stop + 1
         )
-        body, packet_id = name_end, 0
+        body, packet_id, properties = name_end, 0, b""
         if command & _QOS_1:
             body += 2
             packet_id = data[name_end] << 8 | data[name_end + 1] if body <= stop else 0
@@ -131,6 +131,7 @@ class Frames:
             if data[body]:
                 skip = varint(data, body)
                 body = sum(skip) if skip else stop + 1
+                properties = data[skip[1] : body] if skip else b""
             else:
                 body += 1
         if body > stop:
@@ -149,7 +150,12 @@ class Frames:
         qos, retain, dup = receipt and 1, command & 1 == 1, command & _DUP == _DUP
         payload = data[body:stop]
         self.messages.append(
-            Message(self._broker, topic, payload, qos, retain, dup, at_ms, mono_ms, receipt)
+            Message._make(
+                (
+                    *(self._broker, topic, payload, qos, retain),
+                    *(dup, at_ms, mono_ms, receipt, properties),
+                )
+            )
         )
 
     def _poison(self, reason: str, packet_id: int) -> None:

@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.adapters.mqtt_inbox import Inbox
+from gateway.adapters.mqtt_properties import packed, wanted
 from gateway.adapters.mqtt_secrets import password, tls_context
 from gateway.adapters.mqtt_settings import Broker
 from gateway.core.messages import Message
@@ -151,10 +152,7 @@ class StockConnection(paho.Client):
         Raises:
             ValueError: the topic has wildcards or is too long.
         """
-        properties = None
-        if self.five and expires_s is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # as above
-            properties.MessageExpiryInterval = max(1, int(expires_s))
+        properties = wanted(outgoing, expires_s) if self.five else None
         info = self.publish(outgoing.topic, outgoing.payload, qos, outgoing.retain, properties)
         return 0 if info.rc is MQTTErrorCode.MQTT_ERR_NO_CONN else info.mid
 
@@ -240,5 +238,6 @@ class StockConnection(paho.Client):
             at_ms,
             mono_ms,
             receipt,
+            packed(message),
         )
         self.has_news |= self._inbox.add([taken], delivered)

@@ -4,18 +4,19 @@ Models run in a child process so that a model that crashes, hangs or eats memory
 and no reading. Imports neither numpy nor onnxruntime.
 """
 
-import math
 import os
 import sys
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.adapters.answers import UNFIT, Answer, Explained, Job, answers, explained
 from gateway.adapters.child import Child
 from gateway.core.frames import Frame, encode
 from gateway.errors import PackageError, WorkerError
+
+__all__ = ["Answer", "Explained", "Job", "Loaded", "Worker", "WorkerSettings"]
 
 KEPT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR")
 """Of our environment the worker sees these: no secrets, no notify socket, no credentials."""
@@ -44,30 +45,6 @@ class Loaded(NamedTuple):
     name: str
     version: str
     sha256: str
-
-
-class Job(NamedTuple):
-    """One window to judge."""
-
-    model: str
-    asset: str
-    values: "array[float]"
-    """rows x columns, row by row."""
-    rows: int
-    columns: int
-
-
-class Answer(NamedTuple):
-    """What a model said of one job: a finite score, or the reason why there is none."""
-
-    score: float | None
-    outputs: Mapping[str, tuple[float, ...]]
-    """By tensor name, as the manifest lists them; empty on an error."""
-    error: str | None = None
-    """``deadline``, ``non-finite input``, ``non-finite output``, or more words."""
-
-
-UNFIT: Final = Answer(None, {}, "values that are not rows x columns")
 
 
 class Worker:
@@ -114,15 +91,18 @@ class Worker:
         self._child, self._asked = Child((*settings.command, *words), _environment()), 0
         return str(self._take(b"", settings.start_s).header.get("runtime", ""))
 
-    def load(self, name: str, path: Path | str) -> Loaded:
+    def load(self, name: str, path: Path | str, trust: str = "") -> Loaded:
         """Load a package under a name; one that is loaded under that name is replaced.
+
+        ``trust`` is the public key (PEM) that must have signed it; empty: nobody need have.
 
         Raises:
             PackageError: the package is refused; the worker lives on, and so does its predecessor.
             WorkerError: the package killed or hung the worker.
         """
         limit_s = self._settings.load_s
-        question = {"op": "load", "name": name, "path": str(Path(path).absolute())}
+        place = str(Path(path).absolute())
+        question = {"op": "load", "name": name, "path": place, "trust": trust}
         header = self._ask(question, b"", limit_s).header
         if "refused" in header:
             raise PackageError(str(header["refused"]))
@@ -153,13 +133,37 @@ class Worker:
         for index in (index for group in groups.values() for index in group):
             block += memoryview(jobs[index].values).cast("B")
         frame = self._ask({"op": "judge", "groups": told}, block, deadline_s)
-        answers = [UNFIT] * len(jobs)
+        found = [UNFIT] * len(jobs)
         try:
-            for index, answer in _answers(frame, list(groups.values())):
-                answers[index] = answer
+            for index, answer in answers(frame, list(groups.values())):
+                found[index] = answer
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._garbage(f"an answer that does not add up: {error}") from error
-        return answers
+        return found
+
+    def explain(
+        self, job: Job, baseline: Sequence[float | None], method: str, deadline_s: float
+    ) -> Explained:
+        """What each channel adds to the score of one window.
+
+        Args:
+            job: the window, as it was judged.
+            baseline: per channel, what stands in for it; None: the mean of the golden windows.
+            method: ``occlusion``, ``residuals``, or ``auto``: residuals where the model has them.
+            deadline_s: at most so long, and the second that killing takes.
+
+        Raises:
+            WorkerError: died, hung or garbage.
+        """
+        question: dict[str, object] = {"op": "explain", "model": job.model, "method": method}
+        question |= {"rows": job.rows, "columns": job.columns, "baseline": list(baseline)}
+        if job.rows * job.columns != len(job.values) or len(baseline) != job.columns:
+            return Explained("", (), (), UNFIT.error)
+        frame = self._ask(question, bytes(memoryview(job.values).cast("B")), deadline_s)
+        try:
+            return explained(frame, job.columns)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._garbage(f"an explanation that does not add up: {error}") from error
 
     def stop(self) -> None:
         """End the process: by closing its socket, by force after a second."""
@@ -205,44 +209,3 @@ def _environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "1",
     }
-
-
-def _answers(frame: Frame, groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
-    """Yield (index of the job, answer) from the worker's frame.
-
-    Raises:
-        KeyError, TypeError, ValueError: the frame does not add up.
-    """
-    numbers, position = array("d"), 0
-    numbers.frombytes(frame.block)
-    for group, told in zip(groups, frame.header["groups"], strict=True):
-        if "error" in told:
-            yield from ((index, Answer(None, {}, str(told["error"]))) for index in group)
-            continue
-        columns: list[tuple[str, list[tuple[float, ...]]]] = []
-        for name, width in (("", 1), *told["outputs"]):
-            columns.append((str(name), _rows(numbers, position, len(group), width)))
-            position += len(group) * width
-        yield from zip(group, _group(columns, told["refused"]), strict=True)
-    if position != len(numbers):
-        raise ValueError("numbers too many")
-
-
-def _group(
-    columns: Sequence[tuple[str, list[tuple[float, ...]]]], refused: Mapping[str, object]
-) -> Iterator[Answer]:
-    (_, scores), *outputs = columns
-    for place, (score,) in enumerate(scores):
-        if (why := refused.get(str(place))) is not None:
-            yield Answer(None, {}, str(why))
-        elif math.isfinite(score):
-            yield Answer(score, {name: rows[place] for name, rows in outputs})
-        else:
-            raise ValueError(f"a score of {score}")
-
-
-def _rows(numbers: "array[float]", start: int, count: int, width: int) -> list[tuple[float, ...]]:
-    chunk = numbers[start : start + count * width]
-    if width < 1 or len(chunk) != count * width:
-        raise ValueError("numbers too few")
-    return list(zip(*[iter(chunk)] * width, strict=True))

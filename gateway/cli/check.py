@@ -12,7 +12,7 @@ from gateway import registry
 from gateway.config import BadFileError, Problem, Settings
 from gateway.config.tree import Document
 from gateway.core import durations
-from gateway.core.assets import Asset, RuleRung
+from gateway.core.assets import Asset, EnsembleRung, RuleRung, Rung
 from gateway.core.mapping import Mapper
 from gateway.core.ports import Bridge
 from gateway.models.package import Package
@@ -54,6 +54,7 @@ def _examine(file: Path) -> tuple[Report, list[Problem]]:
     if problems:
         raise BadFileError(problems)
     warnings = [*advice.warnings(settings, doc), *machine.warnings(settings, doc)]
+    warnings += advice.paces(settings, packages, doc)
     return _report(settings, packages, doc), sorted(warnings)
 
 
@@ -115,16 +116,20 @@ def _asset(asset: Asset) -> Report:
         "name": asset.name,
         "metrics": list(asset.metrics),
         "actions": list(asset.actions),
-        "verdicts": [
-            f"rule: {rung.expression.text} -> {rung.label}"
-            if isinstance(rung, RuleRung)
-            else f"model: {rung.model}"
-            for rung in asset.ladder
-        ],
+        "verdicts": [_rung(rung) for rung in asset.ladder],
         "policy": policies,
         "fail_safe": safe
         and {"after": durations.render(safe.after_ms), "do": safe.action, "mode": safe.mode.value},
     }
+
+
+def _rung(rung: Rung) -> str:
+    if isinstance(rung, RuleRung):
+        return f"rule: {rung.expression.text} -> {rung.label}"
+    if isinstance(rung, EnsembleRung):
+        models = ", ".join(member.model for member in rung.members)
+        return f"models: {models} ({rung.combine}, at least {rung.least})"
+    return f"model: {rung.model}"
 
 
 def _lines(file: Path, report: Report) -> Iterator[str]:

@@ -12,7 +12,18 @@ import click
 from gateway import __version__
 from gateway.errors import ConfigError, GatewayError
 
-COMMANDS = ("check", "config", "decode", "demo", "query", "readings", "run")
+COMMANDS = (
+    "calibrate",
+    "check",
+    "config",
+    "decode",
+    "demo",
+    "explain",
+    "model",
+    "query",
+    "readings",
+    "run",
+)
 
 
 class _Commands(click.Group):

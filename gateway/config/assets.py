@@ -1,6 +1,6 @@
 """The user's file as pydantic models: assets, their metrics, actions, verdicts and policy."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from gateway.config.scalars import (
     OneOrMore,
     PathText,
     Range,
+    Rate,
     Rule,
     Votes,
 )
@@ -44,6 +45,15 @@ class MetricSection(Section):
     """``[lowest, highest]``; beyond it a reading is bad and is not used."""
     stale: Duration | None = None
     """Silent for longer than this, the metric counts as unknown; default 15m."""
+    max_rate: Rate | None = None
+    """Fastest change, as ``5/min`` or ``5 degC/min``; beyond it a reading is suspect (reason
+    ``rate``) until three that differ agree, or the time that passed allows it."""
+    flatline: Duration | None = None
+    """With the very same value for so long, though readings come, the sensor is dead (bad, reason
+    ``flatline``). Default: what a model's package says of its channel, else never."""
+    rail: Range | None = None
+    """``[lowest, highest]`` the sensor can say; three readings in a row at or beyond one of them
+    are a sensor stuck at its end (bad, reason ``rail``)."""
     words: dict[str, Free] = Field(default_factory=dict)
     """What words mean: ``{"ON": true, "OFF": false}``."""
     missing_if: Annotated[tuple[float, ...], OneOrMore()] = ()
@@ -91,10 +101,22 @@ class VerdictSection(Section):
 
     model: Name | None = None
     """A model of ``models``."""
+    models: tuple[Name, ...] = ()
+    """Several of them: they judge together."""
+    combine: Literal["mean", "median", "max", "vote"] = "mean"
+    """With models: of their scores, each in multiples of its own model's ``on`` level; ``vote``
+    counts labels, and a tie goes to the worse one."""
+    least: Annotated[int, Field(ge=1, le=64)] | None = None
+    """With models: so many must answer; default more than half."""
+    on: Annotated[float, Field(gt=0)] | None = None
+    """With models: the combined score that raises ``label``, where 1 is the models' own level;
+    default: the levels of the first model."""
+    off: Annotated[float, Field(gt=0)] | None = None
+    """With ``on``: below this the label clears; default ``on``."""
     rule: Rule | None = None
     """A rule over the asset's metrics."""
     label: Label | None = None
-    """With a rule: what it says when it is true; default alarm."""
+    """With a rule: what it says when it is true; with ``on``: what it raises; default alarm."""
     guard: bool = False
     """With a rule: asked beside the models too, and wins over their ``normal``."""
     deadline: Duration | None = None
@@ -150,5 +172,8 @@ class AssetSection(Section):
     """When to do what."""
     fail_safe: FailSafeSection | None = None
     """What to do when nothing is known."""
+    cross: Annotated[tuple[Rule, ...], OneOrMore()] = ()
+    """Rules over the newest values that must hold, as ``power < 50 or flow > 5``: while one is
+    false, the metrics it names are suspect (reason ``cross``)."""
     flags: Annotated[tuple[Name, ...], OneOrMore()] = ()
     """Flags that people may set besides ``maintenance``, to be named in ``unless``."""

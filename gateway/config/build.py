@@ -6,28 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import sources
+from gateway.config import rungs, sources
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
     MetricSection,
     PolicySection,
     ProofSection,
-    VerdictSection,
 )
 from gateway.config.root import Root
 from gateway.config.schema import BrokerSection, StoreSection, TlsSection
-from gateway.config.settings import Limits, Log, ModelSettings, Settings, Source
+from gateway.config.settings import Limits, Log, Settings, Source
 from gateway.core import units
 from gateway.core.assets import (
     Action,
     Asset,
     FailSafe,
-    ModelRung,
     PolicyRule,
     Proof,
-    RuleRung,
-    Rung,
 )
 from gateway.core.grammar import Name
 from gateway.core.paths import Path as ValuePath
@@ -36,7 +32,6 @@ from gateway.store.settings import StoreSettings
 
 ALWAYS_FLAGS = ("maintenance",)
 """Flags every asset has."""
-DEFAULT_LABEL = "alarm"
 
 
 def build(root: Root, file: Path) -> Settings:
@@ -52,9 +47,7 @@ def build(root: Root, file: Path) -> Settings:
         },
         sources={name: source(name, entry, root) for name, entry in root.sources.items()},
         assets={id_: _asset(id_, asset) for id_, asset in root.assets.items()},
-        models={
-            name: ModelSettings(name, here / model.package) for name, model in root.models.items()
-        },
+        models={name: rungs.model(name, model, here) for name, model in root.models.items()},
         store=_store(root.store, here),
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
@@ -132,11 +125,12 @@ def _asset(id_: str, asset: AssetSection) -> Asset:
         name=asset.name or id_,
         metrics={name: metric(id_, name, entry) for name, entry in asset.metrics.items()},
         actions={name: _action(name, entry) for name, entry in asset.actions.items()},
-        ladder=tuple(_rung(entry) for entry in asset.verdicts),
+        ladder=tuple(rungs.rung(entry) for entry in asset.verdicts),
         policy=tuple(
             _policy(f"{id_}/policy/{at}", entry, asset) for at, entry in enumerate(asset.policy)
         ),
         fail_safe=FailSafe(safe.after, safe.do, safe.mode) if safe else None,
+        cross=asset.cross,
     )
 
 
@@ -163,6 +157,9 @@ def metric(asset: str, name: str, entry: MetricSection) -> Metric:
         missing_if=frozenset(entry.missing_if),
         strip=entry.strip,
         decimal_comma=entry.decimal_comma,
+        max_rate=entry.max_rate.per_s if entry.max_rate else None,
+        flatline_ms=entry.flatline,
+        rail=entry.rail,
         **_given(stale_ms=entry.stale),
     )
 
@@ -191,14 +188,6 @@ def _proof(proof: ProofSection) -> Proof:
     if isinstance(equals, int) and not isinstance(equals, bool):
         equals = float(equals)
     return Proof(proof.metric, proof.within, proof.above, proof.below, equals)
-
-
-def _rung(entry: VerdictSection) -> Rung:
-    if entry.rule is not None:
-        return RuleRung(entry.rule, entry.label or DEFAULT_LABEL, entry.guard)
-    return ModelRung(
-        entry.model or "", channels=dict(entry.channels), **_given(deadline_ms=entry.deadline)
-    )
 
 
 def _policy(name: str, entry: PolicySection, asset: AssetSection) -> PolicyRule:

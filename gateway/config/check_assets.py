@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config import build, check_models
+from gateway.config import build, check_gates, check_models, rungs
 from gateway.config.assets import (
     AssetSection,
     FailSafeSection,
@@ -28,10 +28,12 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
     for at, rung in enumerate(asset.verdicts):
         place: Place = ("assets", id_, "verdicts", at)
         yield from _rung(found, place, rung)
-        yield from check_models.problems(found, id_, rung, place, known)
+        for member in check_models.members(rung, known):
+            yield from check_models.problems(found, id_, member, place, known)
     labels = _labels(found, id_, asset, known)
     for at, policy in enumerate(asset.policy):
         yield from _policy(found, ("assets", id_, "policy", at), policy, asset, labels)
+    yield from check_gates.problems(found, id_, asset)
     if asset.fail_safe is not None:
         yield from _fail_safe(found, ("assets", id_, "fail_safe"), asset.fail_safe)
 
@@ -61,16 +63,22 @@ def _conversion(found: Findings, place: Place, raw: str, unit: str) -> Iterator[
 
 
 _OF_RULES = ("label", "guard")
+_OF_ENSEMBLES = {"combine", "least", "on", "off"}
 _OF_MODELS = ("deadline", "channels")
 
 
 def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Problem]:
     said = set(found.names(*place))
+    if rung.models:
+        yield from _ensemble(found, place, rung)
+        return
     if rung.model is not None and rung.rule is not None:
         yield found.at(place, "a verdict has either a model or a rule, this one both")
         return
     if said <= VerdictSection.model_fields.keys() and not said & {"model", "rule"}:
         yield found.at(place, "a verdict has either a model or a rule, this one neither")
+    for key in sorted(_OF_ENSEMBLES & rung.model_fields_set):
+        yield found.at((*place, key), f"{key!r} goes with models", key=True)
     others = _OF_RULES if rung.model is not None else _OF_MODELS if rung.rule is not None else ()
     for key in others:
         if key in rung.model_fields_set:
@@ -82,6 +90,26 @@ def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Probl
         yield from _condition(found, (*place, "rule"), rung.rule)
     if rung.label in (NORMAL, UNKNOWN):
         yield found.at((*place, "label"), f"{rung.label!r} is not a rule's to say")
+
+
+def _ensemble(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Problem]:
+    for key in sorted({"model", "rule", "guard"} & rung.model_fields_set):
+        yield found.at((*place, key), f"{key!r} does not go with models", key=True)
+    for at, name in enumerate(rung.models):
+        yield from found.unknown((*place, "models", at), "model", name, found.names("models"))
+        if name in rung.models[:at]:
+            yield found.at((*place, "models", at), f"model {name!r} is named twice")
+    if rung.least is not None and rung.least > len(rung.models):
+        yield found.at((*place, "least"), f"there are only {len(rung.models)} models")
+    for key in ("off", "label"):
+        if key in rung.model_fields_set and rung.on is None:
+            yield found.at((*place, key), f"{key!r} goes with on", key=True)
+    if rung.on is not None and rung.combine == "vote":
+        yield found.at((*place, "on"), "a vote counts labels: it has no level", key=True)
+    if rung.on is not None and rung.off is not None and rung.off > rung.on:
+        yield found.at((*place, "off"), "off is above on: it could never clear")
+    if rung.label in (NORMAL, UNKNOWN):
+        yield found.at((*place, "label"), f"{rung.label!r} is not an ensemble's to say")
 
 
 def _condition(found: Findings, place: Place, rule: Expression) -> Iterator[Problem]:
@@ -98,12 +126,16 @@ def _labels(found: Findings, id_: str, asset: AssetSection, known: Manifests) ->
     """What the rungs can say; None when that cannot be told, because one of them is wrong."""
     if not found.whole(("assets", id_, "verdicts"), len(asset.verdicts)):
         return None
-    labels = [rung.label or build.DEFAULT_LABEL for rung in asset.verdicts if rung.rule is not None]
+    labels = [rung.label or rungs.DEFAULT_LABEL for rung in asset.verdicts if rung.rule is not None]
     for rung in asset.verdicts:
-        if rung.model in known:
-            labels += check_models.labels(known[rung.model])
-        elif rung.rule is None:
-            return None
+        if rung.on is not None:
+            labels.append(rung.label or rungs.DEFAULT_LABEL)
+            continue
+        for name in rung.models or (rung.model,):
+            if name in known:
+                labels += check_models.labels(known[name])
+            elif rung.rule is None:
+                return None
     return [*labels, UNKNOWN]
 
 

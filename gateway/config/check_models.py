@@ -27,12 +27,39 @@ def manifests(found: Findings) -> tuple[Manifests, list[Problem]]:
         except PackageError as error:
             place: Place = ("models", name, "package")
             problems += [found.at(place, line) for line in str(error).splitlines()]
+        if model.candidate is not None:
+            place = ("models", name, "candidate", "package")
+            try:
+                read[_candidate(name)] = load_manifest(here / model.candidate.package)
+            except PackageError as error:
+                problems += [found.at(place, line) for line in str(error).splitlines()]
     return read, problems
+
+
+def _candidate(model: str) -> str:
+    """Where the manifest of a model's candidate is: no model can have this name."""
+    return f"{model}@"
 
 
 def labels(manifest: Manifest) -> list[str]:
     """What a model can say besides normal."""
     return [level.label for level in manifest.decision.levels]
+
+
+def members(rung: VerdictSection, known: Manifests) -> Iterator[VerdictSection]:
+    """Each model of a rung as a rung of its own; a channel is for the models that have it."""
+    if not rung.models:
+        yield rung
+        return
+    channels = {
+        name: {channel.name for channel in known[name].shape.channels}
+        for name in rung.models
+        if name in known
+    }
+    every = {channel for names in channels.values() for channel in names}
+    for name, own in channels.items():
+        mine = {key: to for key, to in rung.channels.items() if key in own or key not in every}
+        yield rung.model_copy(update={"model": name, "channels": mine})
 
 
 def problems(
@@ -50,6 +77,9 @@ def problems(
             hint = near(name, channels) or f"there are {choices(channels)}"
             yield found.at(at, f"model {rung.model!r} has no channel {name!r}", hint, key=True)
         yield from found.unknown(at, "metric", metric, found.names("assets", asset, "metrics"))
+    candidate = known.get(_candidate(rung.model or ""))
+    for channel in candidate.shape.channels if candidate else ():
+        channels.setdefault(channel.name, channel)
     for channel in channels.values():
         yield from _channel(found, section, rung, (asset, channel), place)
 
@@ -72,18 +102,15 @@ def _channel(
             yield found.at(at, message, hint)
         return
     metric = section.metrics.get(name)
-    if metric is not None and channel.unit and not _same(metric.unit, channel.unit):
+    if metric is not None and channel.unit and not _converts(metric.unit, channel.unit):
         message = (
-            f"metric {name!r} is in {metric.unit or 'no unit'!r}, and model {rung.model!r} needs"
-            f" {channel.unit!r}"
+            f"metric {name!r} is in {metric.unit or 'no unit'!r}, and channel {channel.name!r} of"
+            f" model {rung.model!r} needs {channel.unit!r}"
         )
-        converts = metric.unit and units.convert(metric.unit, channel.unit) is not None
-        raw = metric.source_unit or metric.unit
-        hint = f"write unit: {channel.unit}, source_unit: {raw}" if converts else ""
+        hint = f"write unit: {channel.unit}, with source_unit or scale if the sensor says another"
         yield found.at(("assets", asset, "metrics", name, "unit"), message, hint)
 
 
-def _same(unit: str, wanted: str) -> bool:
-    """A window takes readings as they are: only another spelling of the same unit will do."""
-    canonical = units.canonical(unit)
-    return unit == wanted or (canonical is not None and canonical == units.canonical(wanted))
+def _converts(unit: str, wanted: str) -> bool:
+    """A window takes readings in the model's unit: they are the same, or one becomes the other."""
+    return unit == wanted or units.convert(unit, wanted) is not None

@@ -10,19 +10,25 @@ from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
 from gateway.errors import PackageError
 from gateway.models.package import Package, verify
+from gateway.models.signature import public_key
 
 MAX_SECRET_BYTES = 65_536
 
 
 def packages(settings: Settings, doc: Document) -> tuple[Mapping[str, Package], list[Problem]]:
-    """Verify every model package, without running one."""
+    """Verify every model package, candidates too, without running one."""
     verified: dict[str, Package] = {}
     problems: list[Problem] = []
     for name, model in settings.models.items():
+        place: Place = ("models", name, "trust")
         try:
-            verified[name] = verify(model.package)
+            trust = public_key(model.trust) if model.trust else ""
+            place = ("models", name, "package")
+            verified[name] = verify(model.package, trust)
+            if model.candidate is not None:
+                place = ("models", name, "candidate", "package")
+                verify(model.candidate, trust)
         except PackageError as error:
-            place: Place = ("models", name, "package")
             problems += [doc.problem(place, line) for line in str(error).splitlines()]
     return verified, problems
 

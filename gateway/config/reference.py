@@ -123,7 +123,7 @@ def _default(entry: Schema) -> str:
     if default is None or default in ("", [], {}):
         return ""
     word = str(default).lower() if isinstance(default, bool) else default
-    return f"`{', '.join(word) if isinstance(word, list) else word}`"
+    return f"`{', '.join(map(str, word)) if isinstance(word, list) else word}`"
 
 
 def _value(entry: Schema, defs: Schema) -> str:

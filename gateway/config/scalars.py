@@ -23,6 +23,9 @@ from gateway.core.rules import Expression
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([kKMGT]i?)?B?", re.ASCII)
 _PREFIXES = {"k": 1, "M": 2, "G": 3, "T": 4}
 _VOTES = re.compile(r"([0-9]{1,4}) +of +([0-9]{1,4})", re.ASCII)
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([^0-9/ ][^ ]*)?/(s|min|h)", re.ASCII)
+_WINDOWS = re.compile(r"([0-9]{1,7})(?: +windows?)?", re.ASCII)
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
@@ -32,6 +35,14 @@ class Votes(NamedTuple):
 
     hits: int
     of: int
+
+
+class RateOf(NamedTuple):
+    """So much change per second."""
+
+    per_s: float
+    unit: str
+    """As written; empty when it was left out."""
 
 
 class Target(NamedTuple):
@@ -72,6 +83,20 @@ def _votes(value: object) -> Votes:
 
 
 _MOST_VOTES = 1_000
+
+
+def _windows(value: object) -> int:
+    found = _WINDOWS.fullmatch(_text(value, "a count like 500 windows"))
+    if found is None or not int(found[1]):
+        raise ValueError(f"not a count: {str(value)!r}; write it like 500 windows")
+    return int(found[1])
+
+
+def _rate(value: object) -> RateOf:
+    found = _RATE.fullmatch(_text(value, "a rate like 5/min").strip())
+    if found is None or not float(found[1]):
+        raise ValueError(f"not a rate: {str(value)!r}; write it like 5/min or 0.2 degC/s")
+    return RateOf(float(found[1]) / _SECONDS[found[3]], found[2] or "")
 
 
 def _target(value: object) -> Target:
@@ -156,10 +181,19 @@ Size = Annotated[
 Count = Annotated[
     Votes, BeforeValidator(_votes), _schema("string", "3 of 5", "^[0-9]+ +of +[0-9]+$")
 ]
+WindowCount = Annotated[
+    int, BeforeValidator(_windows), _schema("string", "500 windows", "^[0-9]+( +windows?)?$")
+]
 Device = Annotated[
     Target, BeforeValidator(_target), _schema("string", "zigbee/pump plug", "^[^/]+/.+$")
 ]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Rate = Annotated[
+    RateOf,
+    BeforeValidator(_rate),
+    _schema("string", "5/min", r"^[0-9]+(\.[0-9]+)? ?[^0-9/ ]*[^ ]*/(s|min|h)$"),
+]
+"""Change per second, written like 5/min."""
 Rule = Annotated[Expression, BeforeValidator(_expression), _schema("string", "temperature > 90")]
 PathText = Annotated[Path, BeforeValidator(_path), _schema("string", "object.temperature")]
 Free = Annotated[Any, BeforeValidator(free)]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.config.scalars import Duration, Size
+from gateway.config.scalars import Duration, Range, Size, WindowCount
 
 
 class Section(BaseModel):
@@ -86,11 +86,40 @@ class BrokerSection(Section):
     """A larger message is dropped, counted and acknowledged; default 8MiB."""
 
 
+class CandidateSection(Section):
+    """A new version of a model: it is tried beside the old one before it may judge."""
+
+    package: str
+    """Its package, signed by the same key where the model has ``trust``."""
+    shadow: WindowCount = 500
+    """So many windows it judges in shadow, where nobody acts on it, before it is compared."""
+    promote: Literal["auto", "manual"] = "manual"
+    """``auto``: it takes over when it has passed; ``manual``: by ``edge-gateway model promote``."""
+    max_disagreement: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of windows it may judge otherwise than the active version (no answer counts, too)."""
+    alarm_rate: Range = (0.0, 0.02)
+    """``[lowest, highest]`` share of windows with another label than normal, in shadow and on
+    probation."""
+    max_latency: Annotated[Duration, Field(ge=1)] = 50
+    """95 of 100 windows must be judged within this."""
+    probation: WindowCount = 500
+    """So many windows it is watched after it took over; the old version is back when it fails."""
+    max_failures: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """Windows without an answer on probation before the old version is back."""
+
+
 class ModelSection(Section):
     """A model."""
 
     package: str
-    """Folder of the model package (model.onnx, manifest.json ...)."""
+    """The model package: its folder (model.onnx, manifest.json ...), or that as one ``.tar``."""
+    trust: str | None = None
+    """File with the public key (``edge-gateway model keygen``) that must have signed the package;
+    without it, none need have."""
+    candidate: CandidateSection | None = None
+    """A new version on trial."""
+    keep: Annotated[int, Field(ge=1, le=10)] = 2
+    """Versions that judged before and can be gone back to, as long as their packages are there."""
 
 
 class KeepSection(Section):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.core.assets import Asset
+from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
 
 
@@ -29,6 +30,14 @@ class ModelSettings:
 
     name: str
     package: Path
+    trust: Path | None = None
+    """The public key that must have signed it."""
+    candidate: Path | None = None
+    """The package of the version on trial."""
+    rules: Rules = field(default_factory=Rules)
+    """What it must show."""
+    keep: int = 2
+    """Versions that judged before and stay loadable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Assets: the machines that are looked after, as the user's file describes them, frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from gateway.core.ensembles import Bound, How
 from gateway.core.readings import Metric
 from gateway.core.rules import Expression
 from gateway.core.verdicts import Mode
@@ -58,7 +59,33 @@ class RuleRung:
     """Asked beside the ladder too: when it fires, its label wins over a model's ``normal``."""
 
 
-Rung = ModelRung | RuleRung
+@dataclass(frozen=True, slots=True)
+class EnsembleRung:
+    """A rung of the ladder: several models, combined to one word."""
+
+    members: tuple[ModelRung, ...]
+    combine: How = "mean"
+    least: int = 1
+    """Fewer that answer are no verdict."""
+    declared: tuple[Bound, ...] = ()
+    """Levels of the combined score; empty: those of the first model."""
+
+    @property
+    def name(self) -> str:
+        """What its verdicts are from."""
+        return "ensemble:" + "+".join(member.model for member in self.members)
+
+
+Rung = ModelRung | RuleRung | EnsembleRung
+
+
+def model_rungs(ladder: Iterable[Rung]) -> Iterator[ModelRung]:
+    """Every model of a ladder, those of ensembles too, in order."""
+    for rung in ladder:
+        if isinstance(rung, ModelRung):
+            yield rung
+        elif isinstance(rung, EnsembleRung):
+            yield from rung.members
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +134,5 @@ class Asset:
     ladder: tuple[Rung, ...] = ()
     policy: tuple[PolicyRule, ...] = ()
     fail_safe: FailSafe | None = None
+    cross: tuple[Expression, ...] = ()
+    """What must hold between the newest values of its metrics; else those it names are suspect."""

@@ -27,6 +27,7 @@ MIN_BATCHES = 5
 RELATIVE_FLOOR = 1e-3
 """A channel that stood still counts as known to a thousandth of its mean: its next change is an
 event, but not an infinite one."""
+INFINITE = float("inf")
 ABSOLUTE_FLOOR = 1e-6
 """The same for a channel that stood still at 0."""
 
@@ -69,6 +70,24 @@ class _Moments:
         return moments
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreLevel:
+    """The first decision level as a quantile of this asset's own healthy scores, times a factor."""
+
+    quantile: float
+    factor: float
+    rows: int
+    """How many scores are learnt from."""
+    on: float
+    """The package's own first level, above 0."""
+
+    def ratio(self, scores: Sequence[float]) -> float:
+        """How many times the package's level the learnt one is; never 0."""
+        ordered = sorted(scores)
+        found = ordered[min(len(ordered) - 1, int(self.quantile * len(ordered)))]
+        return max(found * self.factor / self.on, ABSOLUTE_FLOOR)
+
+
 @dataclass(slots=True)
 class Calibration:
     """Mean and standard deviation per channel of one asset for one model."""
@@ -76,6 +95,17 @@ class Calibration:
     rows: int
     """How many are learnt from."""
     columns: int
+    number: int = 1
+    """Counts the calibrations of one asset for one model."""
+    source: str = ""
+    """What it was asked for with; empty for the automatic one, on the first rows."""
+    at_ms: int = 0
+    """When it became ready, UTC epoch ms; 0 before."""
+    level: ScoreLevel | None = None
+    """Learnt next, from the scores of standardised windows."""
+    ratio: float | None = None
+    """What scores are divided by; None until that is learnt."""
+    _scores: "array[float]" = field(default_factory=lambda: array("d"))
     _rows: _Moments = field(init=False)
     _batches: _Moments = field(init=False)
     _batch: _Moments = field(init=False)
@@ -101,6 +131,24 @@ class Calibration:
     def ready(self) -> bool:
         """Enough rows were seen; from here on nothing changes."""
         return self._rows.count >= self.rows
+
+    @property
+    def progress(self) -> int:
+        """Rows and scores learnt from so far."""
+        scores = 0 if self.level is None else self.level.rows
+        return self.seen + (len(self._scores) if self.ratio is None else scores)
+
+    def scaled(self, score: float) -> float | None:
+        """A score in the package's levels; None while this asset's own level is learnt from it."""
+        if self.level is None:
+            return score
+        if self.ratio is None:
+            self._scores.append(score)
+            if len(self._scores) >= self.level.rows:
+                self.ratio = self.level.ratio(self._scores)
+                self._scores = array("d")
+            return None
+        return score / self.ratio
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -143,25 +191,42 @@ class Calibration:
     def to_json(self) -> str:
         """Everything, as text for the store."""
         parts = {"rows": self._rows, "batches": self._batches, "batch": self._batch}
-        return json.dumps({"of": self.rows} | {name: part.tree() for name, part in parts.items()})
+        head = {"of": self.rows, "number": self.number, "source": self.source, "at_ms": self.at_ms}
+        head |= {"ratio": self.ratio, "scores": self._scores.tolist()}
+        return json.dumps(head | {name: part.tree() for name, part in parts.items()})
 
     @classmethod
-    def from_json(cls, text: str, rows: int, columns: int) -> Self:
-        """Go on from ``to_json``; start anew when it was made for another shape, or is damaged."""
-        kept = cls(rows, columns)
+    def from_json(cls, text: str, rows: int, columns: int, level: ScoreLevel | None = None) -> Self:
+        """Go on from ``to_json``; start anew when it was made for another shape, or is damaged.
+
+        One that was asked for keeps its own number of rows.
+        """
+        kept = cls(rows, columns, level=level)
         try:
             tree = json.loads(text)
-            if tree["of"] != rows:
+            asked, of = str(tree.get("source", "")), int(tree["of"])
+            if of != rows and not asked:
                 return kept
-            moments = _Moments.parse(tree["rows"], columns, range(rows + 1))
+            made = cls(of, columns, int(tree.get("number", 1)), asked, int(tree.get("at_ms", 0)))
+            made._resume(level, tree)
+            moments = _Moments.parse(tree["rows"], columns, range(of + 1))
             batches = _Moments.parse(tree["batches"], columns, range(moments.count // BATCH + 1))
             batch = _Moments.parse(tree["batch"], columns, range(BATCH))
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
             return kept
-        kept._rows, kept._batches, kept._batch = moments, batches, batch
-        if kept.ready:
-            kept._freeze()
-        return kept
+        made._rows, made._batches, made._batch = moments, batches, batch
+        if made.ready:
+            made._freeze()
+        return made
+
+    def _resume(self, level: ScoreLevel | None, tree: Any) -> None:
+        """Go on with the level, too; raises ValueError or TypeError when it is damaged."""
+        ratio, scores = tree.get("ratio"), array("d", tree.get("scores", ()))
+        if not all(map(isfinite, scores)) or (ratio is not None and not 0 < ratio < INFINITE):
+            raise ValueError("no level")
+        self.level = level
+        if level is not None and len(scores) < level.rows:
+            self.ratio, self._scores = ratio, scores
 
     def _freeze(self) -> None:
         enough = self._batches.count >= MIN_BATCHES

@@ -1,52 +1,28 @@
 """The ladder: local model, declared rules, fail-safe. The first rung that can answer does.
 
-A model abstains when its window does (a gap, too little coverage), while it is being calibrated,
-and when its worker fails. A rule abstains when it is unknown. Rules are asked in order: the first
-that is true gives its label; when none is true and one is known to be false, all is normal. A
-``guard`` rule is asked beside the ladder too, and wins over a model that says normal.
+A model abstains when its window does (a bad channel, a gap, too little coverage), while it is being
+calibrated, when its worker fails, and when its package says that it cannot know (``uncertainty``).
+A rule abstains when it is unknown. Rules are asked in order: the first that is true gives its
+label; when none is true and one is known to be false, all is normal. A ``guard`` rule is asked
+beside the ladder too, and wins over a model that says normal.
 """
 
-from array import array
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
-from gateway.core.assets import Asset, ModelRung, RuleRung, Rung
-from gateway.core.calibration import Calibration
+from gateway.core.assets import Asset, EnsembleRung, ModelRung, RuleRung, Rung, model_rungs
+from gateway.core.ensembles import Heard, combine
 from gateway.core.latest import Latest
+from gateway.core.questions import ModelState, Panel, Question
 from gateway.core.readings import Value
 from gateway.core.rules import View, evaluate
 from gateway.core.verdicts import NORMAL, Verdict
-from gateway.core.windows import Window, Windows
+from gateway.core.windows import Window
+
+__all__ = ["UNKNOWN", "ModelState", "Panel", "Question", "Turn"]
 
 UNKNOWN = "unknown"
 """The label of a verdict that no rung gave."""
-
-
-class Question(NamedTuple):
-    """A window that a model is asked to judge."""
-
-    model: str
-    asset: str
-    values: "array[float]"
-    rows: int
-    columns: int
-
-
-@dataclass(slots=True)
-class ModelState:
-    """What one asset remembers of one model."""
-
-    rung: ModelRung
-    windows: Windows
-    decide: Callable[[float, str], tuple[str, float]]
-    """(score, label held so far) -> (label, the level it met): the package's decision levels."""
-    version: str
-    hash: str
-    columns: tuple[str, ...]
-    """Metric of the asset per channel, in channel order."""
-    calibration: Calibration | None = None
-    held: str = NORMAL
 
 
 @dataclass(slots=True)
@@ -62,11 +38,21 @@ class Turn:
     """The window that made the turn due, of the first model of the ladder."""
     abstained: dict[str, str] = field(default_factory=dict)
     _next: int = 0
-    _judged: Window | None = None
+    judged: Window | None = None
+    """What the last question was made of, before calibration."""
+    asked: Question | None = None
+    """The last question to a model."""
+    windows: dict[str, Window] = field(default_factory=dict)
+    """What each model's question was made of."""
+    held: dict[str, str] = field(default_factory=dict)
+    """The label that each ensemble holds; shared with the next turns."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """What each model that answered said, whatever came of it."""
     _quiet_rule: str = ""
+    _sitting: EnsembleRung | None = None
 
-    def step(self) -> Question | Verdict:
-        """Go down to the next model that can be asked, or to the end."""
+    def step(self) -> Question | Panel | Verdict:
+        """Go down to the next model or ensemble that can be asked, or to the end."""
         while self._next < len(self.asset.ladder):
             rung = self.asset.ladder[self._next]
             self._next += 1
@@ -74,15 +60,23 @@ class Turn:
                 question = self._question(rung)
                 if question is not None:
                     return question
+            elif isinstance(rung, EnsembleRung):
+                panel = self._panel(rung)
+                if panel is not None:
+                    return panel
             elif not rung.guard and self._fires(rung):
                 return self._verdict(_rule_name(rung, self.asset), rung.label)
         if self._quiet_rule:
             return self._guarded(self._verdict(self._quiet_rule, NORMAL))
         return self._guarded(self._verdict("none", UNKNOWN))
 
-    def answered(self, model: str, score: float) -> Verdict:
-        """The model that was asked gave a score."""
+    def answered(self, model: str, score: float) -> Question | Panel | Verdict:
+        """The model that was asked gave a score; one that may mean either label is no answer."""
         state = self.models[model]
+        conformal = state.trust.conformal
+        why = conformal.crosses(score, state.held, state.decide) if conformal else ""
+        if why:
+            return self.failed(model, why)
         label, level = state.decide(score, state.held)
         state.held = label
         verdict = self._verdict(f"model:{model}", label)
@@ -93,11 +87,70 @@ class Turn:
                 level=level,
                 model_version=state.version,
                 model_hash=state.hash,
-                coverage=self._judged.coverage if self._judged else 0.0,
+                coverage=self.judged.coverage if self.judged else 0.0,
+                interval=conformal.interval(score) if conformal else None,
             )
         )
 
-    def failed(self, model: str, why: str) -> Question | Verdict:
+    def deadline_ms(self, question: Question) -> int:
+        """How long an answer may take; the shortest deadline of one call holds for all."""
+        return self.models[question.model].rung.deadline_ms
+
+    def heard(self, answers: Mapping[str, float | str]) -> Question | Panel | Verdict:
+        """Everybody who was asked answered: by model, a score or why there is none."""
+        answers = {model: self._own(model, score) for model, score in answers.items()}
+        self.scores |= {model: one for model, one in answers.items() if isinstance(one, float)}
+        rung, self._sitting = self._sitting, None
+        if rung is not None:
+            return self._combined(rung, answers)
+        ((model, score),) = answers.items()
+        return self.failed(model, score) if isinstance(score, str) else self.answered(model, score)
+
+    def _own(self, model: str, score: float | str) -> float | str:
+        """The score in the package's levels, where this asset has a level of its own."""
+        calibration = self.models[model].calibration
+        if isinstance(score, str) or calibration is None:
+            return score
+        scaled = calibration.scaled(score)
+        return "calibrating its level" if scaled is None else scaled
+
+    def _panel(self, rung: EnsembleRung) -> Panel | None:
+        """Ask every member that can judge; None when they are too few."""
+        asked = [self._question(member) for member in rung.members]
+        questions = tuple(question for question in asked if question is not None)
+        if len(questions) < rung.least:
+            self.abstained[rung.name] = _few(len(questions), rung)
+            return None
+        self._sitting = rung
+        return Panel(questions)
+
+    def _combined(
+        self, rung: EnsembleRung, answers: Mapping[str, float | str]
+    ) -> Question | Panel | Verdict:
+        heard: list[Heard] = []
+        for model, score in answers.items():
+            why = score if isinstance(score, str) else self.models[model].doubt(score)
+            if why or isinstance(score, str):
+                self.abstained[f"model:{model}"] = why
+            else:
+                heard.append(self.models[model].say(score))
+        if len(heard) < rung.least:
+            self.abstained[rung.name] = _few(len(heard), rung)
+            return self.step()
+        first = self.models.get(rung.members[0].model) or self.models[heard[0].model]
+        bounds = rung.declared or first.scale.bounds()
+        said = combine(heard, rung.combine, bounds, self.held.get(rung.name, NORMAL))
+        self.held[rung.name] = said.label
+        verdict = replace(
+            self._verdict(rung.name, said.label),
+            score=said.score,
+            level=said.level,
+            coverage=min(self.windows[one.model].coverage for one in heard),
+            members=tuple(one.document() for one in heard),
+        )
+        return self._guarded(verdict)
+
+    def failed(self, model: str, why: str) -> Question | Panel | Verdict:
         """The model that was asked did not answer: the next rung."""
         self.abstained[f"model:{model}"] = why
         return self.step()
@@ -107,19 +160,25 @@ class Turn:
         if state is None:
             self.abstained[f"model:{rung.model}"] = "not loaded"
             return None
-        window = self.window if self._next == 1 and self.window else state.windows.latest()
+        first = next(model_rungs(self.asset.ladder), None)
+        due = self.window if first is not None and first.model == rung.model else None
+        window = due or state.windows.latest()
         values, why = window.values, window.abstained
         if not why and state.calibration is not None:
             if state.calibration.ready:
                 values = state.calibration.apply(values, len(state.columns))
             else:
                 why = "calibrating"
+        if not why and state.trust.ood is not None:
+            why = state.trust.ood.outside(values)
         if why:
             self.abstained[f"model:{rung.model}"] = why
             return None
-        self._judged = window
+        self.judged = self.windows[rung.model] = window
         shape = state.windows.shape
-        return Question(rung.model, self.asset.id, values, shape.length, len(shape.channels))
+        dims = shape.length, len(shape.channels)
+        self.asked = Question(rung.model, self.asset.id, values, *dims)
+        return self.asked
 
     def _fires(self, rung: RuleRung) -> bool:
         name = _rule_name(rung, self.asset)
@@ -160,3 +219,7 @@ class Turn:
 
 def _rule_name(rung: Rung, asset: Asset) -> str:
     return f"rule:{asset.ladder.index(rung) + 1}"
+
+
+def _few(count: int, rung: EnsembleRung) -> str:
+    return f"{count} of {len(rung.members)} models, at least {rung.least} must answer"

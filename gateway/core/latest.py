@@ -1,14 +1,15 @@
 """What is known of an asset's metrics now: the view that rules, interlocks and proofs look through.
 
 Only good readings count. A value is held until its metric's own ``stale_ms``; an unchanged value
-that a bridge merely repeats from its cache does not renew it.
+that a bridge merely repeats from its cache does not renew it. Nothing is held of a sensor that its
+gates found dead (flatline, rail): its metric is unknown until a good reading comes.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.core.messages import Quality, Reason
+from gateway.core.messages import DEAD, Quality, Reason
 from gateway.core.readings import Metric, MetricKind, Reading, Value
 
 HISTORY = 4_096
@@ -33,6 +34,8 @@ class Latest:
         self._metrics = metrics
         self._known: dict[str, Known] = {}
         self._last_reason: dict[str, Reason] = {}
+        self._dead: dict[str, Reason] = {}
+        """Metrics whose sensor is dead, and by which gate."""
         self._spans = spans_ms
         self._history: dict[str, deque[tuple[int, float]]] = {
             name: deque(maxlen=HISTORY) for name in spans_ms
@@ -47,11 +50,16 @@ class Latest:
     def take_all(self, readings: Iterable[Reading], at_ms: int, mono_ms: int) -> None:
         """Note the readings of one report; the hot path."""
         reasons, known, histories = self._last_reason, self._known, self._history
+        dead = self._dead
         for metric, value, reason in readings:
             name = metric.name
             reasons[name] = reason
             if reason is not _OK:
+                if reason in DEAD:
+                    dead[name] = reason
                 continue
+            if dead:
+                dead.pop(name, None)
             known[name] = _new(Known, (value, at_ms, mono_ms))
             self.evidence_mono_ms = mono_ms
             if name in histories and not isinstance(value, str):
@@ -64,6 +72,7 @@ class Latest:
             if metric is not None and metric.unit == old.metric(name).unit:
                 self._known[name] = known
         self._last_reason.update(old._last_reason)  # noqa: SLF001
+        self._dead.update(old._dead)  # noqa: SLF001
         for name, history in self._history.items():
             history.extend(old._history.get(name, ()))  # noqa: SLF001
         self.evidence_mono_ms = old.evidence_mono_ms
@@ -78,11 +87,17 @@ class Latest:
         reason = self._last_reason.get(metric)
         if reason is None:
             return Quality.BAD, "silent"
+        if metric in self._dead:
+            return Quality.BAD, self._dead[metric].value
         if known is None:
             return reason.quality, reason.value
         if now_mono_ms - known.mono_ms > self._metrics[metric].stale_ms:
             return Quality.BAD, "stale"
         return Quality.GOOD, Reason.OK.value
+
+    def dead(self, metric: str) -> bool:
+        """Its gates found its sensor dead, and no good reading has come since."""
+        return metric in self._dead
 
     def at(self, now_mono_ms: int) -> "Sight":
         """The view at one moment."""
@@ -112,7 +127,7 @@ class Sight:
     def value(self, metric: str) -> Value | None:
         """The value, or None when it is unknown or stale."""
         known = self._latest.known(metric)
-        if known is None:
+        if known is None or self._latest.dead(metric):
             return None
         declared = self._latest.metric(metric)
         age = self._now - known.mono_ms

@@ -37,6 +37,8 @@ class Message(NamedTuple):
     """Our monotonic clock at the callback, milliseconds."""
     receipt: int = 0
     """What the adapter needs to acknowledge it; 0 when there is nothing to acknowledge."""
+    properties: bytes = b""
+    """MQTT 5 properties as they came, without their length; empty when there are none."""
 
 
 class Quality(StrEnum):
@@ -64,6 +66,10 @@ class Reason(StrEnum):
     UNIT = "unit"
     SIMULATED = "simulated"
     UPDATING = "updating"
+    RATE = "rate"
+    FLATLINE = "flatline"
+    RAIL = "rail"
+    CROSS = "cross"
 
     @property
     def quality(self) -> Quality:
@@ -71,7 +77,14 @@ class Reason(StrEnum):
         return _QUALITY[self]
 
 
-_BAD = (Reason.RANGE, Reason.TYPE, Reason.UNIT, Reason.SIMULATED, Reason.UPDATING)
+# A jump and a contradiction are suspicions: which reading is wrong is not known. A sensor that does
+# not move, or stands at its end, measures nothing (IOOS QARTOD: "suspect" and "fail").
+_BAD = (
+    *(Reason.RANGE, Reason.TYPE, Reason.UNIT, Reason.SIMULATED, Reason.UPDATING),
+    *(Reason.FLATLINE, Reason.RAIL),
+)
+DEAD = frozenset({Reason.FLATLINE, Reason.RAIL})
+"""What is wrong with the sensor itself: nothing that it said before is held any longer."""
 _QUALITY = {
     reason: Quality.GOOD
     if reason is Reason.OK

@@ -43,6 +43,8 @@ class Outgoing:
     payload: bytes
     qos: int = 1
     retain: bool = False
+    correlation: bytes = b""
+    """MQTT 5 correlation data of the request that it answers."""
 
 
 class Bridge(Protocol):

@@ -54,6 +54,12 @@ class Metric:
     strip: str = ""
     """A unit at the end of a text value, removed before it is read as a number."""
     decimal_comma: bool = False
+    max_rate: float | None = None
+    """Most it can change per second; a faster change is a jump until it stays."""
+    flatline_ms: int | None = None
+    """A sensor that is well never says the same value for so long."""
+    rail: tuple[float, float] | None = None
+    """The ends of the sensor: pinned there, it measures nothing."""
 
     @property
     def key(self) -> str:

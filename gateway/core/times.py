@@ -88,7 +88,8 @@ def _scaled(number: float, per_ms: float) -> int | None:
     if isinstance(number, int):
         at_ms = number * round(1 / per_ms) if per_ms <= 1 else number // round(per_ms)
     else:
-        at_ms = math.floor(number / per_ms + 0.5)
+        scaled = number / per_ms
+        at_ms = math.floor(scaled + 0.5) if math.isfinite(scaled) else -1
     return at_ms if 0 <= at_ms < _LAST_MS else None
 
 

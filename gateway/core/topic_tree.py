@@ -6,7 +6,7 @@ subscriber needs is retained; events are not.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -45,9 +45,22 @@ def asset_state(watch: Watch, now_ms: int, mono_ms: int) -> Document:
         "name": watch.asset.name,
         "label": verdict.label if verdict else "unknown",
         "score": verdict.score if verdict else None,
+        "interval": list(verdict.interval) if verdict and verdict.interval else None,
         "rung": verdict.rung if verdict else "none",
         "abstained": dict(verdict.abstained) if verdict else {},
+        "members": [dict(member) for member in verdict.members] if verdict else [],
         "alert": raised is not None,
+        "calibrations": {
+            model: {
+                "number": state.calibration.number,
+                "ready": state.calibration.ready,
+                "seen": state.calibration.seen,
+                "rows": state.calibration.rows,
+                "source": state.calibration.source or "first rows",
+            }
+            for model, state in watch.models.items()
+            if state.calibration is not None
+        },
         "metrics": {name: _metric(watch, name, mono_ms) for name in watch.asset.metrics},
     }
 
@@ -80,6 +93,11 @@ def decision(made: Decision, now_ms: int) -> Document:
     }
 
 
+def explanation(tree: Mapping[str, object], now_ms: int) -> Document:
+    """``asset/<id>/explanation``, retained: why the newest decision was made."""
+    return head(now_ms) | dict(tree)
+
+
 def _verdict(verdict: Verdict) -> Document:
     return {
         "at": rfc3339(verdict.at_ms),
@@ -90,8 +108,10 @@ def _verdict(verdict: Verdict) -> Document:
         "model_version": verdict.model_version or None,
         "model_hash": verdict.model_hash or None,
         "coverage": round(verdict.coverage, 3),
+        "interval": list(verdict.interval) if verdict.interval else None,
         "inputs": dict(verdict.inputs),
         "abstained": dict(verdict.abstained),
+        "members": [dict(member) for member in verdict.members] or None,
     }
 
 
@@ -125,6 +145,12 @@ def alert(made: Decision, since_ms: int | None, now_ms: int) -> Document:
         "since": rfc3339(made.verdict.at_ms if since_ms is None else since_ms),
         "decision": made.id,
     }
+
+
+def maintenance(asset: str, causes: Sequence[Document], now_ms: int) -> Document:
+    """``asset/<id>/maintenance``, retained: what drifted; commands nothing."""
+    state = "raised" if causes else "clear"
+    return head(now_ms) | {"asset": asset, "state": state, "causes": list(causes)}
 
 
 def health(state: str, now_ms: int, parts: Mapping[str, object]) -> Document:

@@ -42,6 +42,10 @@ class Verdict:
     """Why each rung above this one did not answer."""
     coverage: float = 1.0
     """Share of the window that came from fresh, good readings."""
+    members: tuple[Mapping[str, object], ...] = ()
+    """Of an ensemble: what each model said (model, version, hash, label, score, relative)."""
+    interval: tuple[float, float] | None = None
+    """Where the score may really lie, by the package's conformal calibration; None without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway.core.assets import Asset, ModelRung, RuleRung
+from gateway.core.assets import Asset, RuleRung, model_rungs
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
+from gateway.core.pace import Pace, Slow, slow
 from gateway.core.policy import Policy
 from gateway.core.readings import Reading
 from gateway.core.rules import evaluate
@@ -32,18 +33,41 @@ class Watch:
     """The fail-safe was decided and no rung has answered since."""
     driver: ModelState | None = field(init=False)
     """The first model of the ladder: its windows make turns due."""
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """How often each metric comes that a model takes."""
+    shadows: dict[str, ModelState] = field(default_factory=dict)
+    """Another version of a model, fed beside the one that judges."""
+    held: dict[str, str] = field(default_factory=dict)
+    """The label that each ensemble holds."""
     _guards: tuple[RuleRung, ...] = ()
-    _columns: dict[str, list[tuple[ModelState, int]]] = field(default_factory=dict)
+    _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find the driver, and index the channels by metric."""
-        rungs = [rung for rung in self.asset.ladder if isinstance(rung, ModelRung)]
-        self.driver = self.models.get(rungs[0].model) if rungs else None
+        """Find the driver and the guards, and index the channels by metric."""
+        first = next(model_rungs(self.asset.ladder), None)
+        self.driver = self.models.get(first.model) if first else None
         rules = [rung for rung in self.asset.ladder if isinstance(rung, RuleRung)]
         self._guards = tuple(rung for rung in rules if rung.guard)
-        for state in self.models.values():
+        self._columns = {}
+        for _, state in self.states():
+            conversions = state.conversions or ((1.0, 0.0),) * len(state.columns)
             for column, metric in enumerate(state.columns):
-                self._columns.setdefault(metric, []).append((state, column))
+                self.paces.setdefault(metric, Pace())
+                self._columns.setdefault(metric, []).append((state, column, *conversions[column]))
+
+    def states(self) -> Iterator[tuple[str, ModelState]]:
+        """Every version that is fed, with its model."""
+        yield from self.models.items()
+        yield from self.shadows.items()
+
+    def dress(self, model: str, active: ModelState | None, beside: ModelState | None) -> None:
+        """Let one version of a model judge, and feed another beside it.
+
+        The maps are new ones: a turn that waits for an answer goes on with the version it asked.
+        """
+        self.models = {**self.models, model: active} if active else _without(self.models, model)
+        self.shadows = {**self.shadows, model: beside} if beside else _without(self.shadows, model)
+        self.__post_init__()
 
     @property
     def paced(self) -> bool:
@@ -68,34 +92,42 @@ class Watch:
         due: list[Window] = []
         for metric, value, reason in readings:
             name = metric.name
-            if reason is not _OK or name not in columns or isinstance(value, str):
+            if name not in columns:
                 continue
-            for state, column in columns[name]:
-                windows = state.windows.take(column, at_ms, float(value))
+            if reason is not _OK or isinstance(value, str):
+                for state, column, _, _ in columns[name]:
+                    state.windows.refuse(column, Reason.TYPE if reason is _OK else reason)
+                continue
+            self.paces[name].note(at_ms)
+            for state, column, scale, offset in columns[name]:
+                windows = state.windows.take(column, at_ms, value * scale + offset)
                 if windows:
                     due += self._due(state, windows)
         return due
 
     def advance(self, now_ms: int) -> Iterator[Window]:
         """Close rows whose time is over; the windows of the driver that become due."""
-        for state in self.models.values():
+        for _, state in self.states():
             yield from self._due(state, state.windows.advance(now_ms))
 
     def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
         for window in windows:
-            if state.calibration is not None and not window.newest_has_gap:
+            well = not window.newest_has_gap and not state.windows.bad
+            if state.calibration is not None and well:
                 state.calibration.add(window.newest)
+            if state.drift is not None and well:
+                state.drift.row(window.newest)
             if state is self.driver:
                 yield window
 
     def closes_ms(self) -> int | None:
         """When a row's time is over next."""
-        times = [state.windows.closes_ms for state in self.models.values()]
+        times = [state.windows.closes_ms for _, state in self.states()]
         return min((at for at in times if at is not None), default=None)
 
     def turn(self, at_ms: int, mono_ms: int, window: Window | None) -> Turn:
         """Start down the ladder."""
-        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window)
+        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window, held=self.held)
 
     def note(self, verdict: Verdict) -> bool:
         """Take the verdict of a turn; True when it differs from the last in label or rung."""
@@ -105,18 +137,24 @@ class Watch:
             self.failed_safe = False
         return last is None or (last.label, last.rung) != (verdict.label, verdict.rung)
 
+    def slow(self) -> list[Slow]:
+        """The channels whose sensors speak too seldom for their model."""
+        return list(slow(self.asset.id, self.models, self.paces))
+
     def take_over(self, old: "Watch") -> None:
         """Go on where another watch of the same asset stood: the file was changed."""
         self.policy.restore(old.policy.to_json())
         self.policy.flags |= old.policy.flags
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
-        self.failed_safe = old.failed_safe
+        self.failed_safe, self.held = old.failed_safe, old.held
         self.latest.take_over(old.latest)
-        for model, state in self.models.items():
-            before = old.models.get(model)
-            if before is not None and before.hash == state.hash and before.columns == state.columns:
-                state.windows, state.calibration = before.windows, before.calibration
-                state.held = before.held
+        for model, state in self.states():
+            for before in (one for name, one in old.states() if name == model):
+                if before.loaded == state.loaded and before.columns == state.columns:
+                    state.windows, state.calibration = before.windows, before.calibration
+                    state.held, state.drift = before.held, before.drift
+                    break
+                state.see(before)
 
     def fail_safe_mono_ms(self) -> int | None:
         """When the fail-safe becomes due; None without one, and before any fresh evidence.
@@ -127,6 +165,10 @@ class Watch:
         if safe is None or self.failed_safe or self.latest.evidence_mono_ms is None:
             return None
         return max(self.answered_mono_ms or 0, self.started_mono_ms) + safe.after_ms
+
+
+def _without(states: dict[str, ModelState], model: str) -> dict[str, ModelState]:
+    return {name: state for name, state in states.items() if name != model}
 
 
 def spans(asset: Asset) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ Time is cut into rows of ``period_ms``. A row takes the newest good reading of e
 closes as soon as every required channel has one, or when its time is over: then a missing value is
 held from before, up to the channel's ``hold_ms``, else the row has a gap. A window is the last
 ``length`` rows; one is due every ``stride`` rows. A window with a gap, or with too few fresh cells,
-is an abstention that says why.
+is an abstention that says why; so is one whose required channel is bad now, whatever is held of it.
 
 Nothing here reads a clock: rows close through readings and through ``advance``.
 """
@@ -14,6 +14,8 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf, nan
 from typing import NamedTuple
+
+from gateway.core.messages import Quality, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Channel:
     low: float | None = None
     high: float | None = None
     """Physical limits: a value outside them is not taken."""
+    flatline_ms: int | None = None
+    """A sensor that is well never says the same value for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ class Window(NamedTuple):
     """The newest row; nan where there is a gap."""
     coverage: float
     abstained: str = ""
-    """``filling``, ``gap <channel>`` or ``coverage 0.42``; empty when the window can be judged."""
+    """``filling``, ``bad <channel>: <gate>``, ``gap <channel>: <gate, stale or silent>`` or
+    ``coverage 0.42``; empty when the window can be judged."""
 
     @property
     def newest_has_gap(self) -> bool:
@@ -84,7 +89,8 @@ class Windows:
         self._missing = set(self._required)
         self._held: list[tuple[int, float] | None] = [None] * self._columns
         self._values: array[float] = array("d")
-        self._gaps: deque[int] = deque(maxlen=shape.length)
+        self._gaps: deque[str] = deque(maxlen=shape.length)
+        self._refused = [Reason.OK] * self._columns
         self._fresh: deque[int] = deque(maxlen=shape.length)
         self._since_due = 0
         self.late = 0
@@ -94,7 +100,9 @@ class Windows:
         """Take a good reading of one channel; the windows that this makes due."""
         low, high = self._limits[channel]
         if not low <= value <= high:
+            self.refuse(channel, Reason.RANGE)
             return []
+        self._refused[channel] = Reason.OK
         row = at_ms // self._period_ms
         due: list[Window] = []
         if self._row is None:
@@ -115,6 +123,19 @@ class Windows:
             if not missing:
                 due += self._close()
         return due
+
+    def refuse(self, channel: int, reason: Reason) -> None:
+        """A reading came that may not be taken; a bad one outweighs a suspect one."""
+        if reason.quality is Quality.BAD or self._refused[channel].quality is not Quality.BAD:
+            self._refused[channel] = reason
+
+    @property
+    def bad(self) -> str:
+        """``<channel>: <gate>`` of a required channel whose newest reading is bad; else empty."""
+        for i in sorted(self._required):
+            if self._refused[i].quality is Quality.BAD:
+                return f"{self.shape.channels[i].name}: {self._refused[i]}"
+        return ""
 
     def advance(self, now_ms: int) -> list[Window]:
         """Close the rows whose time is over; the windows that this makes due."""
@@ -175,14 +196,14 @@ class Windows:
         end_ms = (row + 1) * self.shape.period_ms
         cells = self._cells
         fresh = len(cells)
-        gap = -1
+        gap = ""
         if fresh == self._columns:
             self._values.extend([cells[i] for i in range(fresh)])
         else:
             for i, channel in enumerate(self.shape.channels):
                 value = cells[i] if i in cells else self._hold(i, channel, end_ms)
-                if value != value and gap < 0:  # noqa: PLR0124  # nan is the one value unequal to itself
-                    gap = i
+                if value != value and not gap:  # noqa: PLR0124  # nan is the one value unequal to itself
+                    gap = f"{channel.name}: {self._why(i)}"
                 self._values.append(value)
         self._gaps.append(gap)
         self._fresh.append(fresh)
@@ -196,9 +217,15 @@ class Windows:
 
     def _hold(self, i: int, channel: Channel, end_ms: int) -> float:
         held = self._held[i]
-        if held is not None and end_ms - held[0] <= channel.hold_ms:
+        bad = not channel.required and self._refused[i].quality is Quality.BAD
+        if held is not None and end_ms - held[0] <= channel.hold_ms and not bad:
             return held[1]
         return nan if channel.fill is None or channel.required else channel.fill
+
+    def _why(self, i: int) -> str:
+        if self._refused[i] is not Reason.OK:
+            return self._refused[i].value
+        return "silent" if self._held[i] is None else "stale"
 
     def _forget(self) -> None:
         """Cut the old rows off in one go, once there are four windows of them."""
@@ -211,12 +238,16 @@ class Windows:
         newest = tuple(self._values[-columns:])
         cells = length * columns
         coverage = sum(self._fresh) / cells
-        if len(self._gaps) < length:
-            return Window(end_ms, array("d"), newest, coverage, "filling")
-        gap = next((gap for gap in reversed(self._gaps) if gap >= 0), -1)
-        if gap >= 0:
-            name = self.shape.channels[gap].name
-            return Window(end_ms, array("d"), newest, coverage, f"gap {name}")
-        if coverage < self.shape.min_coverage:
-            return Window(end_ms, array("d"), newest, coverage, f"coverage {coverage:.2f}")
-        return Window(end_ms, self._values[-cells:], newest, coverage)
+        why = self._unfit(coverage)
+        values = array("d") if why else self._values[-cells:]
+        return Window(end_ms, values, newest, coverage, why)
+
+    def _unfit(self, coverage: float) -> str:
+        """Why the window cannot be judged; empty when it can."""
+        if self.bad:
+            return f"bad {self.bad}"
+        if len(self._gaps) < self.shape.length:
+            return "filling"
+        if any(self._gaps):
+            return "gap " + next(gap for gap in reversed(self._gaps) if gap)
+        return f"coverage {coverage:.2f}" if coverage < self.shape.min_coverage else ""

@@ -68,10 +68,22 @@ class Announce:
             document = topic_tree.alert(made, None, now_ms)
             self._event(f"asset/{made.asset}/alert", document, retain=True)
 
+    def explanation(self, made: Decision, tree: Document) -> None:
+        """Why a decision was made; of a shadow policy it is recorded only."""
+        if made.mode is not Mode.SHADOW:
+            document = topic_tree.explanation(tree, self._clock.now_ms())
+            self._event(f"asset/{made.asset}/explanation", document, retain=True)
+
     def command(self, order: Command) -> None:
         """A command has a new state."""
         document = topic_tree.command(order, self._clock.now_ms())
         self._event(f"asset/{order.asset}/command", document)
+
+    def maintenance(self, asset: str, causes: list[Document]) -> None:
+        """What a person should look at; retained until it is over, and an event each time."""
+        document = topic_tree.maintenance(asset, causes, self._clock.now_ms())
+        self._event(f"asset/{asset}/maintenance", document, retain=True)
+        self.event("drift_changed", asset=asset, causes=causes)
 
     def event(self, kind: str, **keys: object) -> None:
         """Something happened to the gateway itself: ``event``, not retained."""

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -21,21 +22,29 @@ from gateway.core.seen import MEMORY, Seen
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.beat import Beat
+from gateway.daemon.calibrate import Calibrate
 from gateway.daemon.clock import Clock, HeldClock, SystemClock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
+from gateway.daemon.dressing import Dressing
+from gateway.daemon.explain import Explain
 from gateway.daemon.health import Health
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Links
-from gateway.daemon.opening import open_packages, open_store, worker_settings
+from gateway.daemon.maintenance import Maintenance
+from gateway.daemon.opening import open_store, worker_settings
 from gateway.daemon.permits import Permits
+from gateway.daemon.promotion import Promotion
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
-from gateway.daemon.reload import Reload
+from gateway.daemon.reload import Part, Reload
+from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
+from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.upkeep import Upkeep
+from gateway.daemon.versions import Versions
 from gateway.errors import GatewayError, StoreError
 
 WORKER_START_S: Final = 10.0
@@ -80,9 +89,15 @@ class Daemon:
     async def _wire(self) -> None:
         """Make every part and take up what the store remembers."""
         settings, clock, store = self.settings, self.clock, self._store
-        packages = open_packages(settings)
-        self._inference = Inference(packages, worker_settings(settings))
-        self.site = site = build(settings, packages.good, clock)
+        keep = {
+            room: await self._in_store(partial(store.kept, room))
+            for room in ("versions", "version_history", "calibration")
+        }
+        dressing = Dressing(keep["calibration"])
+        self._versions = Versions(keep["versions"], keep["version_history"], dressing, clock)
+        fleet = self._versions.open(settings)
+        self._inference = Inference(worker_settings(settings), self._versions)
+        self.site = site = build(settings, fleet.active, clock)
         self._links = Links(settings, clock)
         links = self._links.by_name
         self._announce = announce = Announce(settings.base, links[settings.announce_broker], clock)
@@ -90,23 +105,55 @@ class Daemon:
             store, self._pool, clock.ok, announce.committed, settings.limits
         )
         announce.attach(journal)
+        self._versions.attach(self._inference, journal, announce)
+        self._versions.adopt(fleet, site)
+        shadow = Shadow(site, self._inference, self._versions)
         self._docket = Docket(links, journal, announce, clock)
         permits = Permits(site, journal, clock)
         self._act = Act(site, links, journal, announce, self._docket, permits, clock)
-        self._decide = Decide(site, self._inference, journal, self._act, announce, permits, clock)
+        self._explain = Explain(self._inference, journal, announce)
+        looks = Maintenance(site, journal, announce)
+        self._decide = Decide(
+            site,
+            self._inference,
+            journal,
+            self._act,
+            self._explain,
+            looks,
+            shadow,
+            announce,
+            permits,
+            clock,
+        )
+        calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
+        await self._wire_ingest(looks, (permits, shadow, calibrate))
+        promotion = Promotion(self._versions, self._inference, journal, clock)
+        self._requests.register("model", promotion.answer)
+        self._requests.register("calibrate", calibrate.answer)
+
+    async def _wire_ingest(self, looks: Maintenance, others: tuple[Part, ...]) -> None:
+        """Make what takes messages, and what looks after everything."""
+        settings, clock, store, site = self.settings, self.clock, self._store, self.site
+        links, journal, announce = self._links.by_name, self._journal, self._announce
         seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
         kept = await self._in_store(lambda: store.kept("daemon"))
         pulses = make_pulses(settings.base, links, clock, away_ms(kept.get("alive"), clock))
         journal.batch.kept["daemon", "alive"] = alive_text(clock)
         journal.changed()
-        self._ingest = Ingest(site, links, pulses, journal, seen, self._docket, self._decide, clock)
+        self._requests = Requests(settings.base, site, links[settings.announce_broker], clock)
+        self._ingest = Ingest(
+            site, links, pulses, self._requests, journal, seen, self._docket, self._decide, clock
+        )
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
-        upkeep = Upkeep(site, journal, self._ingest, announce, clock, store, self._pool)
-        health = Health(site, links, pulses, journal, self._ingest, self._inference, clock)
+        upkeep = Upkeep(site, journal, self._ingest, announce, looks, clock, store, self._pool)
+        health = Health(site, links, pulses, journal, self._ingest, self._inference, looks, clock)
         self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, clock)
-        parts = (self._act, permits, self._decide, self._ingest, upkeep, health)
-        self._reload = Reload(site, parts, links, self._inference, announce, clock)
+        parts: tuple[Part, ...] = (
+            *(self._act, self._decide, self._ingest, self._requests),
+            *(*others, upkeep, health, looks),
+        )
+        self._reload = Reload(site, parts, links, self._versions, announce, clock)
 
     async def _serve(self) -> None:
         """Run all tasks until the first one fails or ``stop`` is set."""
@@ -118,7 +165,9 @@ class Daemon:
                     ("announce", self._announce.run(self._store, self._pool)),
                     ("inference", self._inference.run()),
                     ("decide", self._decide.run()),
+                    ("explain", self._explain.run()),
                     ("docket", self._docket.run()),
+                    ("requests", self._requests.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
                     ("threads", self._links.watch_threads()),
@@ -155,6 +204,7 @@ class Daemon:
             async with asyncio.timeout(DRAIN_S):
                 await self._ingest.drain()
                 await self._decide.settled()
+                await self._explain.settled()
                 self._beat.last()
                 await self._journal.committed()
         self._decide.close()

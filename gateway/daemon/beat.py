@@ -66,7 +66,7 @@ class Beat:
 
     def last(self) -> None:
         """The daemon is about to stop: nothing that was learnt may be lost."""
-        self._upkeep.keep_calibrations(step=1)
+        self._upkeep.last()
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
 
     def hurry(self) -> None:

@@ -12,7 +12,9 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from gateway.core.ladder import UNKNOWN, Question, Turn
+from gateway.core.explanations import Explanation, of_score
+from gateway.core.inquiries import Inquiry, inquire
+from gateway.core.ladder import UNKNOWN
 from gateway.core.policy import fail_safe_decision
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
@@ -20,10 +22,14 @@ from gateway.core.windows import Window
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.explain import Explain
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
+from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.permits import Permits
+from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import Site, ids
+from gateway.daemon.walk import walk
 
 PENDING: Final = 64
 REPEAT_MS: Final = 60_000
@@ -52,6 +58,9 @@ class Decide:
         inference: Inference,
         journal: Journal,
         act: Act,
+        explain: Explain,
+        maintenance: Maintenance,
+        shadow: Shadow,
         announce: Announce,
         permits: Permits,
         clock: Clock,
@@ -61,6 +70,9 @@ class Decide:
         self._inference = inference
         self._journal = journal
         self._act = act
+        self._explain = explain
+        self._maintenance = maintenance
+        self._shadow = shadow
         self._announce = announce
         self._permits = permits
         self._clock = clock
@@ -121,39 +133,21 @@ class Decide:
 
     async def _judge(self, due: list[_Due]) -> None:
         turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
-        verdicts = await self._verdicts(turns)
+        verdicts = await walk(turns, self._inference, self._shadow)
         decisions: list[Decision] = []
-        for item, verdict in zip(due, verdicts, strict=True):
-            decisions += self._settle(item.watch, verdict)
+        reasons: list[Inquiry | Explanation] = []
+        for item, turn, verdict in zip(due, turns, verdicts, strict=True):
+            self._maintenance.note(item.watch, turn)
+            made = self._settle(item.watch, verdict)
+            decisions += made
+            reasons += [inquire(turn, verdict) for _ in made]
         if decisions:
             await self._act.carry_out(decisions)
+            for decision, about in zip(decisions, reasons, strict=True):
+                self._explain.offer(decision, about)
             for asset in {decision.asset for decision in decisions}:
                 self._announce.asset(self.site.watches[asset])
-
-    async def _verdicts(self, turns: list[Turn]) -> list[Verdict]:
-        """Walk all turns down together, so that each depth is one question to the worker."""
-        verdicts: dict[int, Verdict] = {}
-        asked: dict[int, Question] = {}
-        for i, turn in enumerate(turns):
-            _sort(i, turn.step(), asked, verdicts)
-        while asked:
-            indexes, questions = list(asked), list(asked.values())
-            asked = {}
-            scores = await self._inference.judge(questions, self._deadline_s(questions))
-            for i, question, score in zip(indexes, questions, scores, strict=True):
-                if isinstance(score, str):
-                    _sort(i, turns[i].failed(question.model, score), asked, verdicts)
-                else:
-                    verdicts[i] = turns[i].answered(question.model, score)
-        return [verdicts[i] for i in range(len(turns))]
-
-    def _deadline_s(self, questions: list[Question]) -> float:
-        """The shortest deadline of the rungs that ask."""
-        deadlines = [
-            self.site.watches[question.asset].models[question.model].rung.deadline_ms
-            for question in questions
-        ]
-        return min(deadlines) / 1000
+        await self._shadow.judge()
 
     def _settle(self, watch: Watch, verdict: Verdict) -> list[Decision]:
         changed = watch.note(verdict)
@@ -209,6 +203,8 @@ class Decide:
                 decisions.append(self._fail_safe(watch, now_ms, mono_ms))
         if decisions:
             await self._act.carry_out(decisions)
+        for decision in decisions:
+            self._explain.offer(decision, of_score(decision.verdict))
 
     def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int) -> Decision:
         watch.failed_safe = True
@@ -238,12 +234,3 @@ class Decide:
             if due is not None:
                 waits.append(due - mono_ms)
         return max(0, min(waits)) if waits else None
-
-
-def _sort(
-    i: int, outcome: Question | Verdict, asked: dict[int, Question], verdicts: dict[int, Verdict]
-) -> None:
-    if isinstance(outcome, Question):
-        asked[i] = outcome
-    else:
-        verdicts[i] = outcome

@@ -9,6 +9,7 @@ from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
+from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import StoreHealth
@@ -25,6 +26,7 @@ class Health:
         journal: Journal,
         ingest: Ingest,
         inference: Inference,
+        maintenance: Maintenance,
         clock: Clock,
     ) -> None:
         """What is looked at."""
@@ -34,6 +36,7 @@ class Health:
         self._journal = journal
         self._ingest = ingest
         self._inference = inference
+        self._maintenance = maintenance
         self._clock = clock
 
     @property
@@ -68,6 +71,8 @@ class Health:
                 found.append(f"source {feed.source.name}: silent")
             if feed.bridge_online is False:
                 found.append(f"source {feed.source.name}: its bridge is offline")
+        for watch in self.site.watches.values():
+            found += [str(slow) for slow in watch.slow()]
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
         return found
@@ -89,6 +94,7 @@ class Health:
                 "restarts": self._inference.restarts,
                 "rss_bytes": self._inference.rss_bytes,
             },
+            "models": self._maintenance.abstentions.rates(),
             "clock_ok": self._ingest.clock_ok,
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }

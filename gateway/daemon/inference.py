@@ -1,24 +1,26 @@
 """Inference: the worker process, asked from one thread, restarted with back-off, never waited for.
 
 Ingest does not depend on it. While it is away every model abstains with the reason, and the ladder
-goes on to its next rung.
+goes on to its next rung. Active versions are loaded first and judge at once; candidates are loaded
+after them, one by one, and judging never waits longer than for the one that is being loaded.
 """
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 import structlog
 
-from gateway.adapters.worker import Job, Worker, WorkerSettings
+from gateway.adapters.worker import Explained, Job, Worker, WorkerSettings
 from gateway.core.ladder import Question
-from gateway.daemon.opening import Packages
+from gateway.daemon.listener import Listener
 from gateway.errors import ModelError, PackageError, WorkerError
+from gateway.models.package import Package
 
 RESTART_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits before restarts in a row; the first few bring it back within 10 s."""
@@ -26,30 +28,46 @@ STEADY_S: Final = 60.0
 """A worker that lived this long starts again from the first wait."""
 
 log = structlog.get_logger()
+Given = TypeVarTuple("Given")
+Found = TypeVar("Found")
 
 
 class Inference:
     """The models of a site."""
 
-    def __init__(self, packages: Packages, settings: WorkerSettings) -> None:
-        """Nothing is started yet."""
-        self._packages, self._unfit = packages
+    def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
+        """Nothing is wanted yet."""
+        self._listener = listener
+        self._packages: Mapping[str, Package] = {}
+        self._names: Mapping[str, str] = {}
+        self._unfit: Mapping[str, str] = {}
+        self._in: set[str] = set()
+        """Names that are loaded."""
         self._worker = Worker(settings)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._down = asyncio.Event()
         self._wanted = asyncio.Event()
-        self.state = "starting" if packages.good else "off"
+        self.state = "off"
         self._refused: dict[str, str] = {}
-        """Models the worker would not load, and why."""
+        """Packages the worker would not load, by name, and why."""
+        self._news = asyncio.Event()
+        """Something was loaded."""
         self._closed = False
+        self.took_ms = 0.0
+        """How long the last answer took."""
         self.restarts = 0
         self.first = asyncio.Event()
         """The first start has ended, well or not."""
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """Models that are out, and why."""
-        return {**self._unfit, **self._refused}
+        """Models that are out, and why; a candidate that is out is none of them."""
+        out = {
+            model: self._refused[name]
+            for model, name in self._names.items()
+            if name in self._refused
+        }
+        return {**self._unfit, **out}
 
     @property
     def rss_bytes(self) -> int:
@@ -60,29 +78,54 @@ class Inference:
         """One score per question, or why there is none."""
         if self.state != "running":
             return [f"worker {self.state}"] * len(questions)
-        jobs = [Job(q.model, q.asset, q.values, q.rows, q.columns) for q in questions]
-        loop = asyncio.get_running_loop()
+        jobs = [self._job(question) for question in questions]
+        running, began = self._worker.running, time.monotonic()
         try:
-            answers = await loop.run_in_executor(self._pool, self._worker.judge, jobs, deadline_s)
+            answers = await self._blocking(self._worker.judge, jobs, deadline_s)
         except WorkerError as error:
-            self._lost(error)
+            self._lost(error, {job.model for job in jobs} if running else ())
             return [str(error)] * len(questions)
+        self.took_ms = (time.monotonic() - began) * 1000
         return [
             answer.score if answer.score is not None else answer.error or "no score"
             for answer in answers
         ]
 
-    def _lost(self, error: WorkerError) -> None:
+    async def explain(
+        self, question: Question, baseline: Sequence[float | None], method: str, limit_s: float
+    ) -> Explained | str:
+        """What each channel adds to a score, or why that is not known."""
+        if self.state != "running":
+            return f"worker {self.state}"
+        job = self._job(question)
+        try:
+            found = await self._blocking(self._worker.explain, job, baseline, method, limit_s)
+        except WorkerError as error:
+            self._lost(error)
+            return str(error)
+        return found if found.error is None else found.error
+
+    def _job(self, question: Question) -> Job:
+        """A model is asked under the name of its active version."""
+        job = Job(*question)
+        return job._replace(model=self._names.get(job.model, job.model))
+
+    def _lost(self, error: WorkerError, blamed: Iterable[str] = ()) -> None:
         if self.state == "running":
             self.state = "down"
-            log.error("worker_lost", error=str(error))
+            log.error("worker_lost", error=str(error), asked=sorted(blamed))
             self._down.set()
+            self._wanted.set()
+            self._listener.killed(blamed, str(error))
+
+    async def _blocking(self, call: Callable[[*Given], Found], *given: *Given) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *given)
 
     async def run(self) -> None:
         """Start the worker, and again whenever it is lost."""
         attempt = 0
         while not self._closed:
-            if not self._packages:
+            while not self._packages:
                 self.state = "off"
                 self.first.set()
                 self._wanted.clear()
@@ -99,54 +142,101 @@ class Inference:
             attempt += 1
 
     async def _alive(self) -> None:
-        """Wait until the worker is lost; one that dies between two questions is noticed too."""
-        loop = asyncio.get_running_loop()
+        """Wait until the worker is lost, loading and unloading what is (no longer) wanted."""
         while not self._down.is_set():
+            self._wanted.clear()
+            await self._exchange()
+            if self._down.is_set():
+                break
             try:
                 async with asyncio.timeout(1.0):
-                    await self._down.wait()
+                    await self._wanted.wait()
             except TimeoutError:
-                if not self._worker.running:
-                    self._lost(WorkerError("the worker died"))
-        await loop.run_in_executor(self._pool, self._worker.stop)
+                if not self._worker.running:  # it died between two questions
+                    self._lost(WorkerError("died", "between two questions"))
+        await self._blocking(self._worker.stop)
 
     async def _start(self) -> bool:
+        """Start the worker with the active versions."""
         self._down.clear()
-        loop = asyncio.get_running_loop()
+        self._in.clear()
+        name = ""
         try:
-            await loop.run_in_executor(self._pool, self._load_all)
+            await self._blocking(self._worker.start)
+            for name in self._missing(set(self._names.values())):
+                await self._load(name)
         except ModelError as error:
-            log.error("worker_start_failed", error=str(error))
+            log.error("worker_start_failed", error=str(error), loading=name)
             self.state = "down"
-            await loop.run_in_executor(self._pool, self._worker.stop)
+            self._listener.killed([name] if name else [], str(error))
+            await self._blocking(self._worker.stop)
             return False
         self.state = "running"
-        log.info("worker_started", models=sorted(set(self._packages) - set(self._refused)))
+        log.info("worker_started", models=sorted(self._names), loaded=sorted(self._in))
         return True
 
-    async def replace(self, packages: Packages) -> None:
-        """Run these packages from now on; the worker starts anew when they differ."""
-        same = {name: package.hashes for name, package in self._packages.items()} == {
-            name: package.hashes for name, package in packages.good.items()
-        }
-        self._packages, self._unfit = packages
-        if not same:
-            self._refused.clear()
-            self.state = "starting"
-            self._wanted.set()
-            self._down.set()
+    def _missing(self, names: Iterable[str]) -> list[str]:
+        """Of these, what is wanted and neither loaded nor refused."""
+        out = self._in | self._refused.keys()
+        return [name for name in self._packages if name in set(names) and name not in out]
 
-    def _load_all(self) -> None:
-        self._worker.start()
-        for name, package in self._packages.items():
+    async def _exchange(self) -> None:
+        """Load what is wanted, one at a time, active versions first; then unload the rest."""
+        while missing := self._missing(self._packages):
             try:
-                self._worker.load(name, package.path)
-            except PackageError as error:
-                if self._refused.get(name) != str(error):
-                    log.error("model_refused", model=name, error=str(error))
-                self._refused[name] = str(error)
-            else:
-                self._refused.pop(name, None)
+                await self._load(missing[0])
+            except WorkerError as error:
+                self._lost(error, [missing[0]])
+                return
+        for name in self._in - self._packages.keys():
+            self._in.discard(name)
+            try:
+                await self._blocking(self._worker.unload, name)
+            except WorkerError as error:
+                self._lost(error)
+                return
+
+    async def _load(self, name: str) -> None:
+        """Raises WorkerError when it killed the worker."""
+        package, began = self._packages[name], time.monotonic()
+        try:
+            await self._blocking(self._worker.load, name, package.path, package.trust)
+        except PackageError as error:
+            log.error("model_refused", model=name, error=str(error))
+            self._refused[name] = str(error)
+            self._listener.refused(name, str(error))
+        else:
+            self._in.add(name)
+            self._news.set()
+            took_ms = round((time.monotonic() - began) * 1000, 1)
+            log.info("model_loaded", model=name, took_ms=took_ms, rss_bytes=self.rss_bytes)
+            self._listener.loaded(name)
+
+    def loaded(self, name: str) -> bool:
+        """The worker has a package of this name."""
+        return name in self._in
+
+    async def has(self, name: str) -> None:
+        """Wait until the worker has it."""
+        while not self.loaded(name):
+            self._news.clear()
+            await self._news.wait()
+
+    def want(
+        self, packages: Mapping[str, Package], names: Mapping[str, str], unfit: Mapping[str, str]
+    ) -> None:
+        """Run these packages from now on; nothing stops for it.
+
+        Args:
+            packages: by the name to load them under, active versions first.
+            names: model -> name of its active version.
+            unfit: models that are out already, and why.
+        """
+        self._refused = {name: why for name, why in self._refused.items() if name in packages}
+        self._packages, self._names, self._unfit = packages, names, unfit
+        if packages and self.state == "off" and not self._closed:
+            self.state = "starting"
+        self._wanted.set()
 
     async def close(self) -> None:
         """End the worker at once: it may hang, and has nothing to save."""
@@ -155,6 +245,5 @@ class Inference:
         if pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._pool, self._worker.stop)
+        await self._blocking(self._worker.stop)
         self._pool.shutdown(wait=False)

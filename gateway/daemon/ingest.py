@@ -18,6 +18,7 @@ from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.pulse import Pulse
+from gateway.daemon.requests import Requests
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import RejectRow, StoredReport
 
@@ -34,6 +35,7 @@ class Ingest:
         site: Site,
         links: Mapping[str, Link],
         pulses: Mapping[str, Pulse],
+        requests: Requests,
         journal: Journal,
         seen: Seen,
         docket: Docket,
@@ -44,6 +46,7 @@ class Ingest:
         self.site = site
         self._links = links
         self._pulses = pulses
+        self._requests = requests
         self._journal = journal
         self._seen = seen
         self._docket = docket
@@ -76,8 +79,8 @@ class Ingest:
         feed = self.site.feed(message.broker, message.topic)
         if feed is not None:
             self._read(feed, message)
-        else:
-            self._pulses[link.name].heard(message)
+        elif not self._pulses[link.name].heard(message):
+            self._requests.heard(message, live=self._pulses[link.name].live)
         self._journal.message(link.client, message.receipt)
 
     def _read(self, feed: Feed, message: Message) -> None:
@@ -116,6 +119,7 @@ class Ingest:
         self._docket.on_uplink(feed, uplink, message)
         if report is None:
             return
+        report = self.site.gates.judge(report)
         feed.readings += len(report.readings)
         self._journal.report(StoredReport(report, key, self.clock_ok), volatile=message.qos == 0)
         self._observe(report)

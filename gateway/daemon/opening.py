@@ -1,15 +1,10 @@
 """Opening: the store and the model packages of a configuration."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 import structlog
 
 from gateway.adapters.worker import WorkerSettings
 from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock
-from gateway.errors import PackageError
-from gateway.models.package import Package, verify
 from gateway.store.writer import Store
 
 log = structlog.get_logger()
@@ -36,27 +31,6 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     for note in opened.notes:
         log.warning("store_noted", note=note)
     return store
-
-
-class Packages(NamedTuple):
-    """The model packages of a configuration, by the model's name."""
-
-    good: Mapping[str, Package]
-    refused: Mapping[str, str]
-    """Those that cannot be trusted, and why: they stay out."""
-
-
-def open_packages(settings: Settings) -> Packages:
-    """Verify every package, and say which are refused."""
-    good: dict[str, Package] = {}
-    refused: dict[str, str] = {}
-    for name, model in settings.models.items():
-        try:
-            good[name] = verify(model.package)
-        except PackageError as error:
-            log.error("model_refused", model=name, error=str(error))
-            refused[name] = str(error)
-    return Packages(good, refused)
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:

@@ -11,10 +11,9 @@ from gateway.adapters import systemd
 from gateway.config.settings import Settings
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
-from gateway.daemon.inference import Inference
 from gateway.daemon.links import Link
-from gateway.daemon.opening import open_packages
 from gateway.daemon.site import Site, build
+from gateway.daemon.versions import Versions
 from gateway.errors import ConfigError
 
 NEEDS_RESTART: Final = ("gateway_id", "announce_broker", "brokers", "store", "log")
@@ -36,7 +35,7 @@ class Reload:
         site: Site,
         parts: Sequence[Part],
         links: Mapping[str, Link],
-        inference: Inference,
+        versions: Versions,
         announce: Announce,
         clock: Clock,
     ) -> None:
@@ -44,7 +43,7 @@ class Reload:
         self.site = site
         self._parts = parts
         self._links = links
-        self._inference = inference
+        self._versions = versions
         self._announce = announce
         self._clock = clock
 
@@ -69,13 +68,13 @@ class Reload:
         """
         settings = await asyncio.to_thread(config.load, self.site.settings.file)
         _same_frame(self.site.settings, settings)
-        packages = await asyncio.to_thread(open_packages, settings)
-        site = build(settings, packages.good, self._clock)
+        fleet = await asyncio.to_thread(self._versions.open, settings)
+        site = build(settings, fleet.active, self._clock)
+        self._versions.adopt(fleet, site)
         _carry_over(self.site, site)
         self.site = site
         for part in self._parts:
             part.site = site
-        await self._inference.replace(packages)
         for name, link in self._links.items():
             link.subscribe(site.subscriptions(name))
         log.info("configuration_loaded", assets=len(site.watches), sources=len(site.feeds))
@@ -101,6 +100,7 @@ def _carry_over(old: Site, new: Site) -> None:
         before = old.watches.get(asset)
         if before is not None:
             watch.take_over(before)
+    new.gates.take_over(old.gates)
     for name, feed in new.feeds.items():
         was = old.feeds.get(name)
         if was is not None and was.source == feed.source:

@@ -11,9 +11,13 @@ from gateway.core.readings import Metric, Reading
 from gateway.core.times import AHEAD_MS
 from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
+from gateway.daemon.maintenance import restore_drift
 from gateway.daemon.site import Site
 from gateway.store.batch import StoredReading
 from gateway.store.writer import Store
+
+_GATED = frozenset({"ok", "rate", "flatline", "rail", "cross"})
+"""Reasons of readings that came to the gates."""
 
 log = structlog.get_logger()
 
@@ -37,13 +41,23 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
     tail = store.tail(since_ms, list(site.watches))
     for stored in takewhile(lambda one: one.at_ms <= until_ms, tail):
         known = metrics.get(stored.key)
-        if known is None or stored.reason != "ok":
+        if known is None:
+            continue
+        _recall(site, known[1], stored, _mono_ms(stored, clock))
+        if stored.reason != "ok":
             continue
         _replay(known, stored.value, stored.at_ms, _mono_ms(stored, clock))
         used += 1
+    restore_drift(site, store.kept("drift"))
     if used:
         log.info("windows_rebuilt", readings=used)
     return used
+
+
+def _recall(site: Site, metric: Metric, stored: StoredReading, mono_ms: int) -> None:
+    """Show the gates what they saw before the restart: a flatline goes on."""
+    if stored.reason in _GATED and isinstance(stored.value, float | int):
+        site.gates.recall(Reading(metric, float(stored.value)), stored.at_ms, mono_ms)
 
 
 def _replay(known: tuple[Watch, Metric], value: object, at_ms: int, mono_ms: int) -> None:
@@ -65,12 +79,17 @@ def _mono_ms(stored: StoredReading, clock: Clock) -> int:
 
 
 def _reach_ms(site: Site) -> int:
-    """How far back the longest window goes."""
+    """How far back the longest window goes, and the longest flatline."""
     spans = [
         state.windows.shape.period_ms * (state.windows.shape.length + 1)
         + max(channel.hold_ms for channel in state.windows.shape.channels)
         for watch in site.watches.values()
-        for state in watch.models.values()
+        for _, state in watch.states()
+    ]
+    spans += [
+        metric.flatline_ms or 0
+        for watch in site.watches.values()
+        for metric in watch.asset.metrics.values()
     ]
     return max(spans, default=0) + 60_000
 
@@ -86,10 +105,12 @@ def _calibrations(site: Site, kept: Mapping[str, str]) -> None:
         asset, _, rest = key.partition("\n")
         model, _, model_hash = rest.partition("\n")
         watch = site.watches.get(asset)
-        state = watch.models.get(model) if watch else None
-        if state is not None and state.calibration is not None and state.hash == model_hash:
+        for name, state in watch.states() if watch else ():
             wanted = state.calibration
-            state.calibration = Calibration.from_json(text, wanted.rows, wanted.columns)
+            if wanted is not None and (name, state.hash) == (model, model_hash):
+                state.calibration = Calibration.from_json(
+                    text, wanted.rows, wanted.columns, wanted.level
+                )
 
 
 def calibration_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from gateway import registry
 from gateway.config.settings import Settings, Source
-from gateway.core import topics
-from gateway.core.assets import Asset, ModelRung
+from gateway.core import topics, units
+from gateway.core.assets import Asset, ModelRung, model_rungs
 from gateway.core.calibration import Calibration
+from gateway.core.drift import Drifts
+from gateway.core.ensembles import Bound, Scale
+from gateway.core.gates import Gates
 from gateway.core.ids import RANDOM_BYTES, new_id
 from gateway.core.ladder import ModelState
 from gateway.core.latest import Latest
@@ -17,7 +20,7 @@ from gateway.core.policy import Policy
 from gateway.core.ports import Bridge, Subscription
 from gateway.core.rhythm import Rhythm
 from gateway.core.watch import Watch, spans
-from gateway.core.windows import Windows
+from gateway.core.windows import Shape, Windows
 from gateway.daemon.clock import Clock
 from gateway.models.package import Package
 
@@ -58,6 +61,7 @@ class Site:
     settings: Settings
     feeds: Mapping[str, Feed]
     watches: Mapping[str, Watch]
+    gates: Gates
     _routes: dict[tuple[str, str], Feed | None] = field(default_factory=dict)
 
     def feed(self, broker: str, topic: str) -> Feed | None:
@@ -102,7 +106,23 @@ def build(settings: Settings, packages: Mapping[str, Package], clock: Clock) -> 
     """
     feeds = {name: _feed(source, settings) for name, source in settings.sources.items()}
     watches = {asset.id: _watch(asset, packages, clock) for asset in settings.assets.values()}
-    return Site(settings, feeds, watches)
+    gates = Gates(settings.assets.values(), _flatlines(settings, packages))
+    return Site(settings, feeds, watches, gates)
+
+
+def _flatlines(settings: Settings, packages: Mapping[str, Package]) -> dict[str, int]:
+    """The shortest flatline that a model names for each metric, by the metric's key."""
+    shortest: dict[str, int] = {}
+    for asset in settings.assets.values():
+        for rung in model_rungs(asset.ladder):
+            if rung.model not in packages:
+                continue
+            for channel in packages[rung.model].shape.channels:
+                metric = asset.metrics.get(rung.channels.get(channel.name, channel.name))
+                if metric is not None and channel.flatline_ms is not None:
+                    known = shortest.get(metric.key, channel.flatline_ms)
+                    shortest[metric.key] = min(known, channel.flatline_ms)
+    return shortest
 
 
 def _feed(source: Source, settings: Settings) -> Feed:
@@ -119,9 +139,9 @@ def _feed(source: Source, settings: Settings) -> Feed:
 
 def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:
     models = {
-        rung.model: _model_state(rung, packages[rung.model])
-        for rung in asset.ladder
-        if isinstance(rung, ModelRung) and rung.model in packages
+        rung.model: model_state(rung, packages[rung.model], asset)
+        for rung in model_rungs(asset.ladder)
+        if rung.model in packages
     }
     return Watch(
         asset=asset,
@@ -132,19 +152,38 @@ def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch
     )
 
 
-def _model_state(rung: ModelRung, package: Package) -> ModelState:
+def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
+    """What an asset remembers of one version of a model: nothing yet."""
     shape, calibration = package.shape, package.manifest.calibration
+    decision = package.manifest.decision
+    levels = tuple(Bound(level.label, level.on, level.off) for level in decision.levels)
     columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
     return ModelState(
         rung=rung,
         windows=Windows(shape),
-        decide=package.manifest.decision.decide,
+        decide=decision.decide,
+        scale=Scale(levels, below=decision.raises == "below"),
         version=package.manifest.version,
         hash=package.sha256,
         columns=columns,
+        conversions=_conversions(shape, columns, asset),
         calibration=None
         if calibration.per_asset == "none"
-        else Calibration(calibration.rows, len(columns)),
+        else Calibration(calibration.rows, len(columns), level=calibration.level),
+        explain=package.manifest.explain,
+        trust=package.manifest.trust,
+        drift=Drifts((*(channel.name for channel in shape.channels), "score")),
+    )
+
+
+def _conversions(
+    shape: Shape, columns: Sequence[str], asset: Asset
+) -> tuple[tuple[float, float], ...]:
+    """From the metrics' units to the model's; what has no way there, the checks refused."""
+    metrics = [asset.metrics.get(column) for column in columns]
+    return tuple(
+        (metric and channel.unit and units.convert(metric.unit, channel.unit)) or (1.0, 0.0)
+        for metric, channel in zip(metrics, shape.channels, strict=True)
     )
 
 

@@ -11,6 +11,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import HeldClock
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
+from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.restore import calibration_key
 from gateway.daemon.site import Site
 from gateway.errors import StoreError
@@ -39,6 +40,7 @@ class Upkeep:
         journal: Journal,
         ingest: Ingest,
         announce: Announce,
+        maintenance: Maintenance,
         clock: HeldClock,
         store: Store,
         pool: Executor,
@@ -48,20 +50,41 @@ class Upkeep:
         self._journal = journal
         self._ingest = ingest
         self._announce = announce
+        self._maintenance = maintenance
         self._clock = clock
         self._store = store
         self._pool = pool
         self._wrong_ms: int | None = None
         """How wrong the clock was before it was right, until that is repaired."""
         self._due_ms = clock.mono_ms() + EVERY_MS
-        self._kept: dict[tuple[str, str], int] = {}
         self._known: tuple[StoreHealth, dict[tuple[str, str], int]] = (UNKNOWN, {})
+        self._kept: dict[tuple[str, str, int], int] = {}
+        self._slow: set[tuple[str, str, str]] = set()
+        """(asset, model, channel) that were said to starve."""
+
+    def _look_at_paces(self) -> None:
+        """Say once which channels get their values too seldom, and again after a recovery."""
+        found = {slow[:3]: slow for watch in self.site.watches.values() for slow in watch.slow()}
+        for key in found.keys() - self._slow:
+            slow = found[key]
+            log.warning(
+                "channel_starved",
+                asset=slow.asset,
+                model=slow.model,
+                channel=slow.channel,
+                expected_ms=slow.expected_ms,
+                found_ms=slow.found_ms,
+                advice=slow.advice,
+            )
+        self._slow = set(found)
 
     async def look(self) -> None:
         """Do what is due."""
         await self._look_at_clock()
         self._look_at_sources()
+        self._look_at_paces()
         self.keep_calibrations()
+        self._maintenance.look()
         if self._clock.mono_ms() >= self._due_ms and not self._journal.trouble:
             await self._maintain()
 
@@ -101,18 +124,26 @@ class Upkeep:
                 log.warning("source_silent", source=feed.source.name, silent_s=gap // 1000)
                 self._announce.event("source_silent", source=feed.source.name, silent_s=gap // 1000)
 
+    def last(self) -> None:
+        """Store everything that was learnt."""
+        self.keep_calibrations(step=1)
+        self._maintenance.look(step=1)
+
     def keep_calibrations(self, step: int | None = None) -> None:
         """Store calibrations while they are learnt (every ``step`` rows) and when they are done."""
         for watch in self.site.watches.values():
-            for model, state in watch.models.items():
+            for model, state in watch.states():
                 learnt = state.calibration
                 if learnt is None:
                     continue
                 key = calibration_key(watch.asset.id, model, state.hash)
-                new = learnt.seen - self._kept.get(key, 0)
+                version = (*key, learnt.number)
+                if learnt.ready and not learnt.at_ms:
+                    learnt.at_ms = self._clock.now_ms()
+                new = learnt.progress - self._kept.get(version, 0)
                 wait = max(1, learnt.rows // 10) if step is None else step
                 if new and (learnt.ready or new >= wait):
-                    self._kept[key] = learnt.seen
+                    self._kept[version] = learnt.progress
                     self._journal.batch.kept[key] = learnt.to_json()
                     self._journal.changed()
 

@@ -1,11 +1,15 @@
 """The nouns of a model package: what ``manifest.json`` says, frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from gateway.core.calibration import ScoreLevel
+from gateway.core.explanations import Wanted
+from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Shape
+from gateway.models.features import presets
 
 Task = Literal["anomaly", "class", "rul", "forecast"]
 Layout = Literal["n,t,c", "n,f"]
@@ -30,14 +34,28 @@ class Input:
 
     tensor: str
     layout: Layout
-    features: Literal["raw"]
+    features: presets.Preset
     shape: Shape
+    vibration: presets.Vibration | None = None
+    """Settings of the preset ``vibration``."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the columns of a window."""
+        return tuple(channel.name for channel in self.shape.channels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of a row of layout ``n,f`` is, in order."""
+        return presets.names(self.features, self.channels, self.shape.length, self.vibration)
 
     @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions of the tensor behind the batch."""
-        rows, columns = self.shape.length, len(self.shape.channels)
-        return (rows, columns) if self.layout == "n,t,c" else (rows * columns,)
+        rows, names = self.shape.length, self.channels
+        if self.layout == "n,t,c":
+            return rows, len(names)
+        return (presets.count(self.features, names, rows, self.vibration),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +117,7 @@ class Calibration:
 
     per_asset: Literal["none", "mean_sd"] = "none"
     rows: int = 0
+    level: ScoreLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,10 @@ class Manifest:
     golden: Golden
     licence: str
     provenance: Mapping[str, object]
+    explain: Wanted = field(default_factory=Wanted)
+    """How its scores are to be explained."""
+    trust: Trust = field(default_factory=Trust)
+    """When it must not answer."""
 
     @property
     def shape(self) -> Shape:

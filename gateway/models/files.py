@@ -28,22 +28,36 @@ def read(directory: Path, name: str, *, max_bytes: int = MAX_FILE_BYTES) -> byte
     Raises:
         PackageError: it is missing, not a plain file, a link, or too large.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    opened = descriptor(directory, name, max_bytes)
     try:
-        descriptor = os.open(directory / name, flags)
-    except (OSError, ValueError) as error:
-        raise _unreadable(directory, name, error) from error
-    try:
-        _check(name, os.fstat(descriptor), max_bytes)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
+        with os.fdopen(opened, "rb", closefd=False) as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
         raise _unreadable(directory, name, error) from error
     finally:
-        os.close(descriptor)
+        os.close(opened)
     if len(content) > max_bytes:
         raise refused(name, "", f"at most {max_bytes} bytes", "more", "it grew while it was read")
     return content
+
+
+def descriptor(directory: Path, name: str, max_bytes: int) -> int:
+    """An open plain file, of at most ``max_bytes`` so far; the caller closes it.
+
+    Raises:
+        PackageError: it is missing, not a plain file, a link, or too large.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        opened = os.open(directory / name, flags)
+    except (OSError, ValueError) as error:
+        raise _unreadable(directory, name, error) from error
+    try:
+        _check(name, os.fstat(opened), max_bytes)
+    except PackageError:
+        os.close(opened)
+        raise
+    return opened
 
 
 def _unreadable(directory: Path, name: str, error: OSError | ValueError) -> PackageError:

@@ -161,7 +161,8 @@ class _Walk(NamedTuple):
                 case 13:
                     self.graph.forbidden["data outside the file"] += 1
                 case 14:
-                    self.graph.forbidden["data outside the file"] += number(value) != 0
+                    if number(value):  # a default that is written out is 0
+                        self.graph.forbidden["data outside the file"] += 1
         if len(dims) > _MAX_RANK or any(dim < 0 for dim in dims):
             raise WireError(f"tensor {name!r} of rank {len(dims)}, or of negative size")
         elements = math.prod(dims)

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.core.calibration import ScoreLevel
+from gateway.core.explanations import Wanted
 from gateway.core.windows import Channel, Shape
 from gateway.errors import PackageError
-from gateway.models import rules
+from gateway.models import rules, trust_rules
+from gateway.models.archive import opened
 from gateway.models.contract import (
     Calibration,
     Decision,
@@ -22,7 +25,8 @@ from gateway.models.contract import (
     Manifest,
     Output,
 )
-from gateway.models.files import MANIFEST, read, refused
+from gateway.models.features.presets import Vibration
+from gateway.models.files import MANIFEST, refused
 from gateway.models.schema import Schema, problems
 
 __all__ = [
@@ -43,13 +47,13 @@ MAX_MANIFEST_BYTES: Final = 1024 * 1024
 SCHEMA_FILE: Final = Path(__file__).with_name("manifest.schema.json")
 
 
-def load_manifest(directory: Path | str) -> Manifest:
+def load_manifest(path: Path | str) -> Manifest:
     """Read and check the manifest of a package; the files it names are not opened.
 
     Raises:
         PackageError: one line per problem: file, field, expected, found, what to do.
     """
-    return parse(read(Path(directory), MANIFEST, max_bytes=MAX_MANIFEST_BYTES))
+    return parse(opened(Path(path)).read(MANIFEST, MAX_MANIFEST_BYTES))
 
 
 def parse(content: bytes) -> Manifest:
@@ -122,10 +126,32 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
             tuple(_level(entry) for entry in tree["decision"]["levels"]),
             tree["decision"].get("raises", "above"),
         ),
-        calibration=Calibration(**tree.get("calibration", {})),
+        calibration=_calibration(
+            tree.get("calibration", {}), float(tree["decision"]["levels"][0]["on"])
+        ),
         golden=Golden(**tree["golden"]),
         licence=tree["licence"],
         provenance=tree.get("provenance", {}),
+        explain=_explain(tree.get("explain", {})),
+        trust=trust_rules.trust(tree, _input(tree["input"]).shape),
+    )
+
+
+def _calibration(entry: Mapping[str, Any], on: float) -> Calibration:
+    level, rows = entry.get("level"), entry.get("rows", 0)
+    if level is not None:
+        factor = float(level.get("factor", 1.0))
+        level = ScoreLevel(float(level["quantile"]), factor, level.get("rows", rows), on)
+    return Calibration(per_asset=entry.get("per_asset", "none"), rows=rows, level=level)
+
+
+def _explain(entry: Mapping[str, Any]) -> Wanted:
+    usual = entry.get("usual", {}).items()
+    return Wanted(
+        method=entry.get("method", "auto"),
+        baseline={name: float(value) for name, value in entry.get("baseline", {}).items()},
+        usual={name: (float(low), float(high)) for name, (low, high) in usual},
+        top=entry.get("top", 3),
     )
 
 
@@ -147,7 +173,25 @@ def _input(entry: Mapping[str, Any]) -> Input:
         stride=entry.get("stride", 1),
         min_coverage=float(entry.get("min_coverage", 0.8)),
     )
-    return Input(entry["tensor"], entry["layout"], entry.get("features", "raw"), shape)
+    return Input(
+        tensor=entry["tensor"],
+        layout=entry["layout"],
+        features=entry.get("features", "raw"),
+        shape=shape,
+        vibration=_vibration(entry["vibration"]) if "vibration" in entry else None,
+    )
+
+
+def _vibration(entry: Mapping[str, Any]) -> Vibration:
+    low, high = entry.get("envelope_hz", (None, None))
+    return Vibration(
+        rate_hz=float(entry["rate_hz"]),
+        bands_hz=tuple((float(low), float(high)) for low, high in entry.get("bands_hz", ())),
+        orders=tuple(map(float, entry.get("orders", ()))),
+        envelope_hz=None if low is None or high is None else (float(low), float(high)),
+        rpm=float(entry["rpm"]) if "rpm" in entry else None,
+        speed=entry.get("speed", ""),
+    )
 
 
 def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
@@ -161,4 +205,5 @@ def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
         fill=None if fill is None else float(fill),
         low=None if low is None else float(low),
         high=None if high is None else float(high),
+        flatline_ms=round(entry["flatline_s"] * 1000) if "flatline_s" in entry else None,
     )

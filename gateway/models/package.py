@@ -1,11 +1,12 @@
-"""A model package: a directory with ``manifest.json``, ``model.onnx``, golden vectors, a card.
+"""A model package: ``manifest.json``, ``model.onnx``, golden vectors, a card, maybe a signature.
+
+It is a directory, or the same files in an uncompressed ``.tar``.
 
 ``verify`` does everything that can be done without running the model, and needs neither numpy nor
 onnxruntime: manifest, list of files, sizes, hashes, structure of the graph, graph against manifest.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Final
 
 from gateway.core.windows import Shape
 from gateway.errors import PackageError
-from gateway.models import fit, golden, lint
+from gateway.models import fit, golden, lint, signature
+from gateway.models.archive import Box, opened
 from gateway.models.contract import Level, Manifest, Output
-from gateway.models.files import MANIFEST, MODEL, read, refused
+from gateway.models.files import MANIFEST, MODEL, refused
 from gateway.models.graph import Graph, read_graph
-from gateway.models.manifest import load_manifest
+from gateway.models.manifest import MAX_MANIFEST_BYTES, load_manifest, parse
 from gateway.models.protobuf import WireError
 from gateway.models.schema import Problem
 
@@ -25,7 +27,7 @@ __all__ = ["Package", "load_manifest", "unpack", "verify"]
 
 MAX_PACKAGE_BYTES: Final = 96 * 1024 * 1024
 MAX_PROBLEMS: Final = 50
-BESIDE: Final = frozenset({MANIFEST, "manifest.sig"})
+BESIDE: Final = frozenset({MANIFEST, signature.SIGNATURE})
 """Files that no manifest lists: itself, and the signature over it."""
 
 
@@ -36,6 +38,8 @@ class Package:
     path: Path
     manifest: Manifest
     graph: Graph
+    trust: str = ""
+    """The public key (PEM) whose signature it bears; empty where none was asked for."""
 
     @property
     def sha256(self) -> str:
@@ -63,39 +67,50 @@ class Package:
         return self.manifest.scored
 
 
-def verify(directory: Path | str) -> Package:
+def verify(path: Path | str, trust: str = "") -> Package:
     """Check a package without running it.
+
+    Args:
+        path: its directory, or its ``.tar``.
+        trust: the public key (PEM) that must have signed it; empty: no signature is asked for.
 
     Raises:
         PackageError: one line per problem: file, field, expected, found, what to do.
     """
-    return unpack(directory)[0]
+    return unpack(path, trust)[0]
 
 
-def unpack(directory: Path | str) -> tuple[Package, Mapping[str, bytes]]:
+def unpack(path: Path | str, trust: str = "") -> tuple[Package, Mapping[str, bytes]]:
     """Check a package and hand over the very bytes that were checked, by file name.
 
     Raises:
         PackageError: one line per problem.
     """
-    path = Path(directory)
-    manifest = load_manifest(path)
-    _check_names(path, manifest)
-    contents = {name: _content(path, name, manifest) for name in manifest.files}
+    path = Path(path)
+    box = opened(path)
+    names = box.names()
+    manifest = parse(_trusted(box, names, trust))
+    _check_names(names, manifest)
+    contents = {name: _content(box, name, manifest) for name in manifest.files}
     graph = _graph(contents[MODEL])
     found = [*lint.problems(graph), *fit.problems(manifest, graph)]
     if found:
         raise PackageError("\n".join(map(str, found[:MAX_PROBLEMS])))
     golden.parse(contents[manifest.golden.file], manifest)
-    return Package(path, manifest, graph), contents
+    return Package(path, manifest, graph, trust), contents
 
 
-def _check_names(path: Path, manifest: Manifest) -> None:
-    try:
-        present = {entry.name for entry in os.scandir(path)}
-    except OSError as error:
-        advice = "give the package's directory"
-        raise refused(str(path), "", "a directory", error.strerror or "none", advice) from error
+def _trusted(box: Box, names: set[str], trust: str) -> bytes:
+    """The manifest's bytes; nothing in them is believed before their signature is."""
+    content = box.read(MANIFEST, MAX_MANIFEST_BYTES)
+    if trust:
+        signed = signature.SIGNATURE in names
+        by = box.read(signature.SIGNATURE, signature.MAX_KEY_BYTES) if signed else None
+        signature.check(content, by, trust)
+    return content
+
+
+def _check_names(present: set[str], manifest: Manifest) -> None:
     surprises = [
         str(Problem(name, "", "no file that the manifest does not list", "one", "remove it"))
         for name in sorted(present - set(manifest.files) - BESIDE)
@@ -107,11 +122,9 @@ def _check_names(path: Path, manifest: Manifest) -> None:
         raise refused(MANIFEST, "files", expected, str(total), "use a smaller model")
 
 
-def _content(path: Path, name: str, manifest: Manifest) -> bytes:
+def _content(box: Box, name: str, manifest: Manifest) -> bytes:
     wanted, limit = manifest.files[name], golden.MAX_GOLDEN_BYTES
-    content = (
-        read(path, name, max_bytes=limit) if name == manifest.golden.file else read(path, name)
-    )
+    content = box.read(name, limit) if name == manifest.golden.file else box.read(name)
     advice = "the file is damaged or was exchanged: fetch the package again"
     if len(content) != wanted.bytes:
         raise refused(name, "", f"{wanted.bytes} bytes", str(len(content)), advice)

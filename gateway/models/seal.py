@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.models.files import MANIFEST
 from gateway.models.package import BESIDE, Package, verify
+from gateway.models.signature import SIGNATURE
 
 
 def seal(directory: Path | str, document: Mapping[str, object]) -> Package:
@@ -21,11 +22,13 @@ def seal(directory: Path | str, document: Mapping[str, object]) -> Package:
     """
     path = Path(directory)
     names = sorted(file.name for file in path.iterdir() if file.name not in BESIDE)
-    files = {name: _entry((path / name).read_bytes()) for name in names}
+    files = {name: entry((path / name).read_bytes()) for name in names}
     manifest = json.dumps({**document, "files": files}, indent=2, ensure_ascii=False)
     (path / MANIFEST).write_text(manifest + "\n", "utf-8")
+    (path / SIGNATURE).unlink(missing_ok=True)  # it was over another manifest
     return verify(path)
 
 
-def _entry(content: bytes) -> dict[str, object]:
+def entry(content: bytes) -> dict[str, object]:
+    """What a manifest says of a file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

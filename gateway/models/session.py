@@ -23,6 +23,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 from gateway.errors import PackageError
 from gateway.models import golden
 from gateway.models.contract import Output
+from gateway.models.features.compute import compute
 from gateway.models.files import MODEL, refused
 from gateway.models.fit import FLOATS
 from gateway.models.package import Package
@@ -104,7 +105,7 @@ class Session:
         Raises:
             RunError: the model failed on the batch as a whole.
         """
-        batch = windows.astype(self._dtype).reshape(len(windows), *self._input.dims)
+        batch = self._featured(windows)
         if np.isfinite(batch).all():
             return self._judged(self._run(batch, deadline), {})
         good = np.isfinite(batch).reshape(len(batch), -1).all(axis=1)
@@ -113,6 +114,12 @@ class Session:
             for whole, part in zip(outputs, self._run(batch[good], deadline), strict=True):
                 whole[good] = part
         return self._judged(outputs, dict.fromkeys(np.flatnonzero(~good).tolist(), NO_INPUT))
+
+    def _featured(self, windows: Floats) -> npt.NDArray[Any]:
+        wanted = self._input
+        found = compute(wanted.features, windows, wanted.channels, wanted.vibration)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is refused as not finite
+            return found.astype(self._dtype).reshape(len(windows), *wanted.dims)
 
     def _judged(self, outputs: Sequence[Floats], why: dict[int, str]) -> Judged:
         for values in outputs:

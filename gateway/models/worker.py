@@ -6,10 +6,13 @@ Started as ``python -m gateway.models.worker FD PARENT MEMORY_BYTES NICENESS``; 
 =======  ============================================  =========================================
 op       asks                                          answers
 =======  ============================================  =========================================
-load     name, path, limit_s                           version, sha256; or refused
+load     name, path, trust, limit_s                    version, sha256; or refused
 unload   name                                          (nothing)
 judge    limit_s, groups [model, count, rows,          groups [error] or [outputs, refused];
          columns] and their windows as the block       block: per group scores, then each output
+explain  limit_s, model, method, rows, columns,        method, or error; block: a weight per
+         baseline [per channel a number or null]       channel, then the baselines that were used
+         and one window as the block
 =======  ============================================  =========================================
 
 The first frame comes unasked, with ``seq`` 0: ready. The worker ends when its socket does.
@@ -84,11 +87,13 @@ class Desk:
     """The loaded models, by the name the daemon gave them."""
 
     def __init__(self) -> None:
-        from gateway.models import session  # 0.2 s and 40 MB: here, not where ``check`` would pay
+        from gateway.models import explain, session  # 0.2 s, 40 MB: ``check`` should not pay
 
-        self._session = session
+        self._session, self._explainer = session, explain
         self._watchdog = Watchdog()
         self._models: dict[str, session.Session] = {}
+        self._means: dict[str, Floats] = {}
+        """Per model the mean of its golden windows, for explanations."""
         self.runtime = session.RUNTIME
 
     def answer(self, question: Frame) -> bytes:
@@ -107,6 +112,8 @@ class Desk:
                     answer, block = {}, b""
                 case "judge":
                     answer, block = self._judge(header, question.block)
+                case "explain":
+                    answer, block = self._explain(header, question.block)
                 case other:
                     raise FrameError(f"op {other!r}")
             return encode({"seq": header["seq"], **answer}, block)
@@ -115,13 +122,14 @@ class Desk:
 
     def _load(self, header: Mapping[str, Any]) -> dict[str, object]:
         try:
-            package, contents = unpack(header["path"])
+            package, contents = unpack(header["path"], header.get("trust", ""))
             loaded = self._session.open_session(
                 package, contents, self._watchdog, header["limit_s"]
             )
         except PackageError as error:
             return {"refused": str(error)}
         self._models[header["name"]] = loaded
+        self._means[header["name"]] = self._explainer.golden_mean(package, contents)
         return {"version": package.manifest.version, "sha256": package.sha256}
 
     def _judge(
@@ -136,6 +144,23 @@ class Desk:
             answers.append(answer)
             blocks.append(outputs)
         return {"groups": answers}, b"".join(blocks)
+
+    def _explain(
+        self, header: Mapping[str, Any], block: bytes | bytearray
+    ) -> tuple[dict[str, object], bytes]:
+        """The explanation of one window."""
+        deadline = time.monotonic() + header["limit_s"]
+        loaded = self._models.get(header["model"])
+        window = self._session.windows(block, 0, (1, header["rows"], header["columns"]))
+        if loaded is None:
+            return {"error": "no such model"}, b""
+        mean = self._means[header["model"]]
+        try:
+            baseline = self._explainer.completed(header["baseline"], mean)
+            found = self._explainer.explain(loaded, window, baseline, header["method"], deadline)
+        except self._session.RunError as error:
+            return {"error": str(error)}, b""
+        return {"method": found.method}, found.weights.tobytes() + found.baseline.tobytes()
 
     def _group(
         self, model: str, windows: "Floats", deadline: float

@@ -52,6 +52,8 @@ class Batch:
     rejects: list[RejectRow] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    explanations: dict[str, str] = field(default_factory=dict)
+    """Id of a decision -> why it was made, as JSON; the decision is older, or in this batch."""
     commands: list[Command] = field(default_factory=list)
     """Inserted or, by id, brought up to date."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)

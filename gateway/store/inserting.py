@@ -21,6 +21,7 @@ def insert_records(
     many = connection.executemany
     many(records.VERDICT, [records.verdict_row(one, stamp) for one in batch.verdicts])
     many(records.DECISION, [records.decision_row(one, stamp) for one in batch.decisions])
+    many(records.EXPLANATION, [(plain(text), one) for one, text in batch.explanations.items()])
     many(records.COMMAND, [records.command_row(one, stamp) for one in batch.commands])
     many(records.REJECT, [records.reject_row(one, stamp) for one in batch.rejects])
     rows = map(records.outbox_row, batch.outbox)

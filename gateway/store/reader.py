@@ -19,6 +19,9 @@ from gateway.store.readback import Series, Unpacker
 LIMIT: Final = 100_000
 """Rows of one answer, unless more are asked for."""
 
+END_MS: Final = 1 << 62
+"""Later than any reading."""
+
 _READS: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
@@ -106,16 +109,21 @@ class Reader:
         return Table(columns, rows[:limit], len(rows) > limit)
 
     def readings(
-        self, asset: str, since_ms: int, metric: str | None = None, limit: int = LIMIT
+        self,
+        asset: str,
+        since_ms: int,
+        metric: str | None = None,
+        limit: int = LIMIT,
+        until_ms: int = END_MS,
     ) -> list[AssetReading]:
-        """Readings of an asset since a time, oldest first; the newest ``limit`` of them.
+        """Readings of an asset from a time to another, oldest first; the newest ``limit`` of them.
 
         Raises:
             StoreError: the database has no such asset, or cannot be read.
         """
         with translated("readings"):
             wanted = self._series(asset, metric)
-            return self._readings(wanted, since_ms, limit)
+            return self._readings(wanted, (since_ms, until_ms), limit)
 
     def _series(self, asset: str, metric: str | None) -> frozenset[int]:
         query = "SELECT id, metric FROM series WHERE asset = ?"
@@ -132,10 +140,12 @@ class Reader:
         names = sorted(name for (name,) in rows)
         return f"there are {', '.join(names)}" if names else "there are no readings of any asset"
 
-    def _readings(self, wanted: frozenset[int], since_ms: int, limit: int) -> list[AssetReading]:
+    def _readings(
+        self, wanted: frozenset[int], period: tuple[int, int], limit: int
+    ) -> list[AssetReading]:
         found: list[AssetReading] = []
         for row in self._unpacker.rows(
-            "WHERE at_ms >= ? ORDER BY at_ms DESC, id DESC", (since_ms,)
+            "WHERE at_ms BETWEEN ? AND ? ORDER BY at_ms DESC, id DESC", period
         ):
             layout: tuple[Series, ...] = self._unpacker.layout(row.layout)
             if not any(series.id in wanted for series in layout):

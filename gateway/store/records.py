@@ -13,10 +13,12 @@ from gateway.store.packing import plain
 PAYLOAD_BYTES: Final = 4_096
 """How much of a rejected payload is kept: enough to see what it was."""
 
-VERDICT: Final = "INSERT INTO verdict VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+VERDICT: Final = "INSERT INTO verdict VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DECISION: Final = (
-    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+    " ON CONFLICT DO NOTHING"
 )
+EXPLANATION: Final = "UPDATE decision SET explanation = ? WHERE id = ?"
 REJECT: Final = "INSERT INTO reject VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 OUTBOX: Final = (
     "INSERT INTO outbox (topic, payload, retain, qos, expires_at_ms) VALUES (?, ?, ?, ?, ?)"
@@ -53,6 +55,8 @@ def verdict_row(verdict: Verdict, stamp: Stamp) -> Row:
         *(plain(one.asset), one.at_ms, plain(one.rung), plain(one.label), one.score, one.level),
         *(plain(one.model_version), plain(one.model_hash), _json(one.inputs), _json(one.abstained)),
         *(one.coverage, stamp.boot, one.mono_ms, stamp.clock),
+        None if one.interval is None else json.dumps(one.interval),
+        json.dumps([dict(member) for member in one.members]) if one.members else None,
     )
 
 

@@ -195,6 +195,7 @@ class Salvage:
 
     def _copy(self, table: str, names: list[str], row: tuple[Any, ...]) -> list[Any] | None:
         values = list(row if table in _WITHOUT_ROWID else row[1:])
+        values += [None] * (len(names) - len(values))  # columns that came with a later schema
         if len(values) != len(names):
             return None
         for place, name in enumerate(names):

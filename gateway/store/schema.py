@@ -128,7 +128,27 @@ def packed_reports(db: "Database") -> None:
     db.conn.executemany("INSERT INTO meta VALUES (?, ?)", meta)
 
 
-MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (packed_reports,)
+def explained_decisions(db: "Database") -> None:
+    """Schema 2: why each decision was made, as JSON; null until that is known."""
+    db.conn.execute("ALTER TABLE decision ADD COLUMN explanation TEXT")
+
+
+def verdict_intervals(db: "Database") -> None:
+    """Schema 3: where a verdict's score may really lie, [low, high] as JSON; null without that."""
+    db.conn.execute("ALTER TABLE verdict ADD COLUMN interval TEXT")
+
+
+def verdict_members(db: "Database") -> None:
+    """Schema 4: what each member of an ensemble said, as JSON; null without one."""
+    db.conn.execute("ALTER TABLE verdict ADD COLUMN members TEXT")
+
+
+MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
+    packed_reports,
+    explained_decisions,
+    verdict_intervals,
+    verdict_members,
+)
 """In order, never changed once released: a change is a new one at the end."""
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from scripts.replay.wires import Wire
 from scripts.train.datasets import Run
 
-VOTES = "5 of 10"
-"""Of verdicts: what turns flickering verdicts into one alert."""
-CLEAR = "6 of 10"
-"""The same rule read backwards: fewer than five."""
+VOTES = "18 of 20"
+"""Of verdicts: what turns flickering verdicts into one alert; ``scripts/study_pump`` chose it."""
+CLEAR = "25 of 30"
+"""Verdicts without the label that end the alert."""
 
 
 def configuration(

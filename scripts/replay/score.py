@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.replay.configure import VOTES
 from scripts.replay.protocol import CALIBRATION_ROWS, score
 from scripts.replay.publish import period_ms, select
 from scripts.replay.rig import Outcome, judge
@@ -77,7 +78,7 @@ def table(
         "the model on plain sd, numpy": [np.nan_to_num(one) >= 1 for one in plain],
         "the model, numpy": [np.nan_to_num(one) >= 1 for one in scores],
         "daemon, verdicts": [one.alarm for one in outcome.judged],
-        "daemon, decisions (5 of 10)": [one.alert for one in outcome.judged],
+        f"daemon, decisions ({VOTES})": [one.alert for one in outcome.judged],
     }
     lines = [HEAD, "|---|---|---|---|---|---|---|---|"]
     for group in GROUPS:

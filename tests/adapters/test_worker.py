@@ -459,3 +459,49 @@ def test_the_worker_dies_with_the_daemon():
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False, timeout=60
     )
     until(lambda: gone(int(done.stdout)))
+
+
+def test_an_explanation_comes_with_its_method_and_a_weight_per_channel(shared):
+    cells = job("autoencoder", np.ones((make.ROWS, make.CHANNELS)))
+    own = shared.explain(cells, [0.0] * make.CHANNELS, "auto", DEADLINE_S)
+    occluded = shared.explain(cells, [None] * make.CHANNELS, "occlusion", DEADLINE_S)
+    assert (own.method, occluded.method) == ("residuals", "occlusion")
+    for found in (own, occluded):
+        assert (len(found.weights), len(found.baseline), found.error) == (3, 3, None)
+    assert own.baseline == (0.0, 0.0, 0.0)
+
+
+def test_an_explanation_that_cannot_be_given_says_why(shared):
+    cells = job("linear", np.ones((make.ROWS, make.CHANNELS)))
+    zeros = [0.0] * make.CHANNELS
+    assert (
+        shared.explain(cells, zeros, "residuals", DEADLINE_S).error == "the model has no residuals"
+    )
+    assert shared.explain(cells, zeros[1:], "auto", DEADLINE_S).error
+    nobody = cells._replace(model="nobody")
+    assert shared.explain(nobody, zeros, "auto", DEADLINE_S).error == "no such model"
+    slow = shared.explain(one("sloth", 900), [0.0], "auto", 4.0)
+    assert slow.error == "deadline"
+
+
+def test_a_worker_that_dies_or_hangs_over_an_explanation_is_told_as_that(worker, packages):
+    worker.load("linear", packages["linear"].path)
+    cells, zeros = job("linear", np.ones((make.ROWS, make.CHANNELS))), [0.0] * make.CHANNELS
+    os.kill(worker.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerError) as hung:
+        worker.explain(cells, zeros, "auto", 0.2)
+    worker.start()
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(WorkerError) as died:
+        worker.explain(cells, zeros, "auto", DEADLINE_S)
+    assert (hung.value.reason, died.value.reason) == ("hung", "died")
+
+
+@pytest.mark.parametrize("way", ["few", "odd", "headless", "nan"])
+def test_an_explanation_that_does_not_add_up_is_garbage(way):
+    rogue = Worker(WorkerSettings(command=(sys.executable, ROGUE, way)))
+    rogue.start()
+    with pytest.raises(WorkerError) as caught:
+        rogue.explain(one("m", 1.0), [0.0], "auto", DEADLINE_S)
+    assert caught.value.reason == "garbage"
+    assert not rogue.running

@@ -216,3 +216,15 @@ def test_the_program_itself_exits_2_without_a_traceback(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+def test_a_sensor_that_may_be_silent_longer_than_its_model_waits_is_a_warning(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    text = DEMO.read_text().replace("stale: 6s", "stale: 15m")
+    text = text.replace("packages/pump-anomaly", str(PACKAGE))
+    (tmp_path / "slow.yaml").write_text(text)
+    done = gateway("check", tmp_path / "slow.yaml")
+    assert done.returncode == 0
+    assert "'flow' may be silent for 15m, and channel 'flow' of model 'pump-anomaly'" in done.stdout
+    assert "may be silent" not in gateway("check", DEMO).stdout

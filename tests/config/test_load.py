@@ -166,8 +166,8 @@ def test_a_model_s_rung_is_held_against_the_package(tmp_path: Path) -> None:
     ("metrics", "rung", "says"),
     [
         (FED.replace("vibration:", "shaking:"), "{model: wear}", "needs a metric 'vibration'"),
-        (FED.replace("mm/s", "degC", 1), "{model: wear}", "is in 'degC', and model 'wear' needs"),
-        (FED.replace("unit: W", "unit: kW"), "{model: wear}", "write unit: W, source_unit: kW"),
+        (FED.replace("mm/s", "degC", 1), "{model: wear}", "of model 'wear' needs 'mm/s'"),
+        (FED.replace("unit: W", "unit: VA"), "{model: wear}", "write unit: W, with source_unit"),
         (FED, "{model: wear, channels: {shake: flow}}", "has no channel 'shake'"),
         (FED, "{model: wear, channels: {flow: stream}}", "unknown metric 'stream'"),
         (FED, "{model: weir}", "unknown model 'weir'; did you mean 'wear'?"),
@@ -179,6 +179,10 @@ def test_an_asset_that_cannot_feed_a_model_is_refused(
 ) -> None:
     with pytest.raises(Exception, match=says):
         load(written(tmp_path, fed(metrics, rung)))
+
+
+def test_another_unit_that_can_be_converted_feeds_a_model(tmp_path: Path) -> None:
+    load(written(tmp_path, fed(FED.replace("unit: W", "unit: kW"))))
 
 
 def test_a_channel_may_come_from_a_metric_of_another_name(tmp_path: Path) -> None:

@@ -89,6 +89,16 @@ MISTAKES = [
     (", options: {port: 85}", "", "close", "'close' cannot be sent", ""),
     ('state: "OFF"', "state: TOGGLE", "set: {state", "'stop' cannot be sent", ""),
     ("to: zigbee/line 3/pump plug", "to: press/4", "to: press", "cannot be sent", ""),
+    # gates
+    ("unit: degC}", "unit: degC, max_rate: fast}", "fast", "'max_rate': not a rate", ""),
+    ("unit: degC}", "unit: degC, max_rate: 5/day}", "5/day", "'max_rate': not a rate", ""),
+    ("unit: degC}", "unit: degC, max_rate: 5 K/min}", "5 K/min", "in 'K', and", "own unit"),
+    ("unit: degC}", "unit: degC, rail: [9, 1]}", "rail", "must be below the second", ""),
+    ("kind: text}", "kind: text, flatline: 1h}", "flatline", "is for numbers", ""),
+    ("    fail_safe", "    cross: powr > 5\n    fail_safe", "powr", "unknown metric", "'power'"),
+    ("    fail_safe", "    cross: power + 5\n    fail_safe", "power", "yes or no", ""),
+    ("    fail_safe", "    cross: mean(power, 1m) > 5\n    fail_safe", "mean", "newest", ""),
+    ("    fail_safe", "    cross: note == 'x'\n    fail_safe", "note", "is text", ""),
 ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 import json
 from array import array
-from math import inf, nan
+from math import inf, isfinite, nan
 from random import Random
 from statistics import fmean, pstdev
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.calibration import RELATIVE_FLOOR, Calibration
+from gateway.core.calibration import RELATIVE_FLOOR, Calibration, ScoreLevel
 
 VALUES = st.floats(min_value=-1e6, max_value=1e6)
 ROWS = st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=2, max_size=40)
@@ -152,3 +152,49 @@ def test_too_little_to_learn_from_is_refused(rows: int, columns: int) -> None:
 
 def test_its_text_is_json() -> None:
     assert json.loads(Calibration(2, 1).to_json())["rows"]["count"] == 0
+
+
+LEVEL = ScoreLevel(quantile=0.9, factor=2.0, rows=10, on=4.0)
+
+
+def levelled(*scores: float) -> Calibration:
+    learnt = Calibration(2, 1, level=LEVEL)
+    for row in ((1.0,), (2.0,)):
+        learnt.add(row)
+    assert [learnt.scaled(score) for score in scores] == [None] * len(scores)
+    return learnt
+
+
+def test_a_level_is_a_quantile_of_the_first_scores_times_a_factor():
+    """The package's level is 4; here 0.9 of the scores lie below 10, and 10 times 2 is 20."""
+    learnt = levelled(*range(1, 11))
+    assert learnt.scaled(20.0) == 4.0
+    assert learnt.scaled(10.0) == 2.0
+    assert learnt.progress == 12
+
+
+def test_a_level_goes_on_where_it_was_after_a_restart():
+    half = levelled(1, 2, 3, 4, 5)
+    again = Calibration.from_json(half.to_json(), 2, 1, LEVEL)
+    assert [again.scaled(score) for score in (6, 7, 8, 9, 10)] == [None] * 5
+    assert again.scaled(20.0) == 4.0
+    assert Calibration.from_json(again.to_json(), 2, 1, LEVEL).scaled(20.0) == 4.0
+
+
+def test_scores_that_are_all_zero_do_not_make_a_level_of_zero():
+    learnt = levelled(*[0.0] * 10)
+    assert isfinite(learnt.scaled(1.0))
+
+
+@pytest.mark.parametrize(
+    "damage", [{"ratio": 0}, {"ratio": "x"}, {"scores": [1e999]}, {"scores": 3}]
+)
+def test_a_damaged_level_is_learnt_anew(damage):
+    whole = levelled(*range(1, 11))
+    text = json.dumps(json.loads(whole.to_json()) | damage)
+    again = Calibration.from_json(text, 2, 1, LEVEL)
+    assert (again.seen, again.ratio) == (0, None)
+
+
+def test_without_a_level_scores_are_as_they_are():
+    assert Calibration(2, 1).scaled(3.5) == 3.5

@@ -1,7 +1,7 @@
 from array import array
 
 from gateway.core.assets import Asset, ModelRung, RuleRung
-from gateway.core.calibration import Calibration
+from gateway.core.calibration import Calibration, ScoreLevel
 from gateway.core.ladder import UNKNOWN, ModelState, Question, Turn
 from gateway.core.latest import Latest
 from gateway.core.paths import Path
@@ -101,3 +101,17 @@ def test_a_guard_is_silent_while_it_does_not_fire():
     subject = turn(ModelRung("m"), GUARD, heat=20.0)
     subject.step()
     assert subject.answered("m", 0.1).rung == "model:m"
+
+
+def test_scores_that_its_own_level_is_learnt_from_are_no_answer():
+    learnt = Calibration(2, 1, level=ScoreLevel(1.0, 2.0, 2, 1.0))
+    for row in ((1.0,), (2.0,)):
+        learnt.add(row)
+    said = []
+    for score in (3.0, 5.0, 9.0, 11.0):
+        subject = turn(ModelRung("m"), HOT, heat=20.0, calibration=learnt)
+        subject.step()
+        said.append(subject.heard({"m": score}))
+    assert [(one.label, one.rung) for one in said[:2]] == [("normal", "rule:2")] * 2
+    assert said[0].abstained == {"model:m": "calibrating its level"}
+    assert [(one.label, one.score) for one in said[2:]] == [("normal", 0.9), ("alarm", 1.1)]

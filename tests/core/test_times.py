@@ -42,6 +42,10 @@ def test_a_time_is_read_or_is_none(value, form, at_ms):
     assert parse(value, form) == at_ms
 
 
+def test_a_number_too_large_for_a_time_is_none():
+    assert parse(1.797693134862316e305, "epoch_s", None) is None
+
+
 def test_a_local_time_needs_a_zone():
     assert parse("2023-11-14 23:13:20", "auto", ZoneInfo("Europe/Berlin")) == NOW_MS
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.messages import Reason
 from gateway.core.windows import Channel, Shape, Windows
 
 SHAPE = Shape(
@@ -45,7 +46,7 @@ def test_a_missing_value_is_held_for_as_long_as_its_channel_allows():
     assert held.abstained == ""
     windows.take(0, 4_010, 4.0)
     (gap,) = windows.advance(5_000)
-    assert gap.abstained == "gap b"
+    assert gap.abstained == "gap b: stale"
     assert len(gap.values) == 0
 
 
@@ -69,6 +70,44 @@ def test_a_value_outside_the_channels_limits_is_not_taken():
     windows = Windows(Shape((Channel("a", "1", low=0.0, high=10.0),), 1_000, 1))
     assert windows.take(0, 0, 11.0) == []
     assert len(windows.take(0, 0, 10.0)) == 1
+
+
+def test_a_required_channel_that_is_bad_now_is_an_abstention_though_a_value_is_held():
+    windows = Windows(SHAPE)
+    rows(windows, 3)
+    windows.take(0, 3_010, 3.0)
+    windows.refuse(1, Reason.FLATLINE)
+    windows.refuse(1, Reason.CACHED)
+    (bad,) = windows.advance(4_000)
+    assert (bad.abstained, len(bad.values)) == ("bad b: flatline", 0)
+    assert not bad.newest_has_gap
+    windows.take(0, 4_010, 4.0)
+    (well,) = windows.take(1, 4_020, -4.0)
+    assert well.abstained == ""
+
+
+def test_a_suspect_reading_is_bridged_by_the_value_before_it_and_then_names_the_gap():
+    windows = Windows(SHAPE)
+    rows(windows, 3)
+    windows.take(0, 3_010, 3.0)
+    windows.refuse(1, Reason.RATE)
+    (held,) = windows.advance(4_000)
+    assert held.abstained == ""
+    windows.take(0, 4_010, 4.0)
+    (gap,) = windows.advance(5_000)
+    assert gap.abstained == "gap b: rate"
+
+
+def test_a_bad_optional_channel_is_filled_not_held():
+    shape = Shape(
+        (Channel("a", "1"), Channel("b", "1", required=False, fill=7.0)), 1_000, 1, 1, 0.0
+    )
+    windows = Windows(shape)
+    windows.take(1, 5, 1.0)
+    windows.take(0, 6, 1.0)
+    windows.refuse(1, Reason.RAIL)
+    (window,) = windows.take(0, 1_005, 1.0)
+    assert window.values == array("d", [1.0, 7.0])
 
 
 def test_a_late_reading_does_not_change_a_closed_row_but_may_be_held():

@@ -66,7 +66,7 @@ def test_a_hot_pump_is_stopped_and_its_power_proves_it(
         _check_rows(daemon, decision["id"])
         assert daemon.stop() == 0
     with Peer(broker.port, "edge/#") as late:
-        wait_until(lambda: len(late.heard) == 4, "what is retained")
+        wait_until(lambda: len(late.heard) == 5, "what is retained")
         retained = {topic: payload for topic, payload, _ in late.heard}
     assert retained.pop("edge/here/availability") == b"offline"
     documents = {topic: json.loads(payload) for topic, payload in retained.items()}

@@ -17,6 +17,7 @@ from tests.fakes.records import Records
 from tests.fakes.waiting import wait_until
 
 START_S = 20.0
+ROOT = Path(__file__).parents[2]
 PUMP = """
 gateway: {id: here}
 brokers: {local: {host: 127.0.0.1, port: PORT}}
@@ -114,6 +115,7 @@ class Daemon(Records):
             "NOTIFY_SOCKET": str(self.folder / "notify"),
             "EDGE_GATEWAY_TRUST_CLOCK": "1",
             "STATE_DIRECTORY": str(self.folder),
+            "PYTHONPATH": str(ROOT),  # this checkout, whatever is installed
             **self._environment,
         }
         self._process = subprocess.Popen(

@@ -189,6 +189,110 @@ def autoencoder():
     return Recipe(model(nodes, initialisers, outputs=outputs), outputs=meanings)
 
 
+def transformer():
+    """One block of self-attention over the rows, with its skip connections, then their mean."""
+    width = 8
+    nodes = [
+        node("MatMul", "window we", "embedded"),
+        node("Add", "embedded place", "x"),
+        *(node("MatMul", f"x w{name}", name) for name in "qkv"),
+        node("Transpose", "k", "kt", perm=[0, 2, 1]),
+        node("MatMul", "q kt", "raw"),
+        node("Mul", "raw scale", "scaled"),
+        node("Softmax", "scaled", "attention", axis=-1),
+        node("MatMul", "attention v", "mixed"),
+        node("Add", "x mixed", "summed"),
+        node("LayerNormalization", "summed g1 b1", "n1", axis=-1),
+        node("MatMul", "n1 wf", "wide"),
+        node("Gelu", "wide", "bent", domain="com.microsoft"),
+        node("MatMul", "bent wg", "narrow"),
+        node("Add", "n1 narrow", "summed2"),
+        node("LayerNormalization", "summed2 g2 b2", "n2", axis=-1),
+        node("ReduceMean", "n2 rows", "pooled", keepdims=0),
+    ]
+    initialisers = [
+        weights("we", CHANNELS, width),
+        weights("place", 1, ROWS, width),
+        *(weights(f"w{name}", width, width) for name in "qkv"),
+        tensor("scale", [width**-0.5]),
+        weights("wf", width, 2 * width),
+        weights("wg", 2 * width, width),
+        *(tensor(f"g{at}", np.ones(width)) for at in (1, 2)),
+        *(tensor(f"b{at}", np.zeros(width)) for at in (1, 2)),
+        tensor("rows", [1], np.int64),
+    ]
+    tail, more = flat_tail("pooled", width)
+    opsets = {"": 18, "com.microsoft": 1}
+    return Recipe(model([*nodes, *tail], [*initialisers, *more], opsets=opsets))
+
+
+def isolation_forest():
+    """Three trees that cut at random; the score is 2 ** -(mean path / usual path), as published.
+
+    Each tree has a root and one more cut; the leaves hold how deep they lie.
+    """
+    trees, places = 3, range(5)
+    forest = node(
+        "TreeEnsembleRegressor",
+        "window",
+        "depth",
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="AVERAGE",
+        nodes_treeids=[tree for tree in range(trees) for _ in places],
+        nodes_nodeids=[*places] * trees,
+        nodes_featureids=[
+            at % CHANNELS for tree in range(trees) for at in (tree, tree + 1, 0, 0, 0)
+        ],
+        nodes_values=[
+            value for tree in range(trees) for value in (2.0 - tree, 0.1 * tree, 0, 0, 0)
+        ],
+        nodes_modes=["BRANCH_LEQ", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF"] * trees,
+        nodes_truenodeids=[1, 3, 0, 0, 0] * trees,
+        nodes_falsenodeids=[2, 4, 0, 0, 0] * trees,
+        target_treeids=[tree for tree in range(trees) for _ in range(3)],
+        target_nodeids=[2, 3, 4] * trees,
+        target_ids=[0] * 3 * trees,
+        target_weights=[1.0, 3.5, 4.25] * trees,
+    )
+    nodes = [
+        forest,
+        node("Div", "depth usual", "share"),
+        node("Neg", "share", "minus"),
+        node("Pow", "two minus", "score"),
+    ]
+    constants = [tensor("usual", [3.75]), tensor("two", [2.0])]
+    return Recipe(model(nodes, constants, window=("n", CHANNELS)), rows=1, layout="n,f")
+
+
+def belief():
+    """Two stacked Boltzmann machines: the score is the free energy of the second.
+
+    F(h) = -b.h - sum(softplus(c + h W)); the lower layer gives h = sigmoid(v W + c).
+    """
+    width, first, second = ROWS * CHANNELS, 10, 4
+    nodes = [
+        node("Gemm", "window w1 c1", "z1"),
+        node("Sigmoid", "z1", "hidden"),
+        node("Gemm", "hidden w2 c2", "z2"),
+        node("Softplus", "z2", "soft"),
+        node("ReduceSum", "soft axis", "upper", keepdims=1),
+        node("MatMul", "hidden b2", "lower"),
+        node("Add", "upper lower", "energy"),
+        node("Neg", "energy", "score"),
+        node("Sigmoid", "z2", "code"),
+    ]
+    initialisers = [
+        weights("w1", width, first),
+        weights("c1", first),
+        weights("w2", first, second),
+        weights("c2", second),
+        weights("b2", first, 1),
+        tensor("axis", [1], np.int64),
+    ]
+    return Recipe(model(nodes, initialisers, window=("n", width)), layout="n,f")
+
+
 KINDS = {
     "linear": linear,
     "mlp": mlp,
@@ -197,6 +301,9 @@ KINDS = {
     "lstm": lstm,
     "trees": trees,
     "autoencoder": autoencoder,
+    "transformer": transformer,
+    "isolation_forest": isolation_forest,
+    "belief": belief,
 }
 
 

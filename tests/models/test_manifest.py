@@ -157,7 +157,7 @@ def test_the_schema_is_a_json_schema():
         (changed("input", "period_s", 10**400), "input.period_s: expected number"),
         (changed("input", "period_s", 1e-9), "input.period_s: expected at least 0.001"),
         (changed("input", "windw", 3), "found 'windw'; did you mean 'window'?"),
-        (changed("input", "features", "stats"), "input.features: expected one of ['raw']"),
+        (changed("input", "features", "wavelets"), "input.features: expected one of ['raw', "),
         (changed("input", "channels", []), "input.channels: expected at least 1 items"),
         (changed("input", "channels", 1, "name", "power"), "found 'power' twice"),
         (changed("input", "channels", 0, "range", [5, 1]), "channels[0].range: expected the lower"),

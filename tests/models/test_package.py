@@ -7,7 +7,7 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from gateway.errors import PackageError
 from gateway.models import lint
@@ -16,7 +16,19 @@ from gateway.models.package import unpack, verify
 from gateway.models.protobuf import Wire, WireError
 from gateway.models.seal import seal
 from tests.models import make
-from tests.models.make import node, tensor
+from tests.models.hostile import (
+    bare,
+    body,
+    endless_loop,
+    external,
+    liar,
+    nested_if,
+    renamed,
+    with_function,
+    with_nodes,
+    with_sparse,
+)
+from tests.models.make import node
 
 
 @pytest.fixture(scope="module")
@@ -125,84 +137,6 @@ def test_a_package_over_the_size_cap_is_refused(package):
     tree["files"]["golden.json"]["bytes"] = 200_000_000
     path.write_text(json.dumps(tree))
     assert "files: expected at most 100663296 bytes in all" in refusal(package)
-
-
-def external(location):
-    made = make.linear().model
-    weight = made.graph.initializer[0]
-    weight.ClearField("raw_data")
-    weight.data_location = TensorProto.EXTERNAL
-    entry = weight.external_data.add()
-    entry.key, entry.value = "location", location
-    return made
-
-
-def body(*nodes, inputs=(), outputs=()):
-    return helper.make_graph(
-        list(nodes),
-        "body",
-        [helper.make_tensor_value_info(*entry) for entry in inputs],
-        [helper.make_tensor_value_info(*entry) for entry in outputs],
-    )
-
-
-def endless_loop():
-    inside = body(
-        node("Identity", "go", "on"),
-        inputs=[("i", TensorProto.INT64, []), ("go", TensorProto.BOOL, [])],
-        outputs=[("on", TensorProto.BOOL, [])],
-    )
-    return with_nodes(node("Loop", " go", "", body=inside), [tensor("go", True, bool)])
-
-
-def nested_if(depth=20):
-    leaf = body(node("Identity", "go", "leaf"), outputs=[("leaf", TensorProto.BOOL, [])])
-    branch = leaf
-    for level in range(depth):
-        step = node("If", "go", f"x{level}", then_branch=branch, else_branch=leaf)
-        branch = body(step, outputs=[(f"x{level}", TensorProto.BOOL, [])])
-    last = node("If", "go", "x", then_branch=branch, else_branch=leaf)
-    return with_nodes(last, [tensor("go", True, bool)])
-
-
-def with_nodes(extra, initialisers=(), **graph):
-    nodes, more = make.flat_tail("window", make.ROWS * make.CHANNELS)
-    return make.model([extra, *nodes], [*more, *initialisers], **graph)
-
-
-def with_function():
-    made = make.linear().model
-    made.functions.append(
-        helper.make_function(
-            "mine", "f", ["x"], ["y"], [node("Identity", "x", "y")], [helper.make_opsetid("", 18)]
-        )
-    )
-    return made
-
-
-def with_sparse():
-    made = make.linear().model
-    values, places = tensor("s", [1.0]), tensor("i", [0], "int64")
-    made.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [4]))
-    return made
-
-
-def bare(**graph):
-    nodes, initialisers = make.flat_tail("window", make.ROWS * make.CHANNELS)
-    return make.model(nodes, initialisers, **graph)
-
-
-def renamed(**names):
-    made = bare()
-    made.graph.input[0].name = names.get("input", "window")
-    made.graph.output[0].name = names.get("output", "score")
-    return made
-
-
-def liar():
-    made = make.linear().model
-    made.graph.initializer[0].dims[:] = [2**40, 2**40]
-    return made
 
 
 HOSTILE = {
@@ -393,3 +327,11 @@ def test_every_operator_of_the_list_exists():
     known = {(schema.domain, schema.name) for schema in onnx.defs.get_all_schemas_with_history()}
     for domain in ("", "ai.onnx.ml"):
         assert {(domain, name) for name in lint.OPERATORS[domain]} <= known
+
+
+def test_a_data_location_that_says_what_is_usual_is_no_external_data(package):
+    """onnxruntime's quantiser writes the default out."""
+    made = make.linear().model
+    made.graph.initializer[0].data_location = TensorProto.DEFAULT
+    resealed(package, made)
+    verify(package)

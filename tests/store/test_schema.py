@@ -103,7 +103,7 @@ open_store(settings(Path(sys.argv[1])))
         done = subprocess.run([sys.executable, "-c", code, str(folder), str(n)], check=False)
         assert done.returncode == 9
         store = open_store(settings(folder))
-        assert store.opened.migrated == ("packed_reports",)
+        assert store.opened.migrated == tuple(one.__name__ for one in schema.MIGRATIONS)
         assert store.opened.set_aside is None
         store.commit(reports(0, 1))
         store.close()

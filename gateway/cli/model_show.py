@@ -1,0 +1,78 @@
+"""``edge-gateway model show``: the contract of a package as a page."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from gateway.core import durations
+from gateway.core.windows import Channel
+from gateway.models import archive
+from gateway.models.contract import Manifest
+from gateway.models.files import MANIFEST
+from gateway.models.package import Package, verify
+from gateway.models.signature import SIGNATURE
+
+
+@click.command("show")
+@click.option("--json", "as_json", is_flag=True, help="The manifest as it is, and the hash.")
+@click.argument("package", type=click.Path(exists=True, path_type=Path))
+def command(package: Path, *, as_json: bool) -> None:
+    """Show what PACKAGE needs, what it answers, and where it is from."""
+    found, box = verify(package), archive.opened(package)
+    signed = SIGNATURE in box.names()
+    if as_json:
+        manifest = json.loads(box.read(MANIFEST))
+        document = {"sha256": found.sha256, "signed": signed, "manifest": manifest}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_page(found, signed=signed)))
+
+
+def _page(package: Package, *, signed: bool) -> Iterator[str]:
+    manifest, graph = package.manifest, package.graph
+    wanted, shape = manifest.input, manifest.shape
+    yield f"{manifest.id} {manifest.version}: {manifest.task}, {manifest.created}"
+    opsets = ", ".join(f"{name or 'ai.onnx'} {number}" for name, number in graph.opsets.items())
+    size = manifest.files["model.onnx"].bytes
+    yield f"model    {package.sha256[:12]}, {size} bytes, {graph.nodes} nodes, {opsets}"
+    yield f"signed   {'yes; verify --trust says by whom' if signed else 'no'}"
+    yield f"licence  {manifest.licence}"
+    row, whole = (durations.render(shape.period_ms * count) for count in (1, max(1, shape.length)))
+    every = durations.render(shape.period_ms * shape.stride)
+    yield f"window   {shape.length} rows, one every {row}: {whole}; judged every {every}"
+    yield f"         at least {shape.min_coverage:.0%} of its cells from a reading of their own row"
+    yield f"features {wanted.features}, into {wanted.tensor!r} ({wanted.layout})"
+    yield "channels"
+    yield from (_channel(channel) for channel in shape.channels)
+    yield "outputs"
+    for output in manifest.outputs:
+        labels = f": {', '.join(output.labels)}" if output.labels else ""
+        score = " (the score)" if output is manifest.scored else ""
+        yield f"  {output.tensor}  {output.meaning} {output.unit}".rstrip() + labels + score
+    yield from _decision(manifest)
+
+
+def _channel(channel: Channel) -> str:
+    low, high = channel.low, channel.high
+    needs = "required" if channel.required else "optional"
+    if channel.fill is not None:
+        needs += f", {channel.fill:g} when missing"
+    span = "" if low is None or high is None else f", {low:g} to {high:g}"
+    held = durations.render(channel.hold_ms)
+    return f"  {channel.name} [{channel.unit or '1'}]  {needs}{span}, held for {held}"
+
+
+def _decision(manifest: Manifest) -> Iterator[str]:
+    side = {"above": "at or above", "below": "at or below"}[manifest.decision.raises]
+    yield f"levels   a score {side}"
+    for level in manifest.decision.levels:
+        yield f"  {level.label}  on {level.on:g}, off {level.off:g}"
+    learns = manifest.calibration
+    if learns.per_asset != "none":
+        yield f"learns   {learns.per_asset} per asset, from its first {learns.rows} healthy rows"
+    golden = manifest.golden
+    yield f"golden   {golden.file}, rtol {golden.rtol:g}, atol {golden.atol:g}"
+    for name, value in manifest.provenance.items():
+        yield f"from     {name}: {value if isinstance(value, str) else json.dumps(value)}"[:200]

@@ -1,0 +1,49 @@
+"""From the user's words to models and to the rungs of the ladder."""
+
+from pathlib import Path
+from typing import Any
+
+from gateway.config.assets import VerdictSection
+from gateway.config.schema import ModelSection
+from gateway.config.settings import ModelSettings
+from gateway.core.assets import EnsembleRung, ModelRung, RuleRung, Rung
+from gateway.core.ensembles import Bound
+from gateway.core.trials import Rules
+
+DEFAULT_LABEL = "alarm"
+
+
+def model(name: str, entry: ModelSection, here: Path) -> ModelSettings:
+    """One model; relative paths are relative to ``here``."""
+    package, trust = here / entry.package, here / entry.trust if entry.trust else None
+    new = entry.candidate
+    if new is None:
+        return ModelSettings(name, package, trust, keep=entry.keep)
+    rules = Rules(
+        windows=new.shadow,
+        probation=new.probation,
+        auto=new.promote == "auto",
+        max_disagreement=new.max_disagreement,
+        alarm_low=new.alarm_rate[0],
+        alarm_high=new.alarm_rate[1],
+        max_latency_ms=new.max_latency,
+        failures=new.max_failures,
+    )
+    return ModelSettings(name, package, trust, here / new.package, rules, entry.keep)
+
+
+def rung(entry: VerdictSection) -> Rung:
+    """One rung of the ladder."""
+    if entry.rule is not None:
+        return RuleRung(entry.rule, entry.label or DEFAULT_LABEL, entry.guard)
+    given: dict[str, Any] = {} if entry.deadline is None else {"deadline_ms": entry.deadline}
+    names = entry.models or (entry.model or "",)
+    members = tuple(ModelRung(name, channels=dict(entry.channels), **given) for name in names)
+    if not entry.models:
+        return members[0]
+    declared: tuple[Bound, ...] = ()
+    if entry.on is not None:
+        off = entry.on if entry.off is None else entry.off
+        declared = (Bound(entry.label or DEFAULT_LABEL, entry.on, off),)
+    least = entry.least or len(members) // 2 + 1
+    return EnsembleRung(members, entry.combine, min(least, len(members)), declared)

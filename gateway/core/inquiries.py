@@ -1,0 +1,99 @@
+"""Inquiries: what is asked about a verdict, taken down while what it saw is still at hand."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from gateway.core import explanations
+from gateway.core.assets import RuleRung
+from gateway.core.explanations import Cause, Explanation, Wanted
+from gateway.core.ladder import ModelState, Question, Turn
+from gateway.core.verdicts import NORMAL, Verdict
+from gateway.core.windows import Channel
+
+SPREAD = 2.0
+"""Usual is the mean of the calibration, and so many standard deviations to either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A window whose score is to be explained."""
+
+    question: Question
+    """As it was judged."""
+    wanted: Wanted
+    channels: tuple[Channel, ...]
+    metrics: tuple[str, ...]
+    """The asset's names of the channels."""
+    newest: tuple[float, ...]
+    """The newest row, in the channels' units."""
+    span_ms: int
+    mean: tuple[float, ...] = ()
+    sd: tuple[float, ...] = ()
+    """Of the asset's calibration; empty without one."""
+
+    @property
+    def baseline(self) -> list[float | None]:
+        """Per channel, in the units of the question; None where the package's golden mean is."""
+        if self.sd:
+            return [
+                (self.wanted.baseline.get(channel.name, mean) - mean) / sd
+                for channel, mean, sd in zip(self.channels, self.mean, self.sd, strict=True)
+            ]
+        return [self.wanted.baseline.get(channel.name) for channel in self.channels]
+
+    def causes(self, weights: tuple[float, ...], baseline: tuple[float, ...]) -> list[Cause]:
+        """Every channel with its share, from what the worker answered."""
+        found = []
+        for i, share in enumerate(explanations.shares(weights)):
+            base = baseline[i] * self.sd[i] + self.mean[i] if self.sd else baseline[i]
+            base = base if isfinite(base) else self.newest[i]
+            unit = self.channels[i].unit
+            found.append(Cause(self.metrics[i], unit, self.newest[i], base, self._usual(i), share))
+        return found
+
+    def _usual(self, i: int) -> tuple[float, float] | None:
+        if self.sd:
+            far = SPREAD * self.sd[i]
+            return self.mean[i] - far, self.mean[i] + far
+        return self.wanted.usual.get(self.channels[i].name)
+
+
+def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Explanation:
+    """What to ask the worker about a verdict; what is known already where it need not be asked."""
+    kind, _, name = verdict.rung.partition(":")
+    if kind == "rule" and name.isdecimal():
+        return _rule(turn, verdict, int(name))
+    state = turn.models.get(name) if kind == "model" else None
+    if state is None:
+        return explanations.of_score(verdict)
+    inquiry = _inquiry(turn, state)
+    if inquiry is None or verdict.label == NORMAL or state.explain.method == "none":
+        return explanations.of_score(verdict, span_ms=inquiry.span_ms if inquiry else 0)
+    return inquiry
+
+
+def _rule(turn: Turn, verdict: Verdict, place: int) -> Explanation:
+    rung = turn.asset.ladder[place - 1] if place <= len(turn.asset.ladder) else None
+    if not isinstance(rung, RuleRung):
+        return explanations.of_score(verdict)
+    units = {name: metric.unit for name, metric in turn.asset.metrics.items()}
+    view = turn.latest.at(verdict.mono_ms)
+    return explanations.of_rule(rung.expression, view, units, fired=verdict.label == rung.label)
+
+
+def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
+    """What the model saw in this turn; None when it was another model."""
+    question, window = turn.asked, turn.judged
+    if question is None or window is None or question.model != state.rung.model:
+        return None
+    shape, learnt = state.windows.shape, state.calibration
+    return Inquiry(
+        question=question,
+        wanted=state.explain,
+        channels=shape.channels,
+        metrics=state.columns,
+        newest=window.newest,
+        span_ms=shape.length * shape.period_ms,
+        mean=learnt.mean if learnt else (),
+        sd=learnt.sd if learnt else (),
+    )

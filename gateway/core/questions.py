@@ -1,0 +1,84 @@
+"""Questions to models, and what one asset remembers of each model it asks."""
+
+from array import array
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.core.assets import ModelRung
+from gateway.core.calibration import Calibration
+from gateway.core.drift import Drifts
+from gateway.core.ensembles import Heard, Scale
+from gateway.core.explanations import Wanted
+from gateway.core.uncertainty import Trust
+from gateway.core.verdicts import NORMAL
+from gateway.core.windows import Windows
+
+
+class Question(NamedTuple):
+    """A window that a model is asked to judge."""
+
+    model: str
+    asset: str
+    values: "array[float]"
+    rows: int
+    columns: int
+
+
+class Panel(NamedTuple):
+    """Questions to the models of one ensemble, to be asked together."""
+
+    questions: tuple[Question, ...]
+
+
+@dataclass(slots=True)
+class ModelState:
+    """What one asset remembers of one model."""
+
+    rung: ModelRung
+    windows: Windows
+    decide: Callable[[float, str], tuple[str, float]]
+    """(score, label held so far) -> (label, the level it met): the package's decision levels."""
+    version: str
+    hash: str
+    columns: tuple[str, ...]
+    """Metric of the asset per channel, in channel order."""
+    calibration: Calibration | None = None
+    explain: Wanted = field(default_factory=Wanted)
+    """How its scores are to be explained."""
+    trust: Trust = field(default_factory=Trust)
+    """When it must not answer."""
+    scale: Scale = field(default_factory=Scale)
+    """The levels that ``decide`` goes by."""
+    drift: Drifts | None = None
+    """Whether its channels and its score are still where they were; None: nobody looks."""
+    held: str = NORMAL
+    loaded: str = ""
+    """What the worker knows this version by."""
+    conversions: tuple[tuple[float, float], ...] = ()
+    """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
+
+    def doubt(self, score: float) -> str:
+        """Why a score must not be used, by the package's own uncertainty; empty when it may."""
+        conformal = self.trust.conformal
+        return conformal.crosses(score, self.held, self.decide) if conformal else ""
+
+    def say(self, score: float) -> Heard:
+        """As a member of an ensemble: its own label, and its score on the common scale."""
+        self.held, _ = self.decide(score, self.held)
+        relative = self.scale.relative(score)
+        return Heard(self.rung.model, self.version, self.hash, self.held, score, relative)
+
+    def like(self, other: "ModelState") -> bool:
+        """Both cut the same windows from the same readings."""
+        return (self.columns, self.conversions, self.windows.shape) == (
+            other.columns,
+            other.conversions,
+            other.windows.shape,
+        )
+
+    def see(self, other: "ModelState") -> None:
+        """Take what another version has seen of the same asset, where it fits."""
+        if self.like(other):
+            self.windows = deepcopy(other.windows)

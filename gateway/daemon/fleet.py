@@ -1,0 +1,127 @@
+"""Fleet: the packages of all versions of all models, verified, under the names they are loaded by.
+
+A version is loaded under ``<model>@<start of its hash>``: a name never means two packages, so a
+candidate loads beside the active version, and nothing needs to stop for it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+
+from gateway.config.settings import ModelSettings, Settings
+from gateway.core import lineages
+from gateway.core.versions import Lineage, Version
+from gateway.errors import PackageError
+from gateway.models.package import Package, verify
+from gateway.models.signature import public_key
+
+SHORT: Final = 12
+"""Hex digits of a hash that a name carries."""
+
+log = structlog.get_logger()
+
+
+class Fleet(NamedTuple):
+    """What the file and the store name, opened."""
+
+    lineages: Mapping[str, Lineage]
+    packages: Mapping[str, Package]
+    """Every version whose package is good, by the name it is loaded under."""
+    refused: Mapping[str, str]
+    """Models, and candidates as ``<model> candidate``, that cannot be trusted, and why."""
+
+    @property
+    def active(self) -> Mapping[str, Package]:
+        """The package that judges, by model."""
+        found = {}
+        for model, lineage in self.lineages.items():
+            name = loaded_name(model, lineage.active.hash) if lineage.active else ""
+            if name in self.packages:
+                found[model] = self.packages[name]
+        return found
+
+
+def loaded_name(model: str, hash_: str) -> str:
+    """What the worker knows a version by."""
+    return f"{model}@{hash_[:SHORT]}"
+
+
+def fingerprint(package: Package) -> str:
+    """Of everything that makes a package what it is; another level is another version."""
+    manifest = package.manifest
+    parts = {
+        "id": manifest.id,
+        "version": manifest.version,
+        "files": dict(package.hashes),
+        "decision": asdict(manifest.decision),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def open_fleet(settings: Settings, known: Mapping[str, Lineage], at_ms: int) -> Fleet:
+    """Verify every package that may be needed, and take up what the file declares."""
+    packages: dict[str, Package] = {}
+    refused: dict[str, str] = {}
+    found: dict[str, Lineage] = {}
+    for name, model in settings.models.items():
+        lineage = known.get(name, Lineage(name))
+        package = _opened(model, model.package, packages, refused, name)
+        candidate = None
+        if model.candidate is not None:
+            told = f"{name} candidate"
+            candidate = _opened(model, model.candidate, packages, refused, told)
+        if package and candidate and package.hash == candidate.hash:
+            candidate = None
+        rules = json.dumps(asdict(model.rules)) if model.candidate else ""
+        lineage = lineages.declare(lineage, package, candidate, rules, at_ms, model.keep)
+        found[name] = _held(model, lineage, packages, at_ms)
+    return Fleet(found, packages, refused)
+
+
+def _opened(
+    model: ModelSettings,
+    path: Path,
+    packages: dict[str, Package],
+    refused: dict[str, str],
+    told: str,
+) -> Version | None:
+    try:
+        package = _verified(model, path)
+    except PackageError as error:
+        log.error("model_refused", model=told, error=str(error))
+        refused[told] = str(error)
+        return None
+    hash_ = fingerprint(package)
+    packages[loaded_name(model.name, hash_)] = package
+    return Version(hash_, package.manifest.version, str(path))
+
+
+def _verified(model: ModelSettings, path: Path) -> Package:
+    """Raises PackageError when it is not what it says, or not signed as the file demands."""
+    return verify(path, public_key(model.trust) if model.trust else "")
+
+
+def _held(
+    model: ModelSettings, lineage: Lineage, packages: dict[str, Package], at_ms: int
+) -> Lineage:
+    """Open the versions that only the store names; one that judges must be what it was."""
+    for version in lineage.versions:
+        name = loaded_name(model.name, version.hash)
+        if name in packages:
+            continue
+        try:
+            package = _verified(model, Path(version.path))
+            why = "" if fingerprint(package) == version.hash else "its package was changed"
+        except PackageError as error:
+            why = str(error)
+        else:
+            if not why:
+                packages[name] = package
+        if why:
+            lineage = lineages.lost(lineage, version.hash, at_ms, why)
+    return lineage

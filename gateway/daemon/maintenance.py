@@ -1,0 +1,112 @@
+"""Maintenance: what a person should look at: channels and scores that drifted. Never an actuation.
+
+The detectors' memory is kept in the store (room ``drift``), by asset, model and the model's hash:
+another model learns anew.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from gateway.core.abstentions import Abstentions, outcomes
+from gateway.core.drift import Drifts
+from gateway.core.ladder import Turn
+from gateway.core.topic_tree import Document
+from gateway.core.watch import Watch
+from gateway.daemon.announce import Announce
+from gateway.daemon.journal import Journal
+from gateway.daemon.site import Site
+
+KEEP_ROWS: Final = 300
+"""The detectors' memory is stored every so many rows, and when something drifted."""
+
+log = structlog.get_logger()
+
+
+class Maintenance:
+    """Watches the models themselves."""
+
+    def __init__(self, site: Site, journal: Journal, announce: Announce) -> None:
+        """Nothing was said yet."""
+        self.site = site
+        self._journal = journal
+        self._announce = announce
+        self._kept: dict[tuple[str, str], int] = {}
+        self.abstentions = Abstentions()
+
+    def note(self, watch: Watch, turn: Turn) -> None:
+        """A turn is over: what each model did in it, and what it said."""
+        for model, outcome in outcomes(turn.scores, turn.abstained):
+            self.abstentions.note(model, outcome)
+            self._journal.batch.counts[f"model:{model}", outcome] += 1
+            self._journal.changed()
+        for model, score in turn.scores.items():
+            state = watch.models.get(model)
+            if state is not None and state.drift is not None:
+                state.drift.score(score)
+
+    def look(self, step: int = KEEP_ROWS) -> None:
+        """Say what drifted since the last look, and keep what was learnt."""
+        for watch in self.site.watches.values():
+            changed = [self._keep(watch, model, step) for model in watch.models]
+            if any(changed):
+                self._say(watch)
+
+    def _keep(self, watch: Watch, model: str, step: int) -> bool:
+        """Store the memory of one model's detectors when it is time; whether something drifted."""
+        state = watch.models[model]
+        if state.drift is None:
+            return False
+        changed, state.drift.changed = state.drift.changed, False
+        key = drift_key(watch.asset.id, model, state.hash)
+        if changed or state.drift.rows - self._kept.get(key, 0) >= step:
+            self._kept[key] = state.drift.rows
+            self._journal.batch.kept[key] = state.drift.to_json()
+            self._journal.changed()
+        return changed
+
+    def _say(self, watch: Watch) -> None:
+        causes = [
+            cause
+            for model, state in watch.models.items()
+            if state.drift is not None
+            for cause in _causes(watch, model, state.columns, state.drift)
+        ]
+        log.warning("drift_changed", asset=watch.asset.id, causes=causes)
+        self._announce.maintenance(watch.asset.id, causes)
+
+
+def drift_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:
+    """Where a model's detectors are kept: another model learns anew."""
+    return "drift", f"{asset}\n{model}\n{model_hash}"
+
+
+def restore_drift(site: Site, kept: Mapping[str, str]) -> None:
+    """Go on with what the detectors had learnt."""
+    for asset, watch in site.watches.items():
+        for model, state in watch.models.items():
+            text = kept.get(drift_key(asset, model, state.hash)[1])
+            if text is not None and state.drift is not None:
+                state.drift = Drifts.from_json(text, state.drift.names)
+
+
+def _causes(watch: Watch, model: str, columns: tuple[str, ...], drifts: Drifts) -> list[Document]:
+    """One document per channel, or score, that drifted."""
+    metrics = dict(zip(drifts.names, columns, strict=False))
+    found: list[Document] = []
+    for name, one in drifts.drifted():
+        metric = watch.asset.metrics.get(metrics.get(name, ""))
+        unit = f" {metric.unit}" if metric is not None and metric.unit else ""
+        words = f"{name} is about {one.level:.4g}{unit}, and was {one.mean:.4g}{unit}"
+        found.append(
+            {
+                "model": model,
+                "what": name,
+                "usual": one.mean,
+                "now": one.level,
+                "shift_sd": round(one.shift, 2),
+                "text": f"{words} ({one.shift:+.1f} sd): look at the sensor, or calibrate again",
+            }
+        )
+    return found

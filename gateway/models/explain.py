@@ -1,0 +1,99 @@
+"""Explanations: what each channel adds to a score, by the model's own residuals or by occlusion.
+
+Occlusion (Zeiler & Fergus 2014, for channels instead of patches): each channel in turn is replaced
+by its baseline over the whole window, and what the score loses by that is the channel's weight. The
+window and its occluded copies are one batch, so an explanation is one run of the model. It asks
+nothing of the model but its score, so it holds for every kind of model; of channels that say the
+same thing each gets little, since the other still says it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from gateway.models import golden
+from gateway.models.package import Package
+from gateway.models.session import Floats, RunError, Session
+
+OCCLUSION: Final = "occlusion"
+RESIDUALS: Final = "residuals"
+"""The meaning of an output, and the method that reads it."""
+
+
+class Explained(NamedTuple):
+    """One explanation."""
+
+    method: str
+    weights: Floats
+    """Per channel; above 0 what pushes the score towards an alarm."""
+    baseline: Floats
+    """Per channel, in the units of the window."""
+
+
+def golden_mean(package: Package, contents: Mapping[str, bytes]) -> Floats:
+    """Per channel the mean over the golden windows: the baseline where nothing else is known."""
+    vectors = golden.parse(contents[package.manifest.golden.file], package.manifest)
+    rows = np.frombuffer(vectors.windows).reshape(-1, len(package.shape.channels))
+    mean: Floats = rows.mean(axis=0)
+    return mean
+
+
+def explain(
+    session: Session, window: Floats, baseline: Floats, method: str, deadline: float
+) -> Explained:
+    """Explain the score of one window.
+
+    Args:
+        session: the model.
+        window: 1 x rows x channels, as it was judged.
+        baseline: per channel, finite.
+        method: ``occlusion``, ``residuals`` or ``auto``.
+        deadline: ``time.monotonic`` at which the run is ended.
+
+    Raises:
+        RunError: the window is of another shape, or the model has no answer to it, or to an
+            occluded copy of it.
+    """
+    shape = session.package.shape
+    if (
+        window.shape[1:] != (shape.length, len(shape.channels))
+        or baseline.shape != window.shape[2:]
+    ):
+        raise RunError(f"a window of {window.shape[1:]}, a baseline of {baseline.shape}")
+    meanings = [output.meaning for output in session.package.manifest.outputs]
+    own = RESIDUALS in meanings and method in {"auto", RESIDUALS}
+    if method == RESIDUALS and not own:
+        raise RunError("the model has no residuals")
+    judged = session.judge(window if own else occluded(window, baseline), deadline)
+    for why in judged.refused.values():
+        raise RunError(why)
+    if own:
+        weights = judged.outputs[meanings.index(RESIDUALS)][0]
+        return Explained(RESIDUALS, weights, baseline)
+    lost = judged.scores[0] - judged.scores[1:]
+    raises = session.package.manifest.decision.raises
+    return Explained(OCCLUSION, lost if raises == "above" else -lost, baseline)
+
+
+def occluded(window: Floats, baseline: Floats) -> Floats:
+    """The window, then a copy per channel with that channel at its baseline."""
+    batch = np.repeat(window, len(baseline) + 1, axis=0)
+    for channel, value in enumerate(baseline):
+        batch[channel + 1, :, channel] = value
+    return batch
+
+
+def completed(given: Sequence[float | None], mean: Floats) -> Floats:
+    """A baseline as it was asked for, with the golden mean where it says nothing.
+
+    Raises:
+        RunError: it is of another length, or not finite.
+    """
+    if len(given) != len(mean):
+        raise RunError(f"a baseline of {len(given)} for {len(mean)} channels")
+    both = zip(given, mean.tolist(), strict=True)
+    whole = np.array([mean_ if one is None else one for one, mean_ in both], dtype=np.float64)
+    if not np.isfinite(whole).all():
+        raise RunError("a baseline that is not finite")
+    return whole

@@ -1,0 +1,81 @@
+"""Reading requests, and where answers may go."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.core import requests
+from gateway.core.messages import Message
+from gateway.core.requests import RequestError, Response
+
+ROOT = "edge/here/request/"
+
+
+def message(payload: bytes, *, retain: bool = False, properties: bytes = b"") -> Message:
+    return Message("b", ROOT + "model", payload, 1, retain, False, 0, 0, 0, properties)
+
+
+def test_a_request_keeps_its_transaction_and_the_answer_gives_it_back() -> None:
+    asked = requests.read(message(b'{"op": "promote", "transaction": 7}'), ROOT)
+    assert (asked.name, dict(asked.fields), asked.transaction) == ("model", {"op": "promote"}, 7)
+    answer = requests.document(asked, Response({"active": "1.0.0"}), 0)
+    assert (answer["status"], answer["transaction"]) == ("ok", 7)
+    refused = requests.document(asked, Response({}, "no such model"), 0)
+    assert (refused["status"], refused["error"]) == ("error", "no such model")
+    assert "data" not in refused
+
+
+def test_an_empty_request_is_one_without_fields() -> None:
+    assert requests.read(message(b""), ROOT).fields == {}
+
+
+@pytest.mark.parametrize("payload", [b"{", b"[]", b"7", b"\xff", b"{" + b" " * 9000 + b"}"])
+def test_what_is_no_object_is_refused(payload: bytes) -> None:
+    with pytest.raises(RequestError):
+        requests.read(message(payload), ROOT)
+
+
+def test_a_retained_request_is_refused() -> None:
+    with pytest.raises(RequestError, match="retained"):
+        requests.read(message(b"{}", retain=True), ROOT)
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30),
+    st.binary(min_size=1, max_size=30),
+    st.booleans(),
+)
+def test_the_response_topic_is_found_where_paho_puts_it(
+    topic: str, correlation: bytes, more: bool
+) -> None:
+    given_ = Properties(PacketTypes.PUBLISH)
+    given_.ResponseTopic, given_.CorrelationData = topic, correlation
+    if more:
+        given_.MessageExpiryInterval, given_.ContentType = 9, "application/json"
+        given_.UserProperty = ("a", "b")
+    whole = given_.pack()
+    start = next(at for at, byte in enumerate(whole) if byte < 128) + 1
+    assert requests.reply(whole[start:]) == (topic, correlation)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_are_too_bad_to_look_for_a_response_topic_in(properties: bytes) -> None:
+    requests.reply(properties)
+
+
+@pytest.mark.parametrize(
+    ("topic", "allowed"),
+    [
+        ("app/answers/1", True),
+        ("zigbee2mqtt/plug/set", False),
+        ("$SYS/x", False),
+        ("app/#", False),
+        ("", False),
+        ("x" * 300, False),
+    ],
+)
+def test_answers_never_go_where_devices_live(topic: str, allowed: bool) -> None:
+    assert requests.may_answer(topic, ["zigbee2mqtt/+"]) is allowed
+    assert not requests.may_answer(topic, ["+/plug"])
