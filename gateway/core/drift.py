@@ -16,8 +16,8 @@ from itertools import pairwise
 from math import isfinite, sqrt
 from typing import Final, Self
 
-ENOUGH: Final = 64
-MOST: Final = 128
+ENOUGH: Final = 128
+MOST: Final = 256
 """Block means that are learnt from: at least ``ENOUGH``; at ``MOST`` blocks are joined in pairs."""
 INDEPENDENT: Final = 0.25
 """Neighbouring block means may be correlated by so much."""
@@ -26,7 +26,7 @@ SLACK: Final = 0.75
 """Of a block mean's standard deviation: what is no drift yet."""
 LEAST: Final = 0.5
 """Of a sample's standard deviation: a smaller shift is of no interest, however sure it is."""
-ALARM: Final = 30.0
+ALARM: Final = 20.0
 """A cumulative sum this high, in standard deviations of a block mean, is drift."""
 RECENT: Final = 0.125
 """Weight of the newest block in the present level."""
