@@ -117,7 +117,7 @@ def live(session: Session, rows: list[Row], dead: str = "", how: str = "") -> li
         seen += judge(subject, session, at_ms, list(subject.advance(at_ms)))
         report = mapper.report(Uplink("pump", values), message)
         for reading in gates.judge(report).readings:
-            seen += judge(subject, session, at_ms, list(subject.take(reading, at_ms, at_ms)))
+            seen += judge(subject, session, at_ms, subject.take((reading,), at_ms, at_ms))
     return seen
 
 

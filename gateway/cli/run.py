@@ -18,8 +18,8 @@ def command(path: Path) -> None:
     """Run the gateway until it is told to stop; SIGHUP loads the file again."""
     from gateway import config
     from gateway.adapters import logs
-    from gateway.daemon import app
+    from gateway.daemon import process
 
     settings = config.load(path)
     logs.configure(settings.log.format, settings.log.level)
-    app.run(settings)
+    process.run(settings)

@@ -83,9 +83,7 @@ class Windows:
         ]
         self._row: int | None = None
         self._cells: dict[int, float] = {}
-        self._required = frozenset(
-            i for i, channel in enumerate(shape.channels) if channel.required
-        )
+        self._required = frozenset(i for i, one in enumerate(shape.channels) if one.required)
         self._missing = set(self._required)
         self._held: list[tuple[int, float] | None] = [None] * self._columns
         self._values: array[float] = array("d")
@@ -117,10 +115,9 @@ class Windows:
                 return due
         self._cells[channel] = value
         self._held[channel] = (at_ms, value)
-        missing = self._missing
-        if missing:
-            missing.discard(channel)
-            if not missing:
+        if self._missing:
+            self._missing.discard(channel)
+            if not self._missing:
                 due += self._close()
         return due
 

@@ -5,8 +5,6 @@ it anew, and the broker delivers again what was not acknowledged.
 """
 
 import asyncio
-import gc
-import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,7 +21,7 @@ from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.beat import Beat
 from gateway.daemon.calibrate import Calibrate
-from gateway.daemon.clock import Clock, HeldClock, SystemClock
+from gateway.daemon.clock import Clock, HeldClock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.dressing import Dressing
@@ -45,14 +43,14 @@ from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
-from gateway.errors import GatewayError, StoreError
+from gateway.errors import StoreError
 
 WORKER_START_S: Final = 10.0
 """READY does not wait longer than this for the models; the ladder's other rungs work meanwhile."""
 DRAIN_S: Final = 2.0
-COLLECT: Final = (20_000, 20, 20)
-"""Python's own (700, 10, 10) looks for cycles several times in each batch of messages, which have
-none: a quarter of the daemon's CPU under flood."""
+
+KEPT: Final = ("versions", "version_history", "calibration")
+"""Rooms of the store that the models start from."""
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -89,10 +87,7 @@ class Daemon:
     async def _wire(self) -> None:
         """Make every part and take up what the store remembers."""
         settings, clock, store = self.settings, self.clock, self._store
-        keep = {
-            room: await self._in_store(partial(store.kept, room))
-            for room in ("versions", "version_history", "calibration")
-        }
+        keep = {room: await self._in_store(partial(store.kept, room)) for room in KEPT}
         dressing = Dressing(keep["calibration"])
         self._versions = Versions(keep["versions"], keep["version_history"], dressing, clock)
         fleet = self._versions.open(settings)
@@ -113,17 +108,9 @@ class Daemon:
         self._act = Act(site, links, journal, announce, self._docket, permits, clock)
         self._explain = Explain(self._inference, journal, announce)
         looks = Maintenance(site, journal, announce)
+        shown = (self._explain, looks, shadow)
         self._decide = Decide(
-            site,
-            self._inference,
-            journal,
-            self._act,
-            self._explain,
-            looks,
-            shadow,
-            announce,
-            permits,
-            clock,
+            site, self._inference, journal, self._act, *shown, announce, permits, clock
         )
         calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
         await self._wire_ingest(looks, (permits, shadow, calibrate))
@@ -230,25 +217,3 @@ class Daemon:
 
     async def _in_store(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-
-
-def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP loads the file again.
-
-    Raises:
-        GatewayError: it cannot go on.
-    """
-    asyncio.run(_run(settings))
-
-
-async def _run(settings: Settings) -> None:
-    gc.set_threshold(*COLLECT)
-    daemon = Daemon(settings, SystemClock())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop.set)
-    loop.add_signal_handler(signal.SIGHUP, daemon.reload.set)
-    try:
-        await daemon.run()
-    except* GatewayError as group:
-        raise group.exceptions[0] from None

@@ -27,7 +27,7 @@ def watch(conversions=(), channel=None):
 
 def fed(subject, every_ms, count=INTERVALS + 1):
     for number in range(count):
-        list(subject.take(Reading(HEAT, 212.0), number * every_ms, number * every_ms))
+        subject.take((Reading(HEAT, 212.0),), number * every_ms, number * every_ms)
     return subject
 
 
