@@ -126,6 +126,7 @@ class Watch:
                 if before.loaded == state.loaded and before.columns == state.columns:
                     state.windows, state.calibration = before.windows, before.calibration
                     state.held = before.held
+                    state.carried = before.carried
                     break
                 state.see(before)
 

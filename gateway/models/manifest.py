@@ -22,6 +22,7 @@ from gateway.models.contract import (
     Input,
     Level,
     Manifest,
+    Memory,
     Output,
     ScoreLevel,
 )
@@ -132,6 +133,8 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
         licence=tree["licence"],
         provenance=tree.get("provenance", {}),
         explain=_explain(tree.get("explain", {})),
+        memories=tuple(Memory(**entry) for entry in tree.get("state", {}).get("carried", ())),
+        warmup=tree.get("state", {}).get("warmup", 0),
         trust=trust_rules.trust(tree, _input(tree["input"]).shape),
     )
 
