@@ -17,6 +17,8 @@ class Job(NamedTuple):
     """rows x columns, row by row."""
     rows: int
     columns: int
+    state: tuple[float, ...] = ()
+    """The carried state; empty: zeros, or none."""
 
 
 class Answer(NamedTuple):
@@ -24,7 +26,7 @@ class Answer(NamedTuple):
 
     score: float | None
     outputs: Mapping[str, tuple[float, ...]]
-    """By tensor name, as the manifest lists them; empty on an error."""
+    """By tensor name, as the manifest lists them, then the next states; empty on an error."""
     error: str | None = None
     """``deadline``, ``non-finite input``, ``non-finite output``, or more words."""
 

@@ -6,6 +6,7 @@ and no reading. Imports neither numpy nor onnxruntime.
 
 import os
 import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,14 +125,18 @@ class Worker:
         Raises:
             WorkerError: died, hung or garbage; no job has an answer.
         """
-        groups: dict[tuple[str, int, int], list[int]] = {}
+        groups: dict[tuple[str, int, int, int], list[int]] = {}
         for index, job in enumerate(jobs):
             if job.rows * job.columns == len(job.values):
-                groups.setdefault((job.model, job.rows, job.columns), []).append(index)
+                key = (job.model, job.rows, job.columns, len(job.state))
+                groups.setdefault(key, []).append(index)
         told = [(model, len(group), *dims) for (model, *dims), group in groups.items()]
         block = bytearray()
-        for index in (index for group in groups.values() for index in group):
-            block += memoryview(jobs[index].values).cast("B")
+        for group in groups.values():
+            for index in group:
+                block += memoryview(jobs[index].values).cast("B")
+            for index in group:
+                block += array("d", jobs[index].state).tobytes()
         frame = self._ask({"op": "judge", "groups": told}, block, deadline_s)
         found = [UNFIT] * len(jobs)
         try:

@@ -47,7 +47,7 @@ _UNREAD: Final = {"model.onnx": _UNREAD_FILE}
 
 def _zeros(manifest: Manifest, count: int) -> dict[str, list[list[float]]]:
     channels = len(manifest.shape.channels)
-    return {output.tensor: [[0.0] * output.width(channels)] * count for output in manifest.outputs}
+    return {output.tensor: [[0.0] * output.width(channels)] * count for output in manifest.answers}
 
 
 def _outputs(trial: Trial, windows: Windows) -> dict[str, list[list[float]]]:
@@ -56,7 +56,7 @@ def _outputs(trial: Trial, windows: Windows) -> dict[str, list[list[float]]]:
         raise ModelError(f"the model does not answer on a golden window: {bad[0]}")
     return {
         output.tensor: [list(answer.outputs[output.tensor]) for answer in answers]
-        for output in trial.package.manifest.outputs
+        for output in trial.package.manifest.answers
     }
 
 

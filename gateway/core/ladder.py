@@ -177,7 +177,9 @@ class Turn:
         self.judged = self.windows[rung.model] = window
         shape = state.windows.shape
         dims = shape.length, len(shape.channels)
-        self.asked = Question(rung.model, self.asset.id, values, *dims)
+        if state.carried is not None:
+            state.carried.meet(window.end_ms)
+        self.asked = Question(rung.model, self.asset.id, values, *dims, state.carried)
         return self.asked
 
     def _fires(self, rung: RuleRung) -> bool:

@@ -1,13 +1,14 @@
 """Questions to models, and what one asset remembers of each model it asks."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.assets import ModelRung
 from gateway.core.calibration import Calibration
+from gateway.core.carried import Carried
 from gateway.core.drift import Drifts
 from gateway.core.ensembles import Heard, Scale
 from gateway.core.explanations import Wanted
@@ -24,6 +25,22 @@ class Question(NamedTuple):
     values: "array[float]"
     rows: int
     columns: int
+    carried: Carried | None = None
+
+    @property
+    def state(self) -> tuple[float, ...]:
+        """What the model handed over; empty without a carried state."""
+        return self.carried.values if self.carried else ()
+
+    def heard(
+        self, score: float | None, outputs: Mapping[str, Sequence[float]], error: str | None
+    ) -> float | str:
+        """The score of an answer, whose state is kept; else why there is none, or none yet."""
+        if self.carried is not None:
+            self.carried.take(outputs)
+        if score is None:
+            return error or "no score"
+        return (self.carried.warming if self.carried else "") or score
 
 
 class Panel(NamedTuple):
@@ -54,6 +71,8 @@ class ModelState:
     drift: Drifts | None = None
     """Whether its channels and its score are still where they were; None: nobody looks."""
     held: str = NORMAL
+    carried: Carried | None = None
+    """What it hands from window to window."""
     loaded: str = ""
     """What the worker knows this version by."""
     conversions: tuple[tuple[float, float], ...] = ()

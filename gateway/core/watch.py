@@ -153,6 +153,7 @@ class Watch:
                 if before.loaded == state.loaded and before.columns == state.columns:
                     state.windows, state.calibration = before.windows, before.calibration
                     state.held, state.drift = before.held, before.drift
+                    state.carried = before.carried
                     break
                 state.see(before)
 

@@ -67,6 +67,7 @@ class Beat:
     def last(self) -> None:
         """The daemon is about to stop: nothing that was learnt may be lost."""
         self._upkeep.last()
+        self._upkeep.keep_states()
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
 
     def hurry(self) -> None:
@@ -106,6 +107,7 @@ class Beat:
         elif now_ms < self._health_due_ms:
             return
         self._health_due_ms = now_ms + HEALTH_MS
+        self._upkeep.keep_states()
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
         self._journal.changed()
         store, counters = await self._upkeep.store_health()

@@ -27,6 +27,7 @@ from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.permits import Permits
+from gateway.daemon.rounds import rounds
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import Site, ids
 from gateway.daemon.walk import walk
@@ -125,7 +126,8 @@ class Decide:
             due = [item for queue in self._due.values() for item in queue]
             self._due.clear()
             self.busy = True
-            await self._judge(due)
+            for together in rounds(due):
+                await self._judge(together)
             self.judged += 1
             self.busy = False
             if self.idle:

@@ -87,8 +87,8 @@ class Inference:
             return [str(error)] * len(questions)
         self.took_ms = (time.monotonic() - began) * 1000
         return [
-            answer.score if answer.score is not None else answer.error or "no score"
-            for answer in answers
+            q.heard(answer.score, answer.outputs, answer.error)
+            for q, answer in zip(questions, answers, strict=True)
         ]
 
     async def explain(
@@ -107,7 +107,7 @@ class Inference:
 
     def _job(self, question: Question) -> Job:
         """A model is asked under the name of its active version."""
-        job = Job(*question)
+        job = Job(*question[:5], question.state)
         return job._replace(model=self._names.get(job.model, job.model))
 
     def _lost(self, error: WorkerError, blamed: Iterable[str] = ()) -> None:

@@ -29,6 +29,7 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
     """
     _policies(site, store.kept("policy"))
     _calibrations(site, store.kept("calibration"))
+    _states(site, store.kept("carried"))
     _rosters(site, store.kept("roster"), clock)
     since_ms = clock.now_ms() - _reach_ms(site)
     metrics = {
@@ -111,6 +112,15 @@ def _calibrations(site: Site, kept: Mapping[str, str]) -> None:
                 state.calibration = Calibration.from_json(
                     text, wanted.rows, wanted.columns, wanted.level
                 )
+
+
+def _states(site: Site, kept: Mapping[str, str]) -> None:
+    """A state goes on only where the next window is the next one: else it begins again."""
+    for watch in site.watches.values():
+        for model, state in watch.states():
+            text = kept.get(calibration_key(watch.asset.id, model, state.hash)[1])
+            if state.carried is not None and text is not None:
+                state.carried.restore(text)
 
 
 def calibration_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:

@@ -107,4 +107,7 @@ def _question(turn: Turn, model: str, state: ModelState) -> Question | None:
         if not state.calibration.ready:
             return None
         values = state.calibration.apply(values, len(state.columns))
-    return Question(state.loaded, turn.asset.id, values, shape.length, len(shape.channels))
+    if state.carried is not None:
+        state.carried.meet(window.end_ms)
+    dims = shape.length, len(shape.channels)
+    return Question(state.loaded, turn.asset.id, values, *dims, state.carried)

@@ -9,6 +9,7 @@ from gateway.config.settings import Settings, Source
 from gateway.core import topics, units
 from gateway.core.assets import Asset, ModelRung, model_rungs
 from gateway.core.calibration import Calibration
+from gateway.core.carried import Carried
 from gateway.core.drift import Drifts
 from gateway.core.ensembles import Bound, Scale
 from gateway.core.gates import Gates
@@ -22,6 +23,7 @@ from gateway.core.rhythm import Rhythm
 from gateway.core.watch import Watch, spans
 from gateway.core.windows import Shape, Windows
 from gateway.daemon.clock import Clock
+from gateway.models.contract import Manifest
 from gateway.models.package import Package
 
 ROUTES = 10_000
@@ -171,9 +173,17 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         if calibration.per_asset == "none"
         else Calibration(calibration.rows, len(columns), level=calibration.level),
         explain=package.manifest.explain,
+        carried=_carried(package.manifest),
         trust=package.manifest.trust,
         drift=Drifts((*(channel.name for channel in shape.channels), "score")),
     )
+
+
+def _carried(manifest: Manifest) -> Carried | None:
+    if not manifest.memories:
+        return None
+    outputs = tuple((memory.output, memory.size) for memory in manifest.memories)
+    return Carried(outputs, manifest.shape.period_ms * manifest.shape.stride, manifest.warmup)
 
 
 def _conversions(

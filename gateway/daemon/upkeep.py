@@ -147,6 +147,14 @@ class Upkeep:
                     self._journal.batch.kept[key] = learnt.to_json()
                     self._journal.changed()
 
+    def keep_states(self) -> None:
+        """Store the states that models carry; one lost to a crash is begun again."""
+        for watch in self.site.watches.values():
+            for model, state in watch.states():
+                if state.carried is not None and state.carried.end_ms is not None:
+                    key = "carried", calibration_key(watch.asset.id, model, state.hash)[1]
+                    self._journal.batch.kept[key] = state.carried.to_json()
+
     async def _maintain(self) -> None:
         now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
         clock_ok = self._ingest.clock_ok

@@ -13,7 +13,7 @@ from gateway.models.features import presets
 
 Task = Literal["anomaly", "class", "rul", "forecast"]
 Layout = Literal["n,t,c", "n,f"]
-Meaning = Literal["score", "probabilities", "label", "rul", "forecast", "residuals"]
+Meaning = Literal["score", "probabilities", "label", "rul", "forecast", "residuals", "state"]
 
 SCORED: Final[frozenset[Meaning]] = frozenset({"score", "probabilities", "rul", "forecast"})
 """The meanings that can carry the score."""
@@ -69,6 +69,8 @@ class Output:
     score_of: str = ""
     """The class whose probability is the score."""
     unit: str = ""
+    size: int = 1
+    """Numbers of a state."""
 
     @property
     def column(self) -> int:
@@ -77,7 +79,18 @@ class Output:
 
     def width(self, channels: int) -> int:
         """Numbers per window."""
-        return {"probabilities": len(self.labels), "residuals": channels}.get(self.meaning, 1)
+        widths = {"probabilities": len(self.labels), "residuals": channels, "state": self.size}
+        return widths.get(self.meaning, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One tensor that the model hands to itself, from window to window, per asset."""
+
+    input: str
+    output: str
+    size: int
+    """The tensor is n x size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,10 @@ class Manifest:
     provenance: Mapping[str, object]
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
+    memories: tuple[Memory, ...] = ()
+    """Its carried state; zeros at the beginning."""
+    warmup: int = 0
+    """Windows after a beginning whose scores do not count."""
     trust: Trust = field(default_factory=Trust)
     """When it must not answer."""
 
@@ -154,6 +171,11 @@ class Manifest:
     def shape(self) -> Shape:
         """What to cut from an asset's readings."""
         return self.input.shape
+
+    @property
+    def answers(self) -> tuple[Output, ...]:
+        """The outputs, then the next states."""
+        return (*self.outputs, *(Output(m.output, "state", size=m.size) for m in self.memories))
 
     @property
     def scored(self) -> Output:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from gateway.models.contract import Input, Manifest, Output
+from gateway.models.contract import Manifest, Output
 from gateway.models.files import MODEL
 from gateway.models.graph import Graph, Tensor
 from gateway.models.schema import Problem
@@ -16,10 +16,10 @@ _BATCH_ADVICE: Final = "export with a free (dynamic) first dimension: all assets
 
 def problems(manifest: Manifest, graph: Graph) -> Iterator[Problem]:
     """Yield every way in which manifest and graph disagree."""
-    yield from _input(manifest.input, graph)
+    yield from _input(manifest, graph)
     outputs = {tensor.name: tensor for tensor in graph.outputs}
     channels = len(manifest.shape.channels)
-    for output in manifest.outputs:
+    for output in manifest.answers:
         field = f"output {output.tensor!r}"
         tensor = outputs.get(output.tensor)
         if tensor is None:
@@ -29,20 +29,28 @@ def problems(manifest: Manifest, graph: Graph) -> Iterator[Problem]:
             yield from _output(field, output, tensor, output.width(channels))
 
 
-def _input(wanted: Input, graph: Graph) -> Iterator[Problem]:
+def _input(manifest: Manifest, graph: Graph) -> Iterator[Problem]:
+    wanted = manifest.input
     field = f"input {wanted.tensor!r}"
-    if [tensor.name for tensor in graph.inputs] != [wanted.tensor]:
+    states = {memory.input: memory for memory in manifest.memories}
+    if sorted(tensor.name for tensor in graph.inputs) != sorted([wanted.tensor, *states]):
+        expected = "the graph's only input" if not states else f"it and {', '.join(states)}"
         advice = "correct input.tensor, or export with one input"
-        yield Problem(MODEL, field, "the graph's only input", _names(graph.inputs), advice)
+        yield Problem(MODEL, field, expected, _names(graph.inputs), advice)
         return
-    tensor = graph.inputs[0]
+    for tensor in graph.inputs:
+        if tensor.name in states:
+            field_of = f"state {tensor.name!r}"
+            yield from _type(field_of, tensor, FLOATS)
+            yield from _dims(field_of, tensor, (states[tensor.name].size,), "state.carried")
+    tensor = next(tensor for tensor in graph.inputs if tensor.name == wanted.tensor)
     yield from _type(field, tensor, FLOATS)
     yield from _dims(field, tensor, wanted.dims, f"layout {wanted.layout!r} of the manifest")
 
 
 def _output(field: str, output: Output, tensor: Tensor, width: int) -> Iterator[Problem]:
     yield from _type(field, tensor, INTEGERS if output.meaning == "label" else FLOATS)
-    flat = output.meaning not in {"probabilities", "residuals"}
+    flat = output.meaning not in {"probabilities", "residuals", "state"}
     if not (flat and tensor.dims is not None and len(tensor.dims) == 1):
         yield from _dims(field, tensor, (width,), f"the meaning {output.meaning!r}")
     elif isinstance(tensor.dims[0], int):

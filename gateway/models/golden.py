@@ -54,7 +54,7 @@ def parse(content: bytes, manifest: Manifest) -> Vectors:
             tree["outputs"].get(output.tensor),
             count * output.width(channels),
         )
-        for output in manifest.outputs
+        for output in manifest.answers
     }
     cells = count * manifest.shape.length * channels
     return Vectors(count, _flat(file, "windows", windows, cells), outputs)

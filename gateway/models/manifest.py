@@ -23,6 +23,7 @@ from gateway.models.contract import (
     Input,
     Level,
     Manifest,
+    Memory,
     Output,
 )
 from gateway.models.features.presets import Vibration
@@ -133,6 +134,8 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
         licence=tree["licence"],
         provenance=tree.get("provenance", {}),
         explain=_explain(tree.get("explain", {})),
+        memories=tuple(Memory(**entry) for entry in tree.get("state", {}).get("carried", ())),
+        warmup=tree.get("state", {}).get("warmup", 0),
         trust=trust_rules.trust(tree, _input(tree["input"]).shape),
     )
 

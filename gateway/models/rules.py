@@ -30,7 +30,8 @@ def _twice(names: Sequence[str]) -> list[str]:
 def _names(manifest: Manifest) -> Iterator[Problem]:
     for field, names in (
         ("input.channels", [channel.name for channel in manifest.shape.channels]),
-        ("outputs", [output.tensor for output in manifest.outputs]),
+        ("outputs", [output.tensor for output in manifest.answers]),
+        ("state", [manifest.input.tensor, *(memory.input for memory in manifest.memories)]),
         ("decision.levels", [level.label for level in manifest.decision.levels]),
     ):
         for name in _twice(names):

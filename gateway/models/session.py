@@ -83,9 +83,11 @@ class Session:
         self._watchdog = watchdog
         manifest = package.manifest
         self._input = manifest.input
-        self._outputs = manifest.outputs
-        self._names = [output.tensor for output in manifest.outputs]
-        self._dtype = np.dtype(FLOATS[package.graph.inputs[0].dtype])
+        self._outputs = manifest.answers
+        self._names = [output.tensor for output in manifest.answers]
+        types = {tensor.name: tensor.dtype for tensor in package.graph.inputs}
+        self._dtype = np.dtype(FLOATS[types[manifest.input.tensor]])
+        self._memories = [(one, np.dtype(FLOATS[types[one.input]])) for one in manifest.memories]
         try:
             self._session = ort.InferenceSession(
                 contents[MODEL], _options(), providers=["CPUExecutionProvider"]
@@ -95,23 +97,29 @@ class Session:
             raise refused(MODEL, "", "a model onnxruntime loads", _said(error), advice) from error
         self._prove(golden.parse(contents[manifest.golden.file], manifest), deadline)
 
-    def judge(self, windows: Floats, deadline: float) -> Judged:
+    def judge(self, windows: Floats, deadline: float, states: Floats | None = None) -> Judged:
         """Judge n windows in one run.
 
         Args:
             windows: n x rows x channels, float64.
             deadline: ``time.monotonic`` at which the run is ended.
+            states: n x size of the carried state; None: zeros.
 
         Raises:
             RunError: the model failed on the batch as a whole.
         """
         batch = self._featured(windows)
-        if np.isfinite(batch).all():
-            return self._judged(self._run(batch, deadline), {})
+        if states is None:
+            states = np.zeros((len(batch), sum(one.size for one, _ in self._memories)))
+        if np.isfinite(batch).all() and np.isfinite(states).all():
+            return self._judged(self._run(batch, states, deadline), {})
         good = np.isfinite(batch).reshape(len(batch), -1).all(axis=1)
+        good &= np.isfinite(states).all(axis=1)
         outputs = [np.full((len(batch), self._width(out)), np.nan) for out in self._outputs]
         if good.any():
-            for whole, part in zip(outputs, self._run(batch[good], deadline), strict=True):
+            for whole, part in zip(
+                outputs, self._run(batch[good], states[good], deadline), strict=True
+            ):
                 whole[good] = part
         return self._judged(outputs, dict.fromkeys(np.flatnonzero(~good).tolist(), NO_INPUT))
 
@@ -130,12 +138,16 @@ class Session:
         scores = outputs[self._outputs.index(scored)][:, scored.column]
         return Judged(scores, outputs, why)
 
-    def _run(self, batch: npt.NDArray[Any], deadline: float) -> list[Floats]:
+    def _run(self, batch: npt.NDArray[Any], states: Floats, deadline: float) -> list[Floats]:
+        feeds, start = {self._input.tensor: batch}, 0
+        for one, dtype in self._memories:
+            feeds[one.input] = states[:, start : start + one.size].astype(dtype)
+            start += one.size
         options = ort.RunOptions()
         options.log_severity_level = FATAL
         try:
             with self._watchdog.guard(options, deadline):
-                found = self._session.run(self._names, {self._input.tensor: batch}, options)
+                found = self._session.run(self._names, feeds, options)
         except RUNTIME_ERRORS as error:
             raise RunError("deadline" if options.terminate else _said(error)) from error
         pairs = zip(self._outputs, found, strict=True)

@@ -9,7 +9,8 @@ op       asks                                          answers
 load     name, path, trust, limit_s                    version, sha256; or refused
 unload   name                                          (nothing)
 judge    limit_s, groups [model, count, rows,          groups [error] or [outputs, refused];
-         columns] and their windows as the block       block: per group scores, then each output
+         columns, state] and as the block their        block: per group scores, then each output,
+         windows, then their carried states            the next states being the last of them
 explain  limit_s, model, method, rows, columns,        method, or error; block: a weight per
          baseline [per channel a number or null]       channel, then the baselines that were used
          and one window as the block
@@ -137,10 +138,12 @@ class Desk:
     ) -> tuple[dict[str, object], bytes]:
         deadline = time.monotonic() + header["limit_s"]
         answers, blocks, position = [], [], 0
-        for model, count, rows, columns in header["groups"]:
+        for model, count, rows, columns, *state in header["groups"]:
             windows = self._session.windows(block, position, (count, rows, columns))
             position += windows.nbytes
-            answer, outputs = self._group(model, windows, deadline)
+            states = self._session.windows(block, position, (count, 1, sum(state)))
+            position += states.nbytes
+            answer, outputs = self._group(model, windows, states, deadline)
             answers.append(answer)
             blocks.append(outputs)
         return {"groups": answers}, b"".join(blocks)
@@ -163,7 +166,7 @@ class Desk:
         return {"method": found.method}, found.weights.tobytes() + found.baseline.tobytes()
 
     def _group(
-        self, model: str, windows: "Floats", deadline: float
+        self, model: str, windows: "Floats", states: "Floats", deadline: float
     ) -> tuple[dict[str, object], bytes]:
         loaded = self._models.get(model)
         if loaded is None:
@@ -173,11 +176,15 @@ class Desk:
         if (rows, columns) != (shape.length, len(shape.channels)):
             wanted = f"{shape.length} x {len(shape.channels)}"
             return {"error": f"a window of {rows} x {columns}, expected {wanted}"}, b""
+        size = sum(memory.size for memory in loaded.package.manifest.memories)
+        if states.shape[-1] not in (0, size):
+            return {"error": f"a state of {states.shape[-1]}, expected {size}"}, b""
+        known = states.reshape(len(windows), size) if states.shape[-1] else None
         try:
-            judged = loaded.judge(windows, deadline)
+            judged = loaded.judge(windows, deadline, known)
         except self._session.RunError as error:
             return {"error": str(error)}, b""
-        names = [output.tensor for output in loaded.package.manifest.outputs]
+        names = [output.tensor for output in loaded.package.manifest.answers]
         widths = [output.shape[1] for output in judged.outputs]
         answer: dict[str, object] = {
             "outputs": list(zip(names, widths, strict=True)),

@@ -32,6 +32,8 @@ class Recipe:
     outputs: Sequence[Mapping[str, object]] = ({"tensor": "score", "meaning": "score"},)
     task: str = "anomaly"
     golden: Sequence[Sequence[Sequence[float]]] | None = None
+    memories: Sequence[Mapping[str, object]] = ()
+    """The carried state: input, output, size."""
     levels: Sequence[Mapping[str, object]] = field(
         default_factory=lambda: [{"label": "alarm", "on": 0.8, "off": 0.6}]
     )
@@ -45,13 +47,16 @@ def weights(name, *shape):
     return tensor(name, RANDOM.normal(0, 0.3, shape))
 
 
-def model(nodes, initialisers=(), *, window=None, outputs=None, ir=10, opsets=None):
+def model(nodes, initialisers=(), *, window=None, outputs=None, ir=10, opsets=None, states=()):
     window = ("n", ROWS, CHANNELS) if window is None else window
     wanted = outputs or [("score", FLOAT, ("n", 1))]
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("window", FLOAT, window)],
+        [
+            helper.make_tensor_value_info("window", FLOAT, window),
+            *(helper.make_tensor_value_info(name, FLOAT, ("n", size)) for name, size in states),
+        ],
         [helper.make_tensor_value_info(name, dtype, dims) for name, dtype, dims in wanted],
         list(initialisers),
     )
@@ -121,6 +126,35 @@ def recurrent(operator="GRU", gates=3):
 
 def lstm():
     return recurrent("LSTM", 4)
+
+
+def stateful():
+    """A GRU that sees one row at a time and hands its hidden state on."""
+    hidden = 6
+    nodes = [
+        node("Transpose", "window", "turned", perm=[1, 0, 2]),
+        node("Unsqueeze", "h axis", "before"),
+        node("GRU", "turned w r b  before", "all last", hidden_size=hidden),
+        node("Squeeze", "last axis", "next"),
+    ]
+    nodes[2].input[:] = ["turned", "w", "r", "b", "", "before"]
+    tail, more = flat_tail("next", hidden)
+    initialisers = [
+        weights("w", 1, 3 * hidden, CHANNELS),
+        weights("r", 1, 3 * hidden, hidden),
+        weights("b", 1, 6 * hidden),
+        tensor("axis", [0], np.int64),
+        *more,
+    ]
+    made = model(
+        [*nodes, *tail],
+        initialisers,
+        window=("n", 1, CHANNELS),
+        outputs=[("score", FLOAT, ("n", 1)), ("next", FLOAT, ("n", hidden))],
+        states=[("h", hidden)],
+    )
+    memories = [{"input": "h", "output": "next", "size": hidden}]
+    return Recipe(made, rows=1, memories=memories)
 
 
 def trees():
@@ -299,6 +333,7 @@ KINDS = {
     "convolution": convolution,
     "gru": recurrent,
     "lstm": lstm,
+    "stateful": stateful,
     "trees": trees,
     "autoencoder": autoencoder,
     "transformer": transformer,
@@ -369,6 +404,7 @@ def document(recipe: Recipe, **changes):
         "decision": {"levels": list(recipe.levels)},
         "golden": {"file": "golden.json", "rtol": 1e-4, "atol": 1e-6},
         "licence": "Apache-2.0",
+        **({"state": {"carried": list(recipe.memories)}} if recipe.memories else {}),
         **changes,
     }
 
@@ -394,7 +430,11 @@ def run(recipe: Recipe, cells):
     """What the model says by itself: output name -> array."""
     session = onnxruntime.InferenceSession(recipe.model.SerializeToString(), options())
     names = [str(output["tensor"]) for output in recipe.outputs]
-    values = session.run(names, {"window": shaped(recipe, cells)})
+    names += [str(one["output"]) for one in recipe.memories]
+    rest = {
+        one["input"]: np.zeros((len(cells), one["size"]), np.float32) for one in recipe.memories
+    }
+    values = session.run(names, {"window": shaped(recipe, cells), **rest})
     return dict(zip(names, values, strict=True))
 
 
