@@ -39,6 +39,8 @@ class Trained:
     calibration_rows: int = 0
     """0: the model takes engineering units as they are."""
     provenance: Mapping[str, object] = field(default_factory=dict)
+    explain: Mapping[str, object] = field(default_factory=dict)
+    """As in the manifest: what is usual, for the words of an explanation."""
 
 
 def write(trained: Trained, out: Path) -> Package:
@@ -92,6 +94,7 @@ def _manifest(trained: Trained) -> dict[str, object]:
         "golden": {"file": "golden.json", "rtol": 1e-3, "atol": 1e-4},
         "licence": trained.licence,
         "provenance": dict(trained.provenance),
+        **({"explain": dict(trained.explain)} if trained.explain else {}),
     }
 
 

@@ -17,7 +17,7 @@ from scripts.train.package import Trained, write
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "gateway/demo/packages/pump-anomaly"
-VERSION, CREATED = "1.0.0", "2026-11-21"
+VERSION, CREATED = "1.0.1", "2026-11-21"
 
 CHANNELS = {
     "power": ("W", (0.0, 4000.0)),
@@ -64,6 +64,18 @@ def late(rows: Floats, seed: int) -> Floats:
         for i in np.flatnonzero(random.random(len(rows)) < share).tolist():
             held[i, column] = held[max(i - 1, 0), column]
     return held
+
+
+def usual() -> dict[str, object]:
+    """What healthy pumps show: mean, and 99 of 100 values, per channel."""
+    values = np.concatenate([rows for seed in SEEDS for rows in histories(seed, SECONDS)])
+    low, high = np.quantile(values, (0.005, 0.995), axis=0).round(2).tolist()
+    means = values.mean(axis=0).round(2).tolist()
+    return {
+        "method": "residuals",
+        "baseline": dict(zip(CHANNELS, means, strict=True)),
+        "usual": {name: [a, b] for name, a, b in zip(CHANNELS, low, high, strict=True)},
+    }
 
 
 def train() -> Distance:
@@ -116,6 +128,7 @@ def main() -> None:
             licence="Apache-2.0",
             card=(Path(__file__).with_name("plant_card.md")).read_text("utf-8"),
             min_coverage=0.5,
+            explain=usual(),
             provenance={"data": "gateway.demo.plant, healthy", "script": "scripts/train_demo"},
         ),
         out,
