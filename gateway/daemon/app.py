@@ -189,7 +189,7 @@ class Daemon:
         log.info("gateway_stopping")
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
-                await self._ingest.drain()
+                await self._ingest.close()
                 await self._decide.settled()
                 await self._explain.settled()
                 self._beat.last()

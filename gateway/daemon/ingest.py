@@ -54,24 +54,32 @@ class Ingest:
         self._clock = clock
         self.clock_ok = clock.ok()
         self.taken = 0
+        self._closed = False
+        self._draining = asyncio.Lock()
 
     async def run(self, wake: asyncio.Event) -> None:
-        """Take what arrives, for ever."""
-        while True:
+        """Take what arrives, until it is closed."""
+        while not self._closed:
             await wake.wait()
             wake.clear()
-            await self.drain()
+            if not self._closed:
+                await self._drain()
 
-    async def drain(self) -> None:
-        """Take everything that is here now."""
-        for link in self._links.values():
-            messages = link.client.take()
-            for chunk in _chunks(messages, self.site.settings.limits.batch_messages):
-                await self._journal.room()
-                for message in chunk:
-                    self.take(link, message)
-                # The decisions of this chunk come before the readings of the next.
-                await asyncio.sleep(0)
+    async def close(self) -> None:
+        """Take what is here now, to its end, and nothing after it: that stays with the broker."""
+        self._closed = True
+        await self._drain()
+
+    async def _drain(self) -> None:
+        async with self._draining:
+            for link in self._links.values():
+                messages = link.client.take()
+                for chunk in _chunks(messages, self.site.settings.limits.batch_messages):
+                    await self._journal.room()
+                    for message in chunk:
+                        self.take(link, message)
+                    # The decisions of this chunk come before the readings of the next.
+                    await asyncio.sleep(0)
 
     def take(self, link: Link, message: Message) -> None:
         """Take one message to its end."""

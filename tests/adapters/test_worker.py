@@ -1,6 +1,7 @@
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -194,7 +195,12 @@ def test_the_worker_offers_itself_to_the_oom_killer_and_has_bounds(shared):
 def test_a_worker_with_one_small_model_stays_small(worker, packages):
     worker.load("mlp", packages["mlp"].path)
     worker.judge([job("mlp", np.zeros((make.ROWS, make.CHANNELS)))], DEADLINE_S)
-    assert 0 < worker.rss_bytes <= 75_000_000
+    assert worker.rss_bytes > 0
+    # Its own pages: how much of the libraries' files is mapped is up to the kernel's page cache,
+    # and moves the resident size by 10 MB from one copy of the same files to another.
+    status = Path(f"/proc/{worker.pid}/status").read_text("ascii")
+    own_kb = int(re.search(r"RssAnon:\s+(\d+)", status)[1])
+    assert own_kb <= 40_000
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def watcher(address):
     link.stop()
 
 
-def until(site, watcher, wanted, deadline_s=10.0):
+def until(site, watcher, wanted, deadline_s=40.0):
     """Let the plant run until a message is the wanted one."""
     end_s = time.monotonic() + deadline_s
     while time.monotonic() < end_s:
