@@ -63,19 +63,20 @@ def test_a_calibration_is_shown_redone_reset_and_kept(
                 zigbee.tell("probe", temperature=next(near)) or calibrate("--show")["seen"] >= 30  # type: ignore[operator]
             ),
             "thirty rows",
-            30,
+            60,
         )
         first = calibrate("--show")
         assert (first["number"], first["ready"], first["source"]) == (1, False, "first rows")
         made = calibrate("--rows", "25")
         assert (made["number"], made["ready"], made["rows"]) == (2, True, 25)
-        assert made["channels"]["temperature"]["mean"] == pytest.approx(21, abs=0.5)  # type: ignore[index]
+        assert made["channels"]["temperature"]["mean"] == pytest.approx(21, abs=0.9)  # type: ignore[index]
         wait_until(
             lambda: (
                 zigbee.tell("probe", temperature=next(near))
                 or zigbee.newest("asset/pump/state").get("rung") == "model:heat"
             ),
             "the model judges",
+            30,
         )
         shown = zigbee.newest("asset/pump/state")["calibrations"]["heat"]
         assert (shown["number"], shown["source"]) == (2, "last 25 rows")
