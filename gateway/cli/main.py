@@ -5,11 +5,11 @@ or arguments are wrong; 130 interrupted.
 """
 
 import sys
-from importlib import import_module
 
 import click
 
 from gateway import __version__
+from gateway.cli.lazy import LazyGroup
 from gateway.errors import ConfigError, GatewayError
 
 COMMANDS = (
@@ -26,19 +26,11 @@ COMMANDS = (
 )
 
 
-class _Commands(click.Group):
+class _Commands(LazyGroup):
     """Imports ``gateway.cli.<name>`` and takes its ``command``."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"gateway.cli.{cmd_name}").command
-        return command
+    modules = "gateway.cli."
+    names = COMMANDS
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

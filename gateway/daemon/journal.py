@@ -73,7 +73,6 @@ class Journal:
         self._ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.trouble = ""
         """Why the store refuses; empty while it does not."""
-        self.trouble_since: float | None = None
         self.commits = 0
         self._committing = False
 
@@ -194,7 +193,7 @@ class Journal:
             else:
                 if self.trouble:
                     log.warning("store_recovered", reason=self.trouble)
-                    self.trouble, self.trouble_since = "", None
+                    self.trouble = ""
                 return committed.outbox_ids
 
     def _recover(self) -> None:
@@ -211,5 +210,4 @@ class Journal:
         if reason != self.trouble:
             log.error("store_refused", reason=reason, error=str(error))
             self.trouble = reason
-            self.trouble_since = asyncio.get_running_loop().time()
         self._room.set()

@@ -1,0 +1,27 @@
+"""A group whose commands are files of their own, imported when they are asked for."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+
+class LazyGroup(click.Group):
+    """Imports ``<prefix><name>`` and takes its ``command``."""
+
+    modules: str
+    """Prefix of the modules, e.g. ``gateway.cli.``."""
+    names: Sequence[str]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, in order."""
+        del ctx
+        return sorted(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; None when there is none."""
+        del ctx
+        if cmd_name not in self.names:
+            return None
+        command: click.Command = import_module(f"{self.modules}{cmd_name}").command
+        return command
