@@ -6,16 +6,12 @@ and later, and ingest never waits for it.
 """
 
 import asyncio
-from collections import deque
-from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
 from gateway.core.explanations import Explanation, of_score
 from gateway.core.inquiries import Inquiry, inquire
-from gateway.core.ladder import UNKNOWN
-from gateway.core.policy import fail_safe_decision
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
@@ -25,14 +21,14 @@ from gateway.daemon.clock import Clock
 from gateway.daemon.explain import Explain
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
+from gateway.daemon.judging import PENDING, Due, Judged, Queue, advance, fail_safe, judge, wait_ms
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.permits import Permits
-from gateway.daemon.rounds import rounds
 from gateway.daemon.shadow import Shadow
-from gateway.daemon.site import Site, ids
-from gateway.daemon.walk import walk
+from gateway.daemon.site import Site
 
-PENDING: Final = 64
+__all__ = ["PENDING", "Decide"]
+
 REPEAT_MS: Final = 60_000
 """An unchanged verdict is stored, and an unchanged state published, this often."""
 MOVED_MS: Final = 2_000
@@ -41,13 +37,6 @@ MOVED: Final = 0.1
 """How far a score must move to be worth a message, as a share of its level."""
 
 log = structlog.get_logger()
-
-
-class _Due(NamedTuple):
-    watch: Watch
-    window: Window | None
-    at_ms: int
-    mono_ms: int
 
 
 class Decide:
@@ -77,7 +66,7 @@ class Decide:
         self._announce = announce
         self._permits = permits
         self._clock = clock
-        self._due: dict[str, deque[_Due]] = {}
+        self._due = Queue()
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._stored_mono_ms: dict[str, int] = {}
@@ -91,12 +80,10 @@ class Decide:
         """An asset is to be judged; without a model, ``window`` is None."""
         if self._closed:
             return
-        queue = self._due.setdefault(watch.asset.id, deque(maxlen=PENDING))
-        if len(queue) == PENDING:
+        dropped = self._due.dropped
+        self._due.offer(watch, window, at_ms, mono_ms)
+        if self._due.dropped > dropped:
             self._journal.batch.counts["decide", "windows_overdue"] += 1
-        if window is None and queue:
-            queue.clear()  # rules see the newest values anyway
-        queue.append(_Due(watch, window, at_ms, mono_ms))
         self._wake.set()
 
     def close(self) -> None:
@@ -105,7 +92,7 @@ class Decide:
 
     def pending(self, asset: str) -> bool:
         """Windows of the asset wait to be judged."""
-        return asset in self._due
+        return self._due.pending(asset)
 
     @property
     def idle(self) -> bool:
@@ -123,26 +110,23 @@ class Decide:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            due = [item for queue in self._due.values() for item in queue]
-            self._due.clear()
+            due = self._due.take()
             self.busy = True
-            for together in rounds(due):
+            for together in due:
                 await self._judge(together)
             self.judged += 1
             self.busy = False
             if self.idle:
                 self._settled.set()
 
-    async def _judge(self, due: list[_Due]) -> None:
-        turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
-        verdicts = await walk(turns, self._inference, self._shadow)
+    async def _judge(self, due: list[Due]) -> None:
         decisions: list[Decision] = []
         reasons: list[Inquiry | Explanation] = []
-        for item, turn, verdict in zip(due, turns, verdicts, strict=True):
-            self._maintenance.note(item.watch, turn)
-            made = self._settle(item.watch, verdict)
-            decisions += made
-            reasons += [inquire(turn, verdict) for _ in made]
+        for one in await judge(due, self._inference, self._shadow, self._permits.action):
+            self._maintenance.note(one.watch, one.turn)
+            self._settled_one(one)
+            decisions += one.decisions
+            reasons += [inquire(one.turn, one.verdict) for _ in one.decisions]
         if decisions:
             await self._act.carry_out(decisions)
             for decision, about in zip(decisions, reasons, strict=True):
@@ -151,15 +135,10 @@ class Decide:
                 self._announce.asset(self.site.watches[asset])
         await self._shadow.judge()
 
-    def _settle(self, watch: Watch, verdict: Verdict) -> list[Decision]:
-        changed = watch.note(verdict)
-        decisions: list[Decision] = []
-        if verdict.label != UNKNOWN:
-            permit = partial(self._permits.action, watch.asset.id)
-            view = watch.latest.at(verdict.mono_ms)
-            decisions = list(watch.policy.decide(verdict, view, permit))
-        self._record(watch, verdict, changed=changed or bool(decisions))
-        if decisions:
+    def _settled_one(self, one: Judged) -> None:
+        watch, verdict, changed = one.watch, one.verdict, one.changed
+        self._record(watch, verdict, changed=changed or bool(one.decisions))
+        if one.decisions:
             self._journal.batch.kept["policy", watch.asset.id] = watch.policy.to_json()
         if changed:
             log.info(
@@ -170,7 +149,6 @@ class Decide:
                 rung=verdict.rung,
                 abstained=dict(verdict.abstained),
             )
-        return decisions
 
     def _record(self, watch: Watch, verdict: Verdict, *, changed: bool) -> None:
         """Store the verdict, and publish the asset's state, when it changed or was not for long."""
@@ -196,43 +174,24 @@ class Decide:
     async def tick(self) -> None:
         """Close rows whose time is over, and decide the fail-safes that are due."""
         now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
-        decisions: list[Decision] = []
-        for watch in self.site.watches.values():
-            for window in watch.advance(now_ms):
-                self.offer(watch, window, window.end_ms, mono_ms)
-            due = watch.fail_safe_mono_ms()
-            if due is not None and mono_ms >= due:
-                decisions.append(self._fail_safe(watch, now_ms, mono_ms))
+        due = advance(self.site.watches, now_ms, mono_ms, self)
+        decisions = [self._fail_safe(watch, now_ms, mono_ms) for watch in due]
         if decisions:
             await self._act.carry_out(decisions)
         for decision in decisions:
             self._explain.offer(decision, of_score(decision.verdict))
 
     def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int) -> Decision:
-        watch.failed_safe = True
-        verdict = Verdict(
-            asset=watch.asset.id,
-            at_ms=now_ms,
-            mono_ms=mono_ms,
-            rung="fail_safe",
-            label=UNKNOWN,
-            abstained=dict(watch.verdict.abstained) if watch.verdict else {},
-        )
-        watch.verdict = verdict
+        decision = fail_safe(watch, now_ms, mono_ms)
+        verdict = decision.verdict
         self._journal.verdict(verdict)
         self._announce.asset(watch)
         log.warning("fail_safe_reached", asset=watch.asset.id, abstained=dict(verdict.abstained))
-        return fail_safe_decision(watch.asset, verdict, ids(self._clock)())
+        return decision
 
     def next_ms(self) -> int | None:
         """When ``tick`` has something to do next, from now [ms]; None when nothing is planned."""
         now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
-        waits: list[int] = []
-        for watch in self.site.watches.values():
-            closes = watch.closes_ms()
-            if closes is not None:
-                waits.append(closes - now_ms)
-            due = watch.fail_safe_mono_ms()
-            if due is not None:
-                waits.append(due - mono_ms)
+        found = (wait_ms(watch, now_ms, mono_ms) for watch in self.site.watches.values())
+        waits = [wait for wait in found if wait is not None]
         return max(0, min(waits)) if waits else None

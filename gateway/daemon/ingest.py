@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import structlog
 
 from gateway.core.messages import Message, Origin, Presence, Reason, Reject, Result, Roster, Uplink
-from gateway.core.readings import Reading, Report
+from gateway.core.readings import Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.journal import Journal
+from gateway.daemon.judging import observe
 from gateway.daemon.links import Link
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.requests import Requests
@@ -134,22 +135,11 @@ class Ingest:
 
     def _observe(self, report: Report) -> None:
         """Show a report to the assets it is about."""
-        at_ms, mono_ms = report.at_ms, report.received_mono_ms
-        orders = self._docket.orders
-        shown: dict[str, list[Reading]] = {}
-        for reading in report.readings:
-            shown.setdefault(reading[0].asset, []).append(reading)
-        for asset, readings in shown.items():
-            watch = self.site.watches.get(asset)
-            if watch is None:
-                continue
-            for window in watch.take(readings, at_ms, mono_ms):
-                self._decide.offer(watch, window, at_ms, mono_ms)
-            if orders:
-                for reading in readings:
-                    self._docket.on_reading(reading, mono_ms)
-            if not watch.paced or (watch.guarded(mono_ms) and not self._decide.pending(asset)):
-                self._decide.offer(watch, None, at_ms, mono_ms)
+        observe(report, self.site.watches, self._decide)
+        if self._docket.orders:
+            for reading in report.readings:
+                if reading[0].asset in self.site.watches:
+                    self._docket.on_reading(reading, report.received_mono_ms)
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
         feed.rejects += 1

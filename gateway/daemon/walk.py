@@ -4,14 +4,29 @@ The members of an ensemble are asked in the same one.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from gateway.core.ladder import Panel, Question, Turn
 from gateway.core.verdicts import Verdict
-from gateway.daemon.inference import Inference
-from gateway.daemon.shadow import Shadow
 
 
-async def walk(turns: Sequence[Turn], inference: Inference, shadow: Shadow) -> list[Verdict]:
+class Asked(Protocol):
+    """Who runs the models."""
+
+    async def judge(self, questions: Sequence[Question], deadline_s: float) -> list[float | str]:
+        """One score per question, or why there is none."""
+        ...
+
+
+class Noted(Protocol):
+    """Who hears what each model said."""
+
+    def note(self, turn: Turn, model: str, score: float | str) -> None:
+        """A model answered (or failed, which is a text)."""
+        ...
+
+
+async def walk(turns: Sequence[Turn], inference: Asked, shadow: Noted) -> list[Verdict]:
     """The verdict of each turn; what the models said of it is noted for their candidates."""
     verdicts: dict[int, Verdict] = {}
     asked: dict[int, tuple[Question, ...]] = {}

@@ -1,0 +1,159 @@
+"""Judging: what is due, walked down the ladders and taken by the policies; live and in a replay.
+
+Nothing here reads a clock, stores or sends: the daemon does so around it with what came out, and a
+replay of recorded history only notes it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from gateway.core.ladder import UNKNOWN, Turn
+from gateway.core.policy import fail_safe_decision
+from gateway.core.readings import Reading, Report
+from gateway.core.verdicts import Decision, Verdict
+from gateway.core.watch import Watch
+from gateway.core.windows import Window
+from gateway.daemon.rounds import rounds
+from gateway.daemon.walk import Asked, Noted, walk
+
+PENDING: Final = 64
+
+Permitted = Callable[[str, str], str]
+"""Asset, action -> what forbids it now; empty when nothing does."""
+
+
+class Due(NamedTuple):
+    """An asset that is to be judged."""
+
+    watch: Watch
+    window: Window | None
+    """None where no model's window made it due: its rules are asked."""
+    at_ms: int
+    mono_ms: int
+
+
+class Judged(NamedTuple):
+    """What came of it."""
+
+    watch: Watch
+    turn: Turn
+    verdict: Verdict
+    changed: bool
+    """The verdict differs from the last in label or rung."""
+    decisions: tuple[Decision, ...]
+
+
+class Takes(Protocol):
+    """Where what is due goes."""
+
+    def offer(self, watch: Watch, window: Window | None, at_ms: int, mono_ms: int) -> None:
+        """An asset is to be judged."""
+        ...
+
+    def pending(self, asset: str) -> bool:
+        """Windows of the asset wait to be judged."""
+        ...
+
+
+class Queue:
+    """What waits: at most ``PENDING`` windows of one asset; beyond that the oldest goes."""
+
+    def __init__(self) -> None:
+        """Nothing is due."""
+        self._due: dict[str, deque[Due]] = {}
+        self.dropped = 0
+
+    def __bool__(self) -> bool:
+        """Something is due."""
+        return bool(self._due)
+
+    def offer(self, watch: Watch, window: Window | None, at_ms: int, mono_ms: int) -> None:
+        """An asset is to be judged; without a model, ``window`` is None."""
+        queue = self._due.setdefault(watch.asset.id, deque(maxlen=PENDING))
+        if len(queue) == PENDING:
+            self.dropped += 1
+        if window is None and queue:
+            queue.clear()  # rules see the newest values anyway
+        queue.append(Due(watch, window, at_ms, mono_ms))
+
+    def pending(self, asset: str) -> bool:
+        """Windows of the asset wait to be judged."""
+        return asset in self._due
+
+    def take(self) -> list[list[Due]]:
+        """Everything that is due, in rounds that may be judged together."""
+        due = [item for queue in self._due.values() for item in queue]
+        self._due.clear()
+        return rounds(due)
+
+
+def observe(report: Report, watches: Mapping[str, Watch], into: Takes) -> None:
+    """Show a report to the assets it is about; what that makes due is offered."""
+    at_ms, mono_ms = report.at_ms, report.received_mono_ms
+    shown: dict[str, list[Reading]] = {}
+    for reading in report.readings:
+        shown.setdefault(reading[0].asset, []).append(reading)
+    for asset, readings in shown.items():
+        watch = watches.get(asset)
+        if watch is None:
+            continue
+        for window in watch.take(readings, at_ms, mono_ms):
+            into.offer(watch, window, at_ms, mono_ms)
+        if not watch.paced or (watch.guarded(mono_ms) and not into.pending(asset)):
+            into.offer(watch, None, at_ms, mono_ms)
+
+
+async def judge(
+    due: Sequence[Due], models: Asked, beside: Noted, permitted: Permitted
+) -> Iterator[Judged]:
+    """Walk a round down its ladders; each policy decides when its turn is taken, one by one."""
+    turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
+    verdicts = await walk(turns, models, beside)
+    settled = zip(due, turns, verdicts, strict=True)
+    return (_settle(item.watch, turn, verdict, permitted) for item, turn, verdict in settled)
+
+
+def _settle(watch: Watch, turn: Turn, verdict: Verdict, permitted: Permitted) -> Judged:
+    changed = watch.note(verdict)
+    decisions: tuple[Decision, ...] = ()
+    if verdict.label != UNKNOWN:
+        view = watch.latest.at(verdict.mono_ms)
+        decisions = tuple(watch.policy.decide(verdict, view, partial(permitted, watch.asset.id)))
+    return Judged(watch, turn, verdict, changed, decisions)
+
+
+def advance(watches: Mapping[str, Watch], now_ms: int, mono_ms: int, into: Takes) -> list[Watch]:
+    """Close rows whose time is over; the assets whose fail-safe is due."""
+    due: list[Watch] = []
+    for watch in watches.values():
+        for window in watch.advance(now_ms):
+            into.offer(watch, window, window.end_ms, mono_ms)
+        at_ms = watch.fail_safe_mono_ms()
+        if at_ms is not None and mono_ms >= at_ms:
+            due.append(watch)
+    return due
+
+
+def fail_safe(watch: Watch, now_ms: int, mono_ms: int) -> Decision:
+    """No rung has answered for too long: what the file says for that."""
+    watch.failed_safe = True
+    verdict = Verdict(
+        asset=watch.asset.id,
+        at_ms=now_ms,
+        mono_ms=mono_ms,
+        rung="fail_safe",
+        label=UNKNOWN,
+        abstained=dict(watch.verdict.abstained) if watch.verdict else {},
+    )
+    watch.verdict = verdict
+    return fail_safe_decision(watch.asset, verdict, watch.policy.new_id())
+
+
+def wait_ms(watch: Watch, now_ms: int, mono_ms: int) -> int | None:
+    """Until ``advance`` has something to do for an asset; None when nothing is planned."""
+    closes, due = watch.closes_ms(), watch.fail_safe_mono_ms()
+    waits = [] if closes is None else [closes - now_ms]
+    waits += [] if due is None else [due - mono_ms]
+    return min(waits, default=None)
