@@ -3,7 +3,8 @@
 A rule is *clear* or *raised*. It is raised when ``hits`` of the last ``of`` verdicts carry its
 label, and cleared when ``clear_hits`` of the last ``clear_of`` do not. An unknown verdict (no rung
 answered) votes for neither. When it is raised its action is due once; while a limit forbids it, it
-stays due and is tried again with each further hit.
+stays due and is tried again with each further hit. People may let a rule do less or more than the
+file says for a while: an action that was only advised is due again once its rule may act.
 
 The class is deterministic: the same verdicts at the same times make the same decisions.
 """
@@ -12,29 +13,25 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.core.assets import Asset, PolicyRule
-from gateway.core.rules import View, evaluate
+from gateway.core.interventions import Standing, higher
+from gateway.core.policy_memory import Memory, locked
+from gateway.core.rules import View
 from gateway.core.verdicts import Decision, Mode, Verdict
 
 Permit = Callable[[str], str]
 """Action -> the limit that forbids it now; empty when none does."""
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What a rule remembers between verdicts."""
+class Alert(NamedTuple):
+    """One rule that is raised now."""
 
-    votes: deque[bool]
-    raised: bool = False
-    due: bool = False
-    """Its action has not been permitted yet since it was raised."""
-    refused: str = ""
-    """The last limit that refused it, so that a refusal is decided once, not with each hit."""
-    acted_at_ms: int | None = None
-    acted_mono_ms: int | None = None
-    boot: str = ""
-    since_ms: int | None = None
+    id: str
+    """The decision that raised it."""
+    label: str
+    since_ms: int
 
 
 @dataclass(slots=True)
@@ -44,16 +41,18 @@ class Policy:
     asset: Asset
     boot: str
     new_id: Callable[[], str]
-    _memory: dict[str, _Memory] = field(default_factory=dict)
+    _memory: dict[str, Memory] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
-    """Flags set on the asset now, e.g. ``maintenance``."""
+    """Flags set on the asset beside those that people set, e.g. ``maintenance``."""
+    standing: Standing = field(default_factory=Standing)
+    """What people decided that holds now."""
     _permit: Permit = lambda _action: ""
 
     def __post_init__(self) -> None:
         """Give every rule an empty memory."""
         for rule in self.asset.policy:
             depth = max(rule.of, rule.clear_of)
-            self._memory.setdefault(rule.name, _Memory(deque(maxlen=depth)))
+            self._memory.setdefault(rule.name, Memory(deque(maxlen=depth)))
 
     def decide(
         self, verdict: Verdict, view: View, permit: Permit = lambda _action: ""
@@ -79,55 +78,102 @@ class Policy:
                 return rule.when, memory.since_ms or 0
         return None
 
+    def alerts(self) -> list[Alert]:
+        """Every rule that is raised now."""
+        rules = ((rule, self._memory[rule.name]) for rule in self.asset.policy)
+        return [
+            Alert(memory.alert, rule.when, memory.since_ms or 0)
+            for rule, memory in rules
+            if memory.raised
+        ]
+
+    def mode(self, mono_ms: int) -> Mode | None:
+        """The most that any rule may do now; None without rules."""
+        most: Mode | None = None
+        for rule in self.asset.policy:
+            mode = self._mode(rule, mono_ms)
+            most = mode if most is None or higher(mode, most) else most
+        return most
+
+    def _mode(self, rule: PolicyRule, mono_ms: int) -> Mode:
+        return self.standing.mode(self.asset.id, rule.name, rule.mode, mono_ms)
+
     def _turn(
-        self, rule: PolicyRule, memory: _Memory, verdict: Verdict, view: View, *, hit: bool
+        self, rule: PolicyRule, memory: Memory, verdict: Verdict, view: View, *, hit: bool
     ) -> Decision | None:
         if not memory.raised:
             hits = sum(_last(memory.votes, rule.of))
             if hits < rule.hits:
                 return None
             memory.raised, memory.since_ms = True, verdict.at_ms
-            memory.due, memory.refused = bool(rule.action), ""
+            memory.due, memory.refused, memory.mode = bool(rule.action), "", ""
             return self._attempt(rule, memory, verdict, view, "raised")
         recent = _last(memory.votes, rule.clear_of)
         if len(recent) == rule.clear_of and recent.count(False) >= rule.clear_hits:
             memory.raised, memory.due, memory.since_ms = False, False, None
             memory.votes.clear()
-            return self._decision(rule, memory, verdict, "cleared", action="")
+            # Whoever was told that it was raised is told that it is over.
+            mode = Mode(memory.mode or rule.mode)
+            return self._decision(rule, memory, verdict, "cleared", mode=mode, action="")
         if hit and memory.due:
             return self._attempt(rule, memory, verdict, view, "repeated")
         return None
 
     def _attempt(
-        self, rule: PolicyRule, memory: _Memory, verdict: Verdict, view: View, event: str
+        self, rule: PolicyRule, memory: Memory, verdict: Verdict, view: View, event: str
     ) -> Decision | None:
-        refused = self._refusal(rule, memory, verdict, view) if rule.action else ""
-        if refused and event == "repeated" and refused == memory.refused:
+        mode = self._mode(rule, verdict.mono_ms)
+        more = bool(memory.mode) and higher(mode, Mode(memory.mode))
+        if event == "repeated" and not more and not memory.refused:
+            return None  # advised, and it may not do more
+        refused = self._refusal(rule, memory, verdict, view, mode) if rule.action else ""
+        if event == "repeated" and not more and refused == memory.refused:
             return None
-        memory.refused = refused
+        if more and memory.mode == Mode.SHADOW:
+            event = "raised"  # nobody was told yet
+        memory.refused, memory.mode = refused, mode.value
         if rule.action and not refused:
-            memory.due = False
+            memory.due = mode is not Mode.ACT
             memory.acted_at_ms, memory.acted_mono_ms = verdict.at_ms, verdict.mono_ms
-            memory.boot = self.boot
-        return self._decision(rule, memory, verdict, event, action=rule.action, refused=refused)
+            memory.acted_mode, memory.boot = mode.value, self.boot
+        made = self._decision(
+            rule, memory, verdict, event, mode=mode, action=rule.action, refused=refused
+        )
+        if event == "raised":
+            memory.alert = made.id
+        return made
 
-    def _refusal(self, rule: PolicyRule, memory: _Memory, verdict: Verdict, view: View) -> str:
+    def _refusal(
+        self, rule: PolicyRule, memory: Memory, verdict: Verdict, view: View, mode: Mode
+    ) -> str:
         """The first limit that forbids the rule's action now; empty when none does."""
+        mono_ms = verdict.mono_ms
+        forbidden = self.standing.forbids(self.asset.id, mono_ms) if mode is Mode.ACT else ""
+        if forbidden:
+            return forbidden
+        flags = self.flags | self.standing.flags(self.asset.id, mono_ms)
         for flag in rule.flags:
-            if flag in self.flags:
+            if flag in flags:
                 return f"flag {flag}"
-        for lock in rule.unless:
-            if evaluate(lock, view) is not False:
-                return f"unless {lock.text}"
-        for lock in rule.only_if:
-            if evaluate(lock, view) is not True:
-                return f"only_if {lock.text}"
-        if rule.min_interval_ms and self._since_acted(memory, verdict) < rule.min_interval_ms:
+        lock = locked(rule, view)
+        if lock:
+            return lock
+        if rule.min_interval_ms and self._since_acted(memory, verdict, mode) < rule.min_interval_ms:
             return "min_interval"
-        return self._permit(rule.action) if rule.mode is Mode.ACT else ""
+        return self._permit(rule.action) if mode is Mode.ACT else ""
 
-    def _since_acted(self, memory: _Memory, verdict: Verdict) -> float:
-        """Milliseconds since the rule last acted: by the monotonic clock within one boot."""
+    def interlock(self, action: str, view: View) -> str:
+        """The interlock of a rule that does this action, and that forbids it now; or empty."""
+        rules = (rule for rule in self.asset.policy if rule.action == action)
+        return next(filter(None, (locked(rule, view) for rule in rules)), "")
+
+    def _since_acted(self, memory: Memory, verdict: Verdict, mode: Mode) -> float:
+        """Milliseconds since the rule last acted: by the monotonic clock within one boot.
+
+        An advice does not keep a command waiting.
+        """
+        if mode is Mode.ACT and memory.acted_mode not in ("", Mode.ACT):
+            return float("inf")
         if memory.acted_mono_ms is None or memory.acted_at_ms is None:
             return float("inf")
         if memory.boot == self.boot:
@@ -138,10 +184,11 @@ class Policy:
     def _decision(
         self,
         rule: PolicyRule,
-        memory: _Memory,
+        memory: Memory,
         verdict: Verdict,
         event: str,
         *,
+        mode: Mode,
         action: str,
         refused: str = "",
     ) -> Decision:
@@ -151,7 +198,7 @@ class Policy:
             asset=self.asset.id,
             policy=rule.name,
             event=event,
-            mode=rule.mode,
+            mode=mode,
             action=action,
             verdict=verdict,
             refused=refused,
@@ -160,31 +207,14 @@ class Policy:
 
     def to_json(self) -> str:
         """What must survive a restart."""
-        return json.dumps(
-            {
-                name: {
-                    "votes": [int(vote) for vote in memory.votes],
-                    "raised": memory.raised,
-                    "due": memory.due,
-                    "refused": memory.refused,
-                    "acted_at_ms": memory.acted_at_ms,
-                    "acted_mono_ms": memory.acted_mono_ms,
-                    "boot": memory.boot,
-                    "since_ms": memory.since_ms,
-                }
-                for name, memory in self._memory.items()
-            }
-        )
+        return json.dumps({name: memory.plain() for name, memory in self._memory.items()})
 
     def restore(self, text: str) -> None:
         """Take up what ``to_json`` wrote; rules the file no longer has are forgotten."""
         for name, saved in json.loads(text).items():
             memory = self._memory.get(name)
-            if memory is None:
-                continue
-            memory.votes.extend(bool(vote) for vote in saved.pop("votes"))
-            for key, value in saved.items():
-                setattr(memory, key, value)
+            if memory is not None:
+                memory.restore(saved)
 
 
 def fail_safe_decision(asset: Asset, verdict: Verdict, new_id: str) -> Decision:

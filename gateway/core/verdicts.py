@@ -6,6 +6,10 @@ from enum import StrEnum
 
 NORMAL = "normal"
 """The label of a verdict that asks for nothing."""
+PERSON = "person:"
+"""What the rung of a person's own verdict begins with; then comes the author."""
+FORCED = "forced"
+"""The label of a person's own verdict, and the event of its decision."""
 
 
 class Mode(StrEnum):
@@ -58,7 +62,7 @@ class Decision:
     policy: str
     """``pump-7/policy/0``: which rule of the file fired."""
     event: str
-    """raised, repeated, cleared or fail_safe."""
+    """raised, repeated, cleared, fail_safe or forced."""
     mode: Mode
     action: str
     """The action's name; empty when the rule only raises an alert."""
@@ -67,3 +71,15 @@ class Decision:
     """The limit that forbade the action; empty when none did."""
     votes: str = ""
     """``3 of 5``: how the last verdicts stood."""
+
+    @property
+    def by(self) -> str:
+        """Who decided it."""
+        return decided_by(self.policy, self.verdict.rung)
+
+
+def decided_by(policy: str, rung: str) -> str:
+    """Who decided: ``policy``, ``fail_safe``, or ``person:<author>``."""
+    if rung.startswith(PERSON):
+        return rung
+    return "fail_safe" if policy.endswith("/fail_safe") else "policy"

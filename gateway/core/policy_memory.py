@@ -1,0 +1,53 @@
+"""What a policy rule remembers between verdicts, and what locks it."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from gateway.core.assets import PolicyRule
+from gateway.core.rules import View, evaluate
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a rule remembers between verdicts."""
+
+    votes: deque[bool]
+    raised: bool = False
+    due: bool = False
+    """Its action has not been sent yet since it was raised."""
+    refused: str = ""
+    """The last limit that refused it, so that a refusal is decided once, not with each hit."""
+    mode: str = ""
+    """How far it might go when it was last decided."""
+    alert: str = ""
+    """The decision that raised it."""
+    acted_at_ms: int | None = None
+    acted_mono_ms: int | None = None
+    acted_mode: str = ""
+    boot: str = ""
+    since_ms: int | None = None
+
+    def plain(self) -> dict[str, object]:
+        """What must survive a restart."""
+        saved = {one.name: getattr(self, one.name) for one in fields(self)}
+        return saved | {"votes": [int(vote) for vote in self.votes]}
+
+    def restore(self, saved: Mapping[str, object]) -> None:
+        """Take up what ``plain`` gave, of this version or an earlier one."""
+        votes = saved.get("votes")
+        self.votes.extend(bool(vote) for vote in (votes if isinstance(votes, list) else ()))
+        for key, value in saved.items():
+            if key != "votes":
+                setattr(self, key, value)
+
+
+def locked(rule: PolicyRule, view: View) -> str:
+    """The interlock of a rule that forbids its action now; empty when none does."""
+    for lock in rule.unless:
+        if evaluate(lock, view) is not False:
+            return f"unless {lock.text}"
+    for lock in rule.only_if:
+        if evaluate(lock, view) is not True:
+            return f"only_if {lock.text}"
+    return ""
