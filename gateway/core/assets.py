@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.ensembles import Bound, How
+from gateway.core.guards import Guard, Rates, ValueRule
 from gateway.core.readings import Metric
 from gateway.core.rules import Expression
 from gateway.core.verdicts import Mode
@@ -37,6 +38,17 @@ class Action:
     proof: Proof | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     """Bridge-specific, e.g. the LoRaWAN ``port``."""
+    value: ValueRule | None = None
+    """It takes a value, which stands for the one of its key in ``set``."""
+    guard: Guard = field(default_factory=Guard)
+    """What must hold for it, whoever asks."""
+
+    def said(self, value: float | None) -> Mapping[str, object]:
+        """What is set when it is done with a value; whole numbers are written as such."""
+        if self.value is None or value is None:
+            return self.set
+        number = int(value) if float(value).is_integer() else float(value)
+        return {**self.set, self.value.key: number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,8 @@ class PolicyRule:
     clear_of: int = 1
     action: str = ""
     """Empty: raise an alert only."""
+    value: float | None = None
+    """What the action is told, where it takes a value."""
     mode: Mode = Mode.ADVISE
     min_interval_ms: int = 0
     """Between two commands of this rule."""
@@ -121,6 +135,7 @@ class FailSafe:
     after_ms: int
     action: str = ""
     mode: Mode = Mode.ACT
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +149,6 @@ class Asset:
     ladder: tuple[Rung, ...] = ()
     policy: tuple[PolicyRule, ...] = ()
     fail_safe: FailSafe | None = None
+    rates: Rates = field(default_factory=Rates)
     cross: tuple[Expression, ...] = ()
     """What must hold between the newest values of its metrics; else those it names are suspect."""
