@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import rungs, sources
+from gateway.config import rungs, sources, telling
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
@@ -59,6 +59,8 @@ def build(root: Root, file: Path) -> Settings:
             held_readings=root.limits.held_readings,
             worker_bytes=root.limits.worker_memory,
         ),
+        homeassistant=telling.home_assistant(root.homeassistant),
+        alerts=telling.routes(root.alerts, here),
     )
 
 

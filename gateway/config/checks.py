@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from gateway.config import check_actions, check_assets, check_models, check_sources
+from gateway.config import (
+    check_actions,
+    check_assets,
+    check_models,
+    check_sources,
+    check_telling,
+)
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem
 from gateway.config.root import Root
@@ -17,6 +23,7 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     yield from check_sources.problems(found, bridges)
     manifests, wrong = check_models.manifests(found)
     yield from wrong
+    yield from check_telling.problems(found)
     for id_, asset in root.assets.items():
         yield from check_assets.problems(found, id_, asset, manifests)
         yield from check_actions.problems(found, id_, asset, bridges)

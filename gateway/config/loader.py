@@ -1,5 +1,7 @@
 """Load a file: read, validate, check, build."""
 
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from gateway.config import build, checks, document, validate
@@ -29,4 +31,5 @@ def load_document(path: Path | str) -> tuple[Settings, Document]:
         problems += checks.problems(root, doc)
     if problems or root is None:
         raise BadFileError(problems)
-    return build.build(root, doc.file), doc
+    digest = sha256("\n".join(doc.lines).encode()).hexdigest()
+    return replace(build.build(root, doc.file), digest=digest), doc

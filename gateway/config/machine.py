@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gateway.adapters.mqtt_settings import Broker
+from gateway.config import check_telling
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
@@ -41,6 +42,7 @@ def problems(settings: Settings, doc: Document) -> Iterator[Problem]:
         why = _unwritable(settings.store.path)
         if why:
             yield doc.problem(("store", "path"), why)
+    yield from check_telling.unsendable(settings, doc, _unreadable)
 
 
 def warnings(settings: Settings, doc: Document) -> Iterator[Problem]:

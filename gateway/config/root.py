@@ -17,6 +17,7 @@ from gateway.config.schema import (
     Section,
     StoreSection,
 )
+from gateway.config.telling import AlertSection, HomeAssistantSection
 
 
 class BridgeError(ValueError):
@@ -65,3 +66,7 @@ class Root(Section):
     """The log."""
     limits: LimitsSection = LimitsSection()
     """Bounds of the whole gateway."""
+    homeassistant: HomeAssistantSection | None = None
+    """Home Assistant's MQTT discovery; without this section it is told nothing."""
+    alerts: tuple[AlertSection, ...] = ()
+    """Who is told by e-mail, ntfy, webhook and the like."""

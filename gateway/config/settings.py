@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.core.alerts import Route
 from gateway.core.assets import Asset
+from gateway.core.discovery import HomeAssistant
 from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
 
@@ -81,6 +83,12 @@ class Settings:
     """Store every verdict, not only those that changed."""
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
+    digest: str = ""
+    """sha256 of the file's lines, hex."""
+    homeassistant: HomeAssistant | None = None
+    """None: it is told nothing."""
+    alerts: tuple[Route, ...] = ()
+    """Who is told beyond MQTT."""
 
     @property
     def base(self) -> str:
