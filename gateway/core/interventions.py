@@ -102,6 +102,14 @@ class Intervention:
         return None if self.for_ms is None else max(0, self.mono_ms + self.for_ms - mono_ms)
 
 
+class Stands(NamedTuple):
+    """What people have said of one asset, and of the whole gateway."""
+
+    stopped: bool
+    maintenance: bool
+    hold: bool
+
+
 class Standing:
     """What people decided that holds now."""
 
@@ -140,18 +148,24 @@ class Standing:
         """The global stop, while it holds."""
         return self.find(GATEWAY, Kind.STOP, "", mono_ms)
 
+    def stands(self, asset: str, mono_ms: int) -> Stands:
+        """What holds of an asset."""
+        return Stands(
+            stopped=self.stop(mono_ms) is not None,
+            maintenance=self.find(asset, Kind.MAINTENANCE, MAINTENANCE, mono_ms) is not None,
+            hold=self.find(asset, Kind.HOLD, "", mono_ms) is not None,
+        )
+
     def forbids(self, asset: str, mono_ms: int, *, fail_safe: bool = False) -> str:
         """What forbids the gateway to act by itself: stopped, maintenance, hold; or empty.
 
         A fail-safe is the state that was declared safe for when nothing is known: a person who
         holds a machine wants it left as it is, not left blind, so a hold does not forbid it.
         """
-        if self.stop(mono_ms) is not None:
-            return "stopped"
-        if self.find(asset, Kind.MAINTENANCE, MAINTENANCE, mono_ms) is not None:
-            return "maintenance"
-        held = self.find(asset, Kind.HOLD, "", mono_ms)
-        return "hold" if held is not None and not fail_safe else ""
+        said = self.stands(asset, mono_ms)
+        if said.stopped or said.maintenance:
+            return "stopped" if said.stopped else "maintenance"
+        return "hold" if said.hold and not fail_safe else ""
 
     def flags(self, asset: str, mono_ms: int) -> frozenset[str]:
         """The flags that are set on an asset."""

@@ -4,6 +4,10 @@
 ``status`` (``ok`` or ``error``), ``data`` or ``error``, and the request's own ``transaction``, as
 Zigbee2MQTT does. An MQTT 5 request may name a response topic and correlation data (MQTT 5, 4.10):
 it is answered there too.
+
+What people decide has topics of its own, so that a broker's access list can tell who may:
+``<base>/asset/<id>/<name>/set`` and, of the whole gateway, ``<base>/<name>/set``. They are answered
+in the same way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,11 +28,41 @@ _TEXTS: Final = {0x03: 1, _RESPONSE_TOPIC: 1, _CORRELATION_DATA: 1, 0x26: 2}
 """Content type and ours: one string of 2 + n bytes; a user property is two."""
 
 
+REQUESTS: Final = "request/#"
+SETS: Final = ("asset/+/+/set", "+/set")
+"""Filters of our own, below the base."""
+
+
+class Asked(NamedTuple):
+    """What a topic of ours is about."""
+
+    name: str
+    """``model``, ``override``."""
+    asset: str = ""
+    """Empty: the gateway."""
+    sets: bool = False
+    """A person decides something: a ``set`` topic."""
+
+
+def asked(topic: str, base: str) -> Asked | None:
+    """What a topic is about; None when nothing is asked there."""
+    if not topic.startswith(base + "/"):
+        return None
+    match topic.removeprefix(base + "/").split("/"):
+        case ["request", *rest]:
+            return Asked("/".join(rest))
+        case ["asset", asset, name, "set"]:
+            return Asked(name, asset, sets=True)
+        case [name, "set"]:
+            return Asked(name, sets=True)
+    return None
+
+
 class Request(NamedTuple):
     """What somebody asks."""
 
     name: str
-    """The end of its topic: ``model``, ``calibrate``."""
+    """The end of its topic: ``model``, ``calibrate``; of a ``set`` topic the word before."""
     fields: Mapping[str, object]
     """The JSON object, without ``transaction``."""
     transaction: object = None
@@ -36,6 +70,10 @@ class Request(NamedTuple):
     reply_to: str = ""
     """The MQTT 5 response topic; empty without one."""
     correlation: bytes = b""
+    asset: str = ""
+    """Named by its topic."""
+    dup: bool = False
+    """The broker delivered it before, or tried to."""
 
     def text(self, key: str) -> str:
         """A field that must be a text.
@@ -60,15 +98,12 @@ class RequestError(Exception):
     """The request cannot be done; the message says why, to whoever asked."""
 
 
-def read(message: Message, root: str) -> Request:
-    """Read a request; ``root`` is what its topic begins with, ``<base>/request/``.
+def read(message: Message, about: Asked) -> Request:
+    """Read a request.
 
     Raises:
         RequestError: it is none, or may not be one.
     """
-    name = message.topic.removeprefix(root)
-    if message.retain:
-        raise RequestError("retained: it would be asked again at each connect; clear the topic")
     try:
         tree = documents.load(message.payload, max_bytes=MAX_BYTES) if message.payload else {}
     except DecodeError as error:
@@ -76,7 +111,19 @@ def read(message: Message, root: str) -> Request:
     if not isinstance(tree, dict):
         raise RequestError("should be a JSON object")
     fields = {key: value for key, value in tree.items() if key != "transaction"}
-    return Request(name, fields, tree.get("transaction"), *reply(message.properties))
+    to, correlation = reply(message.properties)
+    transaction = tree.get("transaction")
+    if not isinstance(transaction, str | int | float | None):
+        raise RequestError("transaction should be a text or a number")
+    return Request(
+        *(about.name, fields, transaction, to, correlation),
+        *(about.asset, message.dup),
+    )
+
+
+def unread(message: Message, about: Asked) -> Request:
+    """What can be answered of a message that was no request."""
+    return Request(about.name, {}, None, *reply(message.properties), about.asset)
 
 
 def reply(properties: bytes) -> tuple[str, bytes]:
@@ -120,6 +167,8 @@ def document(request: Request, response: Response, now_ms: int) -> Document:
         said["error"] = response.error
     else:
         said["data"] = dict(response.data)
+    if response.error and request.asset:
+        said["asset"] = request.asset
     if request.transaction is not None:
         said["transaction"] = request.transaction
     return head(now_ms) | said

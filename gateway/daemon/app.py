@@ -127,7 +127,8 @@ class Daemon:
         pulses = make_pulses(settings.base, links, clock, away_ms(kept.get("alive"), clock))
         journal.batch.kept["daemon", "alive"] = alive_text(clock)
         journal.changed()
-        self._requests = Requests(settings.base, site, links[settings.announce_broker], clock)
+        link = links[settings.announce_broker]
+        self._requests = Requests(settings.base, site, link, announce, clock)
         self._ingest = Ingest(
             site, links, pulses, self._requests, journal, seen, self._docket, self._decide, clock
         )

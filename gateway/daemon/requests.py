@@ -1,7 +1,8 @@
-"""Requests: one small router from ``<base>/request/<name>`` to who answers it.
+"""Requests: one small router from ``<base>/request/<name>`` and the ``set`` topics to who answers.
 
 A request is asked now, by somebody who waits: one that the broker kept (retained, or queued while
-we were away) is refused and reported, never done late.
+we were away) is refused and reported, never done late. What people decide has a lane of its own: a
+stop does not wait behind a calibration.
 """
 
 import asyncio
@@ -13,14 +14,15 @@ import structlog
 from gateway.core import requests, topic_tree
 from gateway.core.messages import Message
 from gateway.core.ports import Outgoing, Subscription
-from gateway.core.requests import Request, RequestError, Response
+from gateway.core.requests import Asked, Request, RequestError, Response
+from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.links import Link, ignore
 from gateway.daemon.site import Site
 from gateway.errors import NotConnectedError
 
 WAITING: Final = 32
-"""Requests that wait for the one before them; more are refused."""
+"""Requests of a lane that wait for the one before them; more are refused."""
 ANSWER_S: Final = 60.0
 
 Answer = Callable[[Request], Awaitable[Mapping[str, object]]]
@@ -29,59 +31,80 @@ Answer = Callable[[Request], Awaitable[Mapping[str, object]]]
 log = structlog.get_logger()
 
 
+class _Lane:
+    """Who answers what, one after the other."""
+
+    def __init__(self) -> None:
+        """Nobody answers anything yet."""
+        self.answers: dict[str, Answer] = {}
+        self.waiting: asyncio.Queue[Request] = asyncio.Queue(WAITING)
+
+
 class Requests:
     """The router, on the broker that our own topics are on."""
 
-    def __init__(self, base: str, site: Site, link: Link, clock: Clock) -> None:
+    def __init__(self, base: str, site: Site, link: Link, announce: Announce, clock: Clock) -> None:
         """Nobody answers anything yet."""
         self.site = site
         self._base = base
-        self._root = f"{base}/request/"
         self._link = link
+        self._announce = announce
         self._clock = clock
-        self._answers: dict[str, Answer] = {}
-        self._waiting: asyncio.Queue[Request] = asyncio.Queue(WAITING)
-        link.own = (*link.own, Subscription(f"{self._root}#"))
+        self._lanes = {False: _Lane(), True: _Lane()}
+        filters = (requests.REQUESTS, *requests.SETS)
+        link.own = (*link.own, *(Subscription(f"{base}/{one}") for one in filters))
 
-    def register(self, name: str, answer: Answer) -> None:
-        """``answer`` takes the requests of this name."""
-        self._answers[name] = answer
+    def register(self, name: str, answer: Answer, *, sets: bool = False) -> None:
+        """``answer`` takes the requests of this name; ``sets``: those of its ``set`` topics."""
+        self._lanes[sets].answers[name] = answer
 
     def heard(self, message: Message, *, live: bool) -> bool:
         """Take a message if it is a request; True when it is. Not ``live``: from a backlog."""
-        if not message.topic.startswith(self._root):
+        about = requests.asked(message.topic, self._base)
+        if about is None:
             return False
-        if message.retain and not message.payload:
+        if message.retain:
+            if message.payload:
+                self._report(message)
             return True
+        asked = requests.unread(message, about)
         try:
-            request = self._read(message, live=live)
+            asked = requests.read(message, about)
+            self._check(asked, about, live=live)
         except RequestError as error:
             log.warning("request_refused", topic=message.topic, error=str(error))
-            if not message.retain:
-                name = message.topic.removeprefix(self._root)
-                asked = Request(name, {}, None, *requests.reply(message.properties))
-                self._say(asked, Response({}, str(error)))
+            self._say(asked, Response({}, str(error)))
             return True
-        self._waiting.put_nowait(request)
+        self._lanes[about.sets].waiting.put_nowait(asked)
         return True
 
-    def _read(self, message: Message, *, live: bool) -> Request:
-        request = requests.read(message, self._root)
+    def _report(self, message: Message) -> None:
+        """A retained request is told to everybody: it waits there until somebody clears it."""
+        why = "retained: it would be done at each connect; clear the topic"
+        log.warning("request_refused", topic=message.topic, error=why)
+        self._announce.event("request_refused", topic=message.topic, error=why)
+
+    def _check(self, request: Request, about: Asked, *, live: bool) -> None:
+        lane = self._lanes[about.sets]
         if not live:
             raise RequestError("asked while the gateway was away: ask again")
-        if request.name not in self._answers:
-            raise RequestError(f"nobody answers that; there are {', '.join(sorted(self._answers))}")
-        if self._waiting.full():
+        if request.name not in lane.answers:
+            raise RequestError(f"nobody answers that; there are {', '.join(sorted(lane.answers))}")
+        if lane.waiting.full():
             raise RequestError("too many requests wait: ask again")
-        return request
 
     async def run(self) -> None:
-        """Answer one request after the other, for ever."""
+        """Answer one request of a lane after the other, for ever."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes.values():
+                group.create_task(self._serve(lane))
+
+    async def _serve(self, lane: _Lane) -> None:
         while True:
-            request = await self._waiting.get()
+            request = await lane.waiting.get()
             try:
                 async with asyncio.timeout(ANSWER_S):
-                    response = Response(await self._answers[request.name](request))
+                    response = Response(await lane.answers[request.name](request))
             except RequestError as error:
                 response = Response({}, str(error))
             except TimeoutError:
@@ -89,6 +112,7 @@ class Requests:
             log.info(
                 "request_answered",
                 request=request.name,
+                asset=request.asset,
                 fields=dict(request.fields),
                 error=response.error,
             )

@@ -11,6 +11,7 @@ from gateway.core.messages import Message
 from gateway.core.requests import RequestError, Response
 
 ROOT = "edge/here/request/"
+MODEL = requests.Asked("model")
 
 
 def message(payload: bytes, *, retain: bool = False, properties: bytes = b"") -> Message:
@@ -18,7 +19,7 @@ def message(payload: bytes, *, retain: bool = False, properties: bytes = b"") ->
 
 
 def test_a_request_keeps_its_transaction_and_the_answer_gives_it_back() -> None:
-    asked = requests.read(message(b'{"op": "promote", "transaction": 7}'), ROOT)
+    asked = requests.read(message(b'{"op": "promote", "transaction": 7}'), MODEL)
     assert (asked.name, dict(asked.fields), asked.transaction) == ("model", {"op": "promote"}, 7)
     answer = requests.document(asked, Response({"active": "1.0.0"}), 0)
     assert (answer["status"], answer["transaction"]) == ("ok", 7)
@@ -28,18 +29,35 @@ def test_a_request_keeps_its_transaction_and_the_answer_gives_it_back() -> None:
 
 
 def test_an_empty_request_is_one_without_fields() -> None:
-    assert requests.read(message(b""), ROOT).fields == {}
+    assert requests.read(message(b""), MODEL).fields == {}
 
 
 @pytest.mark.parametrize("payload", [b"{", b"[]", b"7", b"\xff", b"{" + b" " * 9000 + b"}"])
 def test_what_is_no_object_is_refused(payload: bytes) -> None:
     with pytest.raises(RequestError):
-        requests.read(message(payload), ROOT)
+        requests.read(message(payload), MODEL)
 
 
-def test_a_retained_request_is_refused() -> None:
-    with pytest.raises(RequestError, match="retained"):
-        requests.read(message(b"{}", retain=True), ROOT)
+@pytest.mark.parametrize("transaction", ["NaN", "[1]", "{}"])
+def test_a_transaction_that_cannot_be_given_back_is_refused(transaction: str) -> None:
+    with pytest.raises(RequestError, match="transaction"):
+        requests.read(message(f'{{"transaction": {transaction}}}'.encode()), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("topic", "about"),
+    [
+        ("edge/here/request/model", ("model", "", False)),
+        ("edge/here/asset/pump/override/set", ("override", "pump", True)),
+        ("edge/here/stop/set", ("stop", "", True)),
+        ("edge/here/asset/pump/state", None),
+        ("edge/here/asset/pump/override", None),
+        ("edge/here2/stop/set", None),
+        ("edge/here", None),
+    ],
+)
+def test_a_topic_says_what_is_asked(topic: str, about: tuple[str, str, bool] | None) -> None:
+    assert requests.asked(topic, "edge/here") == about
 
 
 @given(
