@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import rungs, sources, telling
+from gateway.config import people, rungs, sources, telling
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
@@ -61,6 +61,7 @@ def build(root: Root, file: Path) -> Settings:
         ),
         homeassistant=telling.home_assistant(root.homeassistant),
         alerts=telling.routes(root.alerts, here),
+        people=people.terms_of(root.people),
     )
 
 

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config import sources
 from gateway.config.assets import AssetSection
+from gateway.config.people import PeopleSection
 from gateway.config.problems import choices, near
 from gateway.config.scalars import Name
 from gateway.config.schema import (
@@ -70,3 +71,5 @@ class Root(Section):
     """Home Assistant's MQTT discovery; without this section it is told nothing."""
     alerts: tuple[AlertSection, ...] = ()
     """Who is told by e-mail, ntfy, webhook and the like."""
+    people: PeopleSection = PeopleSection()
+    """How long holds what people decide."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
 from gateway.core.discovery import HomeAssistant
+from gateway.core.interventions import TERMS, Kind, Terms
 from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
 
@@ -89,6 +90,8 @@ class Settings:
     """None: it is told nothing."""
     alerts: tuple[Route, ...] = ()
     """Who is told beyond MQTT."""
+    people: Mapping[Kind, Terms] = field(default_factory=lambda: TERMS)
+    """How long what people decide holds."""
 
     @property
     def base(self) -> str:
