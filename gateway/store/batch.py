@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.core.audit import Head, Record
+from gateway.core.checkpoints import Checkpoint
 from gateway.core.commands import Command
 from gateway.core.readings import Report, Value
 from gateway.core.verdicts import Decision, Verdict
@@ -63,12 +65,19 @@ class Batch:
     outbox: list[OutboxRow] = field(default_factory=list)
     cursors: dict[str, int] = field(default_factory=dict)
     """Sink name -> the last report row it has taken."""
+    records: list[Record] = field(default_factory=list)
+    """For the audit chain; decisions and states of commands are recorded without being here."""
+    checkpoints: list[Checkpoint] = field(default_factory=list)
     clock_ok: bool = True
     """Holds for the verdicts, decisions and commands of this batch."""
+    at_ms: int = 0
+    """Wall clock, for the audit chain; 0: that of the store's last upkeep."""
 
     def __bool__(self) -> bool:
         """There is something to store."""
-        return any(getattr(self, name) for name in self.__slots__ if name != "clock_ok")
+        return any(
+            getattr(self, name) for name in self.__slots__ if name not in ("clock_ok", "at_ms")
+        )
 
 
 class Committed(NamedTuple):
@@ -78,6 +87,10 @@ class Committed(NamedTuple):
     last_report: int
     """Row id of its last report; 0 when it had none."""
     outbox_ids: tuple[int, ...]
+    head: Head = Head()
+    """The end of the audit chain."""
+    epoch: str = ""
+    """Of that chain: another one after damage."""
 
 
 class StoredReading(NamedTuple):
@@ -105,6 +118,8 @@ class Opened:
     """Where the damaged file is now."""
     notes: tuple[str, ...] = ()
     """Sentences for the log."""
+    epoch: str = ""
+    """Of the audit chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,12 @@ MAX_ASIDE: Final = 2
 """Damaged databases kept; older ones are removed, or they would fill the disk in turn."""
 
 
+# The database header (sqlite.org/fileformat2.html, 1.3) as this program always writes it: magic;
+# then, after the page size, WAL versions, reserved bytes and the three fixed fractions.
+_MAGIC: Final = b"SQLite format 3\x00"
+_FIXED: Final = bytes((2, 2, 0, 64, 32, 32))
+
+
 def beside(path: Path, suffix: str) -> Path:
     """``gateway.db`` -> ``gateway.db<suffix>``."""
     return path.with_name(path.name + suffix)
@@ -136,3 +142,9 @@ def _sync(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def mend_header(path: Path, page_size: int) -> None:
+    """Write the parts of the header that never change, so that SQLite opens the file at all."""
+    with path.open("r+b") as file:
+        file.write(_MAGIC + page_size.to_bytes(2, "big") + _FIXED)

@@ -2,7 +2,9 @@
 
 import sqlite3
 
-from gateway.store import queries, records
+from gateway.core import audit_bodies
+from gateway.core.audit import When
+from gateway.store import chain, queries, records
 from gateway.store.batch import Batch
 from gateway.store.packing import plain
 
@@ -17,15 +19,35 @@ def newest_mono_ms(batch: Batch) -> int:
 def insert_records(
     connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp
 ) -> tuple[int, ...]:
-    """Verdicts, decisions, commands, rejects and outgoing messages; the ids of the latter."""
+    """Everything but reports, counters and what is kept; the ids of the outgoing messages."""
     many = connection.executemany
     many(records.VERDICT, [records.verdict_row(one, stamp) for one in batch.verdicts])
-    many(records.DECISION, [records.decision_row(one, stamp) for one in batch.decisions])
+    _audited(connection, batch, stamp)
     many(records.EXPLANATION, [(plain(text), one) for one, text in batch.explanations.items()])
-    many(records.COMMAND, [records.command_row(one, stamp) for one in batch.commands])
     many(records.REJECT, [records.reject_row(one, stamp) for one in batch.rejects])
     rows = map(records.outbox_row, batch.outbox)
     return tuple(int(connection.execute(records.OUTBOX, row).lastrowid or 0) for row in rows)
+
+
+def _audited(connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp) -> None:
+    """Decisions, commands and other records, chained in this order; checkpoints."""
+    told = [
+        *batch.records,
+        *map(audit_bodies.of_decision, batch.decisions),
+        *map(audit_bodies.of_command, batch.commands),
+    ]
+    if told:
+        when = When(batch.at_ms, stamp.boot, stamp.mono_ms, stamp.clock)
+        numbers = [entry.seq for entry in chain.append(connection, told, when)]
+        middle = len(numbers) - len(batch.commands)
+        first = middle - len(batch.decisions)
+        decided = zip(batch.decisions, numbers[first:middle], strict=True)
+        ordered = zip(batch.commands, numbers[middle:], strict=True)
+        rows = [records.decision_row(one, stamp, seq) for one, seq in decided]
+        connection.executemany(records.DECISION, rows)
+        rows = [records.command_row(one, stamp, seq) for one, seq in ordered]
+        connection.executemany(records.COMMAND, rows)
+    chain.insert_checkpoints(connection, batch.checkpoints, batch.at_ms)
 
 
 def upsert(connection: sqlite3.Connection, batch: Batch) -> None:

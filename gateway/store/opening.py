@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from gateway.core.audit import When
 from gateway.errors import StoreCorruptError, StoreError
-from gateway.store import salvage, schema
+from gateway.store import chain, salvage, schema
 from gateway.store.batch import Opened
 from gateway.store.boots import Boot, register, seen
 from gateway.store.connecting import PAGE_SIZE, connect_writer, reset_bug_fixed
 from gateway.store.faults import kind_of, transaction
-from gateway.store.files import beside, set_aside, size_of
+from gateway.store.files import beside, mend_header, set_aside, size_of
 from gateway.store.settings import StoreSettings
 
 CHECK_S: Final = 3.0
@@ -43,7 +44,8 @@ class Database:
     def opened(self) -> Opened:
         """What happened."""
         aside = str(self.set_aside) if self.set_aside else None
-        return Opened(self.created, self.migrated, self.salvaged, aside, tuple(self.notes))
+        notes, epoch = tuple(self.notes), chain.epoch(self.connection)
+        return Opened(self.created, self.migrated, self.salvaged, aside, notes, epoch)
 
 
 def open_database(
@@ -74,13 +76,16 @@ def open_database(
             damage = str(error)
     stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     target = set_aside(settings.path, stamp)
-    salvage.mend_header(target, PAGE_SIZE)
-    return _start_anew(_open(settings, boot, now_ms, mono_ms), target, damage)
+    mend_header(target, PAGE_SIZE)
+    return _start_anew(_open(settings, boot, now_ms, mono_ms), target, damage, now_ms, mono_ms)
 
 
-def _start_anew(database: Database, damaged: Path, damage: str) -> Database:
+def _start_anew(
+    database: Database, damaged: Path, damage: str, now_ms: int, mono_ms: int
+) -> Database:
+    when = When(now_ms, database.boot.id, mono_ms, 0)
     with transaction(database.connection):
-        salvage.begin(database.connection, damaged)
+        salvage.begin(database.connection, damaged, damage, when)
     database.salvaged = salvage.run(database.connection, database.boot, SALVAGE_S)
     more = ", more follows" if salvage.pending(database.connection) else ""
     database.set_aside = damaged
@@ -101,6 +106,7 @@ def _open(settings: StoreSettings, boot: str, now_ms: int, mono_ms: int) -> Data
         migrated = schema.migrate(connection)
         with transaction(connection):
             row = register(connection, boot, now_ms, mono_ms)
+            chain.begin(connection, When(now_ms, row.id, mono_ms, 0), boot)
             connection.execute("UPDATE meta SET text = '0' WHERE name = 'clean'")
     except BaseException:
         connection.close()
@@ -116,6 +122,8 @@ def _notes(connection: sqlite3.Connection) -> list[str]:
             "the database (fixed in 3.44.6, 3.50.7 and 3.51.3): let only the gateway write to it"
         )
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if schema.AUDITED in schema.applied(connection) and (short := chain.cut(connection)):
+        notes.append(short)
     if mode != "wal":
         notes.append(f"the file system does not allow a WAL: the journal mode is {mode}")
     return notes

@@ -15,7 +15,7 @@ PAYLOAD_BYTES: Final = 4_096
 
 VERDICT: Final = "INSERT INTO verdict VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DECISION: Final = (
-    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
     " ON CONFLICT DO NOTHING"
 )
 EXPLANATION: Final = "UPDATE decision SET explanation = ? WHERE id = ?"
@@ -24,11 +24,12 @@ OUTBOX: Final = (
     "INSERT INTO outbox (topic, payload, retain, qos, expires_at_ms) VALUES (?, ?, ?, ?, ?)"
 )
 COMMAND: Final = """
-INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO command
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, evidence = excluded.evidence,
     sent_at_ms = excluded.sent_at_ms, sent_mono_ms = excluded.sent_mono_ms,
-    ended_at_ms = excluded.ended_at_ms"""
+    ended_at_ms = excluded.ended_at_ms, audit = excluded.audit"""
 """What a command is never changes, so times that were repaired stay repaired."""
 COMMAND_COLUMNS: Final = """
     c.id, c.decision_id, c.asset, c.action, c.source, c.device, c.set_json, c.options, c.mode,
@@ -60,19 +61,22 @@ def verdict_row(verdict: Verdict, stamp: Stamp) -> Row:
     )
 
 
-def decision_row(decision: Decision, stamp: Stamp) -> Row:
-    """One row of ``decision``; the verdict it rests on is kept whole, as JSON."""
+def decision_row(decision: Decision, stamp: Stamp, audit: int) -> Row:
+    """One row of ``decision``; the verdict it rests on is kept whole, as JSON.
+
+    ``audit``: number of its record.
+    """
     one, verdict = decision, decision.verdict
     texts = (one.policy, one.event, one.mode.value, one.action, one.refused, one.votes)
     document = {name: getattr(verdict, name) for name in Verdict.__slots__}
     return (
         *(plain(one.id), plain(one.asset), verdict.at_ms, *map(plain, texts), _json(document)),
-        *(stamp.boot, verdict.mono_ms, stamp.clock),
+        *(stamp.boot, verdict.mono_ms, stamp.clock, audit),
     )
 
 
-def command_row(command: Command, stamp: Stamp) -> Row:
-    """One row of ``command``."""
+def command_row(command: Command, stamp: Stamp, audit: int) -> Row:
+    """One row of ``command``; ``audit``: number of the record of this state."""
     one = command
     texts = (one.id, one.decision_id, one.asset, one.action, one.source, one.device)
     ends = (one.mode.value, one.state.value, plain(one.reason), plain(one.evidence))
@@ -80,7 +84,7 @@ def command_row(command: Command, stamp: Stamp) -> Row:
         *(*map(plain, texts), _json(one.set), _json(one.options), *ends),
         *(one.created_at_ms, one.expires_at_ms, one.sent_at_ms, one.ended_at_ms),
         *(one.created_mono_ms, one.expires_mono_ms, one.sent_mono_ms, one.deadline_ms),
-        *(stamp.boot, one.created_mono_ms, stamp.clock),
+        *(stamp.boot, one.created_mono_ms, stamp.clock, audit),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Final, NamedTuple
 
+from gateway.store import chain
 from gateway.store.readback import Unpacker
 from gateway.store.settings import DAY_MS, StoreSettings
 from gateway.store.thinning import oldest, thin
@@ -53,6 +54,8 @@ class Shedder:
         self._unpacker = unpacker
         self._running_ms = running_ms
         self._rows = rows
+        self.dropped: dict[str, dict[str, object]] = {}
+        """What the audit chain must know of: table -> rows, the newest record of them, why."""
 
     def by_age(self, settings: StoreSettings) -> Shed:
         """One step over each kind that has rows older than the user wants."""
@@ -61,6 +64,7 @@ class Shedder:
         counts.update(done.counts)
         for kind, table in _AGING:
             counts.update(self._expired(table, self._running_ms - settings.keep(kind)))
+        counts.update(self.records("age", self._running_ms - settings.keep("audit")).counts)
         return Shed(counts, done.thinned)
 
     def by_pressure(self, reason: str) -> Shed:
@@ -95,8 +99,7 @@ class Shedder:
         last = f"(SELECT rowid FROM {table} ORDER BY rowid DESC LIMIT 1 OFFSET {spare})"  # noqa: S608
         picked = f"SELECT rowid FROM {table} WHERE {where} ORDER BY rowid LIMIT {self._rows}"  # noqa: S608
         bound = f"rowid <= {last} AND " if spare else ""
-        delete = f"DELETE FROM {table} WHERE {bound}rowid IN ({picked})"  # noqa: S608
-        dropped = self._connection.execute(delete).rowcount
+        dropped = self._delete(table, f"{bound}rowid IN ({picked})", reason)
         return Shed(Counter({(table, reason): dropped} if dropped else {}))
 
     def _expired(self, table: str, older_ms: int) -> Counts:
@@ -109,9 +112,32 @@ class Shedder:
         if not old:
             return Counter()
         condition = _WHERE.get(table, "1")
-        delete = f"DELETE FROM {table} WHERE rowid <= ? AND {condition}"  # noqa: S608
-        dropped = self._connection.execute(delete, (old[-1],)).rowcount
+        dropped = self._delete(table, f"rowid <= {int(old[-1])} AND {condition}", "age")
         return Counter({(table, "age"): dropped} if dropped else {})
+
+    def _delete(self, table: str, where: str, reason: str) -> int:
+        """Drop rows; which records told of them is noted before they are gone."""
+        until = None
+        if table in chain.AUDITED:
+            query = f"SELECT max(audit) FROM {table} WHERE {where}"  # noqa: S608 - our own names
+            (until,) = self._connection.execute(query).fetchone()
+        rows = self._connection.execute(f"DELETE FROM {table} WHERE {where}").rowcount  # noqa: S608
+        if until is not None:
+            self.dropped[table] = {"rows": rows, "until": until, "reason": reason}
+        return rows
+
+    def records(self, reason: str, older_ms: int | None = None) -> Shed:
+        """Drop the oldest audit records, up to a signed checkpoint; the newest one stays."""
+        bound = self._running_ms + DAY_MS if older_ms is None else older_ms
+        found = self._connection.execute(_ANCHOR, (bound, self._rows)).fetchone()
+        if found is None:
+            return Shed(Counter())
+        seq, hash_ = found
+        rows = self._connection.execute("DELETE FROM audit WHERE seq <= ?", (seq,)).rowcount
+        self._connection.execute("DELETE FROM audit_checkpoint WHERE seq < ?", (seq,))
+        told = {"rows": rows, "until": seq, "hash": hash_.hex(), "reason": reason}
+        self.dropped["audit"] = told
+        return Shed(Counter({("audit", reason): rows}))
 
 
 _ENDED: Final = "state IN ('confirmed', 'failed', 'timeout', 'expired', 'refused')"
@@ -127,6 +153,16 @@ _AGING: Final = (
 )
 """Kind of the user's file, table."""
 
+_ANCHOR: Final = """
+SELECT c.seq, a.hash FROM audit_checkpoint c JOIN audit a ON a.seq = c.seq
+JOIN boot b ON b.id = a.boot
+WHERE b.base_ms - b.first_mono_ms + a.mono_ms < ?
+AND c.seq < (SELECT max(seq) FROM audit_checkpoint)
+AND c.seq <= max((SELECT min(seq) FROM audit) + ?, (SELECT min(seq) FROM audit_checkpoint
+    WHERE seq >= (SELECT min(seq) FROM audit)))
+ORDER BY c.seq DESC LIMIT 1"""
+"""The last checkpoint within reach of one step; where there is none the first one beyond it."""
+
 LOSS_ORDER: Final = (
     Step("rejects", lambda all_, why: all_.front("reject", why, spare=REJECTS_KEPT)),
     Step("readings", Shedder.stale_reports),
@@ -139,5 +175,6 @@ LOSS_ORDER: Final = (
     Step("outbox", lambda all_, why: all_.front("outbox", why)),
     Step("commands", lambda all_, why: all_.front("command", why, where=_ENDED)),
     Step("decisions", lambda all_, why: all_.front("decision", why)),
+    Step("audit", Shedder.records),
 )
-"""What goes first; decisions, the audit, go last."""
+"""What goes first; decisions, and the chain of records about them, go last."""

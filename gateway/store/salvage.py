@@ -16,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.core.audit import When
+from gateway.store import salvage_audit
 from gateway.store.boots import Boot
 from gateway.store.faults import transaction
 from gateway.store.packing import COLUMNS, INSERT, Row, row_values
@@ -32,28 +34,18 @@ _UNKNOWN_END: Final = 1 << 48
 
 _TABLES: Final = (
     *("counter", "kept", "command", "decision", "outbox"),
-    *("report", "verdict", "reading_hour", "reject"),
+    *("audit", "audit_before", "report", "verdict", "reading_hour", "reject"),
 )
-_NUMBERED: Final = ("verdict", "reading_hour", "reject")
+_NUMBERED: Final = ("verdict", "reading_hour", "reject", "audit_before")
 """Their row ids are given anew."""
 _WITHOUT_ROWID: Final = ("counter", "kept")
 
-# The database header (sqlite.org/fileformat2.html, 1.3) as this program always writes it: magic;
-# then, after the page size, WAL versions, reserved bytes and the three fixed fractions.
-_MAGIC: Final = b"SQLite format 3\x00"
-_FIXED: Final = bytes((2, 2, 0, 64, 32, 32))
 
-
-def mend_header(path: Path, page_size: int) -> None:
-    """Write the parts of the header that never change, so that SQLite opens the file at all."""
-    with path.open("r+b") as file:
-        file.write(_MAGIC + page_size.to_bytes(2, "big") + _FIXED)
-
-
-def begin(connection: sqlite3.Connection, damaged: Path) -> None:
+def begin(connection: sqlite3.Connection, damaged: Path, damage: str, when: When) -> None:
     """Note in the new database that there is something to salvage; call within a transaction."""
+    epoch = salvage_audit.begin(connection, damaged, damage, when)
     state = {"path": str(damaged), "tables": list(_TABLES), "ranges": None, "damaged": 0}
-    _save(connection, state)
+    _save(connection, state | {"epoch": epoch, "copied": {}})
 
 
 def pending(connection: sqlite3.Connection) -> bool:
@@ -89,6 +81,7 @@ def run(connection: sqlite3.Connection, boot: Boot, seconds: float) -> int:
     if not state["tables"]:
         with transaction(connection):
             connection.execute("DELETE FROM meta WHERE name = 'salvage'")
+            salvage_audit.done(connection, state)
     return rows
 
 
@@ -127,7 +120,9 @@ class Salvage:
         if reached > low:  # damaged somewhere below ``reached``
             state["damaged"] += 1
             state["ranges"].extend(_halves(low, reached - 1, whole=reached > high))
-        return self._write(table, rows)
+        copied = self._write(table, rows, state["epoch"])
+        state["copied"][table] = state["copied"].get(table, 0) + copied
+        return copied
 
     def _whole(self, table: str) -> list[int]:
         if table in _WITHOUT_ROWID:
@@ -182,9 +177,11 @@ class Salvage:
             return rows, reached if where else low
         return rows, low
 
-    def _write(self, table: str, rows: list[tuple[Any, ...]]) -> int:
+    def _write(self, table: str, rows: list[tuple[Any, ...]], epoch: str) -> int:
         if table == "report":
             return self._write_reports(rows)
+        if table == "audit":
+            return salvage_audit.copy(self._new, rows, epoch)
         if not rows:
             return 0
         names = [name for _, name, *_ in self._new.execute(f"PRAGMA table_info({table})")]
@@ -199,8 +196,8 @@ class Salvage:
         if len(values) != len(names):
             return None
         for place, name in enumerate(names):
-            if name == "id" and table in _NUMBERED:
-                values[place] = None
+            if name == "audit" or (name == "id" and table in _NUMBERED):
+                values[place] = None  # records are of the old chain
             elif name == "boot":
                 values[place] = self._ids.boot(values[place])
             elif name == "series":
@@ -243,4 +240,4 @@ def _save(connection: sqlite3.Connection, state: dict[str, Any]) -> None:
 
 def _load(connection: sqlite3.Connection) -> dict[str, Any] | None:
     row = connection.execute("SELECT text FROM meta WHERE name = 'salvage'").fetchone()
-    return None if row is None else dict(json.loads(row[0]))
+    return None if row is None else {"epoch": "", "copied": {}} | json.loads(row[0])

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import StoreVersionError
+from gateway.store import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,11 +144,21 @@ def verdict_members(db: "Database") -> None:
     db.conn.execute("ALTER TABLE verdict ADD COLUMN members TEXT")
 
 
+def audit_chain(db: "Database") -> None:
+    """Schema 5: the audit chain, and the column in which rows name their newest record."""
+    for statement in _statements(chain.TABLES):
+        db.conn.execute(statement)
+
+
+AUDITED: Final = audit_chain.__name__
+"""From this migration on there is a chain."""
+
 MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
     packed_reports,
     explained_decisions,
     verdict_intervals,
     verdict_members,
+    audit_chain,
 )
 """In order, never changed once released: a change is a new one at the end."""
 

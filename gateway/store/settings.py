@@ -15,6 +15,7 @@ KEEP_MS: Final[Mapping[str, int]] = MappingProxyType(
         "verdicts": 90 * DAY_MS,
         "decisions": 730 * DAY_MS,
         "rejects": 7 * DAY_MS,
+        "audit": 3_650 * DAY_MS,
     }
 )
 """How long each kind is kept where the file does not say; ``hours`` are thinned readings and

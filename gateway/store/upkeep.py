@@ -5,7 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.store import boots, queries, repair, salvage, space
+from gateway.core.audit import Kind, Record, When
+from gateway.store import boots, chain, queries, repair, salvage, space
 from gateway.store.batch import Maintained, StoreHealth
 from gateway.store.boots import Boot
 from gateway.store.faults import transaction
@@ -29,6 +30,8 @@ class Upkeep:
     boot: Boot
     unpacker: Unpacker
     ballast: Ballast
+    now_ms: int = 0
+    """Wall clock, for the audit chain."""
 
     def maintain(self, mono_ms: int, *, clock_ok: bool) -> Maintained:
         """One bounded round of everything."""
@@ -61,6 +64,8 @@ class Upkeep:
                 done = shedder.by_pressure(reason)
             counts = {(f"dropped.{kind}", why): n for (kind, why), n in done.counts.items()}
             queries.count(self.connection, counts)
+            when = When(self.now_ms, self.boot.id, mono_ms, int(by_age))
+            chain.note_dropped(self.connection, shedder.dropped, when)
         return done
 
     def repair_clock(self, boot: str, offset_ms: int, mono_ms: int) -> int:
@@ -68,6 +73,9 @@ class Upkeep:
         with transaction(self.connection):
             if not repair.note(self.connection, boot, offset_ms, mono_ms):
                 return 0
+            when = When(self.now_ms + offset_ms, self.boot.id, mono_ms, 1)
+            told = {"boot": boot, "offset_ms": offset_ms, "until_mono_ms": mono_ms}
+            chain.append(self.connection, [Record(Kind.CLOCK, boot, told)], when)
         rows = 0
         for _ in range(repair.STEPS):
             with transaction(self.connection):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import Self
 
 from gateway.core.commands import Command
-from gateway.store import queries
+from gateway.store import chain, queries
 from gateway.store.batch import (
     Batch,
     Committed,
@@ -86,6 +86,7 @@ class Store:
             self._settings, self._connection, self._boot, self._unpacker, self._ballast
         )
         self._next = queries.last_report(database.connection) + 1
+        self._head = chain.end(database.connection)
         self._guard = Guard()
         self.opened = database.opened
 
@@ -96,21 +97,23 @@ class Store:
             StoreError: nothing was stored; the subclass says what to do.
         """
         if batch is self._stored:
-            return self._committed(
-                batch, queries.newest_outbox(self._connection, len(batch.outbox))
-            )
+            newest = queries.newest_outbox(self._connection, len(batch.outbox))
+            return self._committed(batch, newest)
         mono_ms = max(self._mono_ms, newest_mono_ms(batch))
         stamp = Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
+        batch.at_ms = batch.at_ms or self._now_ms
         try:
             with self._guard("commit"), transaction(self._connection):
+                self._head = chain.end(self._connection)  # recover compares with it
                 self._insert_reports(batch)
                 outbox = insert_records(self._connection, batch, stamp)
                 upsert(self._connection, batch)
+                head = chain.end(self._connection)
         except BaseException:
             self._packer.forget()  # it may know ids that were rolled back
             self._failed = batch
             raise
-        self._mono_ms = mono_ms
+        self._mono_ms, self._head = mono_ms, head
         self._next += len(batch.reports)
         return self._committed(batch, outbox)
 
@@ -123,7 +126,8 @@ class Store:
     def _committed(self, batch: Batch, outbox: tuple[int, ...]) -> Committed:
         self._failed = self._stored = None
         self._guard.state = "ok"
-        return Committed(len(batch.reports), self._next - 1 if batch.reports else 0, outbox)
+        reports = len(batch.reports), self._next - 1 if batch.reports else 0
+        return Committed(*reports, outbox, self._head, self.opened.epoch)
 
     def sent(self, ids: Collection[int]) -> None:
         """Forget messages of the outbox that were published."""
@@ -182,6 +186,7 @@ class Store:
         """
         self._now_ms = now_ms
         self._mono_ms = max(self._mono_ms, mono_ms or 0)
+        self._upkeep.now_ms = now_ms
         with self._guard("maintain"):
             return self._upkeep.maintain(self._mono_ms, clock_ok=clock_ok)
 
@@ -228,10 +233,11 @@ class Store:
         arguments = (self._settings, self._boot.name, self._now_ms, self._mono_ms)
         with translated("open again"):
             self._connection.close()
-            expected = self._next
+            row, seq = self._next, self._head.seq
             self._adopt(open_database(*arguments, damage=damage))
         # A commit whose sync failed is in the WAL whole, and opening it again brought it back.
-        self._stored = self._failed if self._next > expected else None
+        back = self._next > row or (self._head.seq > seq and not self.opened.set_aside)
+        self._stored = self._failed if back else None
 
     def close(self) -> None:
         """Close cleanly: the WAL is merged, and the next start need not look for damage."""
