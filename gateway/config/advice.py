@@ -86,6 +86,21 @@ def _asset(asset: Asset, doc: Document) -> Iterator[Problem]:
     safe = asset.fail_safe
     if safe is not None and safe.mode is Mode.ACT and safe.action:
         yield from _acting(asset, safe.action, (*place, "fail_safe"), doc)
+        yield from _blind(asset, safe.action, (*place, "fail_safe"), doc)
+
+
+def _blind(asset: Asset, action: str, place: Place, doc: Document) -> Iterator[Problem]:
+    """A fail-safe is for when nothing is known; what is unknown forbids."""
+    guard = asset.actions[action].guard
+    own = {name for rule in (*guard.only_if, *guard.unless) for name in rule.metrics}
+    own &= asset.metrics.keys()
+    if own:
+        message = (
+            f"it does {action!r}, whose interlocks need {', '.join(sorted(own))}: when they are"
+            " silent, the fail-safe is refused"
+        )
+        hint = "use an action without these interlocks, or metrics of another sensor"
+        yield doc.problem((*place, "do"), message, hint)
 
 
 def _gated(asset: Asset, doc: Document) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.config.guards import AssetLimitsSection, GuardSection
 from gateway.config.scalars import (
     Count,
     Device,
@@ -79,13 +80,14 @@ class ProofSection(Section):
     """How long it may take."""
 
 
-class ActionSection(Section):
+class ActionSection(GuardSection):
     """One thing the gateway may do; what is not listed is never done."""
 
     to: Device
     """``<source>/<device>``."""
     set: Annotated[dict[str, Free], Field(min_length=1)]
-    """Absolute values by the bridge's property names; quoted values are text."""
+    """Absolute values by the bridge's property names; quoted values are text. With ``value``, one
+    of them is the word ``value``."""
     deadline: Duration | None = None
     """How long evidence may take; default: by the bridge and the device."""
     expires: Duration | None = None
@@ -136,6 +138,8 @@ class PolicySection(Section):
     """``10 of 10``: so many must be without it to clear; default all of the last n of ``for``."""
     do: str = ""
     """An action of the asset; without one it raises an alert only."""
+    with_: float | None = Field(default=None, alias="with")
+    """What the action is told, where it takes a value."""
     mode: Mode = Mode.ADVISE
     """shadow: record; advise: publish the advice; act: send the command."""
     min_interval: Duration | None = None
@@ -153,6 +157,8 @@ class FailSafeSection(Section):
     """Without an answer of any rung for so long."""
     do: str = ""
     """An action of the asset; without one it raises an alert only."""
+    with_: float | None = Field(default=None, alias="with")
+    """What the action is told, where it takes a value."""
     mode: Mode = Mode.ACT
     """As in a policy."""
 
@@ -166,6 +172,8 @@ class AssetSection(Section):
     """What is measured on it."""
     actions: dict[Name, ActionSection] = Field(default_factory=dict)
     """What may be done to it."""
+    limits: AssetLimitsSection = AssetLimitsSection()
+    """How many commands it may get."""
     verdicts: tuple[VerdictSection, ...] = ()
     """The ladder, first rung first."""
     policy: tuple[PolicySection, ...] = ()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import people, rungs, sources, telling
+from gateway.config import guards, people, rungs, sources, telling
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
@@ -59,6 +59,7 @@ def build(root: Root, file: Path) -> Settings:
             held_readings=root.limits.held_readings,
             worker_bytes=root.limits.worker_memory,
         ),
+        exclusions=guards.exclusions(root.exclusions),
         homeassistant=telling.home_assistant(root.homeassistant),
         alerts=telling.routes(root.alerts, here),
         people=people.terms_of(root.people),
@@ -127,12 +128,13 @@ def _asset(id_: str, asset: AssetSection) -> Asset:
         id=id_,
         name=asset.name or id_,
         metrics={name: metric(id_, name, entry) for name, entry in asset.metrics.items()},
-        actions={name: _action(name, entry) for name, entry in asset.actions.items()},
+        actions={name: _action(id_, name, entry) for name, entry in asset.actions.items()},
         ladder=tuple(rungs.rung(entry) for entry in asset.verdicts),
         policy=tuple(
             _policy(f"{id_}/policy/{at}", entry, asset) for at, entry in enumerate(asset.policy)
         ),
-        fail_safe=FailSafe(safe.after, safe.do, safe.mode) if safe else None,
+        fail_safe=FailSafe(safe.after, safe.do, safe.mode, safe.with_) if safe else None,
+        rates=guards.rates(asset.limits),
         cross=asset.cross,
     )
 
@@ -173,7 +175,7 @@ def _words(words: Mapping[str, Any]) -> dict[str, bool | float]:
     }
 
 
-def _action(name: str, entry: ActionSection) -> Action:
+def _action(asset: str, name: str, entry: ActionSection) -> Action:
     return Action(
         name=name,
         source=entry.to.source,
@@ -182,6 +184,8 @@ def _action(name: str, entry: ActionSection) -> Action:
         deadline_ms=entry.deadline,
         proof=_proof(entry.proof) if entry.proof else None,
         options=dict(entry.options),
+        value=guards.value_rule(entry, entry.set),
+        guard=guards.guard(asset, entry),
         **_given(expires_ms=entry.expires),
     )
 
@@ -204,6 +208,7 @@ def _policy(name: str, entry: PolicySection, asset: AssetSection) -> PolicyRule:
         clear_hits=clear[0],
         clear_of=clear[1],
         action=entry.do,
+        value=entry.with_,
         mode=entry.mode,
         min_interval_ms=entry.min_interval or 0,
         unless=tuple(lock for lock in entry.unless if not flag(lock.node, asset)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from gateway.config import guards
 from gateway.config.assets import ActionSection, AssetSection
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem
@@ -16,6 +17,7 @@ _BY_FILE = {
     "no_command_topic": "to",
     "not_settable": "set",
     "port": "options",
+    "size": "set",
     "toggle": "set",
     "topic": "to",
     "value": "set",
@@ -42,13 +44,24 @@ def _said(
     found: Findings, place: Place, action: ActionSection, bridge: Bridge
 ) -> Iterator[Problem]:
     """Let the bridge say it once: what it can never say is found now, not when it is needed."""
-    order = Order(_ANY_ID, action.to.device, action.set, _ANY_TIME_MS, options=action.options)
-    try:
-        bridge.encode(order)
-    except EncodeError as error:
-        if error.reason in _BY_FILE:
-            at = (*place, _BY_FILE[error.reason])
-            yield found.at(at, f"{place[-1]!r} cannot be sent: {error.detail}", key=True)
+    for said in _sets(action):
+        order = Order(_ANY_ID, action.to.device, said, _ANY_TIME_MS, options=action.options)
+        try:
+            bridge.encode(order)
+        except EncodeError as error:
+            if error.reason in _BY_FILE:
+                at = (*place, _BY_FILE[error.reason])
+                yield found.at(at, f"{place[-1]!r} cannot be sent: {error.detail}", key=True)
+                return
+
+
+def _sets(action: ActionSection) -> Iterator[Mapping[str, object]]:
+    """What is set; of a value both ends."""
+    if action.value is None:
+        yield action.set
+        return
+    for end in action.value.range:
+        yield {**action.set, **dict.fromkeys(guards.told(action.set), end)}
 
 
 def _proof(found: Findings, place: Place, action: ActionSection) -> Iterator[Problem]:

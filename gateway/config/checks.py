@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gateway.config import (
     check_actions,
     check_assets,
+    check_guards,
     check_models,
     check_sources,
     check_telling,
@@ -24,6 +25,8 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     manifests, wrong = check_models.manifests(found)
     yield from wrong
     yield from check_telling.problems(found)
+    yield from check_guards.exclusions(found)
     for id_, asset in root.assets.items():
         yield from check_assets.problems(found, id_, asset, manifests)
         yield from check_actions.problems(found, id_, asset, bridges)
+        yield from check_guards.problems(found, id_, asset)

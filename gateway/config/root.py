@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config import sources
 from gateway.config.assets import AssetSection
+from gateway.config.guards import Exclusions
 from gateway.config.people import PeopleSection
 from gateway.config.problems import choices, near
 from gateway.config.scalars import Name
@@ -67,6 +68,8 @@ class Root(Section):
     """The log."""
     limits: LimitsSection = LimitsSection()
     """Bounds of the whole gateway."""
+    exclusions: Exclusions = Field(default_factory=dict)
+    """Actions, also of different assets, of which only so many may be in force at one time."""
     homeassistant: HomeAssistantSection | None = None
     """Home Assistant's MQTT discovery; without this section it is told nothing."""
     alerts: tuple[AlertSection, ...] = ()

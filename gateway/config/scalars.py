@@ -161,7 +161,8 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _schema(kind: str, example: str, pattern: str = "") -> WithJsonSchema:
+def schema_of(kind: str, example: str, pattern: str = "") -> WithJsonSchema:
+    """What an editor is told of a scalar: its kind, an example, a pattern."""
     schema: dict[str, Any] = {"type": kind, "examples": [example]}
     if pattern:
         schema["pattern"] = pattern
@@ -171,31 +172,31 @@ def _schema(kind: str, example: str, pattern: str = "") -> WithJsonSchema:
 Duration = Annotated[
     int,
     BeforeValidator(_duration),
-    _schema("string", "15m", r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w|y)$"),
+    schema_of("string", "15m", r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w|y)$"),
 ]
 """Milliseconds, written like 15m."""
 Size = Annotated[
-    int, BeforeValidator(_size), _schema("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
+    int, BeforeValidator(_size), schema_of("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
 ]
 """Bytes, written like 2GiB."""
 Count = Annotated[
-    Votes, BeforeValidator(_votes), _schema("string", "3 of 5", "^[0-9]+ +of +[0-9]+$")
+    Votes, BeforeValidator(_votes), schema_of("string", "3 of 5", "^[0-9]+ +of +[0-9]+$")
 ]
 WindowCount = Annotated[
-    int, BeforeValidator(_windows), _schema("string", "500 windows", "^[0-9]+( +windows?)?$")
+    int, BeforeValidator(_windows), schema_of("string", "500 windows", "^[0-9]+( +windows?)?$")
 ]
 Device = Annotated[
-    Target, BeforeValidator(_target), _schema("string", "zigbee/pump plug", "^[^/]+/.+$")
+    Target, BeforeValidator(_target), schema_of("string", "zigbee/pump plug", "^[^/]+/.+$")
 ]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 Rate = Annotated[
     RateOf,
     BeforeValidator(_rate),
-    _schema("string", "5/min", r"^[0-9]+(\.[0-9]+)? ?[^0-9/ ]*[^ ]*/(s|min|h)$"),
+    schema_of("string", "5/min", r"^[0-9]+(\.[0-9]+)? ?[^0-9/ ]*[^ ]*/(s|min|h)$"),
 ]
 """Change per second, written like 5/min."""
-Rule = Annotated[Expression, BeforeValidator(_expression), _schema("string", "temperature > 90")]
-PathText = Annotated[Path, BeforeValidator(_path), _schema("string", "object.temperature")]
+Rule = Annotated[Expression, BeforeValidator(_expression), schema_of("string", "temperature > 90")]
+PathText = Annotated[Path, BeforeValidator(_path), schema_of("string", "object.temperature")]
 Free = Annotated[Any, BeforeValidator(free)]
 Locks = Annotated[tuple[Rule, ...], OneOrMore()]
 Name = Annotated[str, Field(pattern=_NAME, max_length=64)]

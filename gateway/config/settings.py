@@ -8,6 +8,7 @@ from typing import Any, Literal
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
 from gateway.core.discovery import HomeAssistant
+from gateway.core.guards import Exclusion
 from gateway.core.interventions import TERMS, Kind, Terms
 from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
@@ -84,6 +85,8 @@ class Settings:
     """Store every verdict, not only those that changed."""
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
+    exclusions: tuple[Exclusion, ...] = ()
+    """Actions of which only so many may be in force at one time."""
     digest: str = ""
     """sha256 of the file's lines, hex."""
     homeassistant: HomeAssistant | None = None

@@ -27,7 +27,7 @@ def draft(
         action=action.name,
         source=action.source,
         device=action.device,
-        set=action.set,
+        set=action.said(decision.value),
         created_at_ms=now_ms,
         created_mono_ms=mono_ms,
         expires_at_ms=now_ms + action.expires_ms,
@@ -35,6 +35,7 @@ def draft(
         deadline_ms=0,
         boot=boot,
         options=action.options,
+        by=decision.by,
     )
     deadline_ms = _deadline_ms(command, action, bridge)
     # A LoRaWAN network queues a command until its device listens: there it is void only when we

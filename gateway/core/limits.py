@@ -6,12 +6,13 @@ action is decided, when its command is made, and again before it is published.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gateway.core.assets import Action, Asset
 from gateway.core.guards import Deed, Exclusion
+from gateway.core.interventions import Standing
 from gateway.core.latest import Latest
 from gateway.core.ledger import Ledger
 from gateway.core.sights import Evidence, Moment
@@ -24,6 +25,11 @@ class By(StrEnum):
     FAIL_SAFE = "fail_safe"
     PERSON = "person"
 
+    @classmethod
+    def of(cls, decided_by: str) -> "By":
+        """Of the word of a decision: ``policy``, ``fail_safe`` or ``person:<author>``."""
+        return cls(decided_by.partition(":")[0])
+
 
 class Ask(NamedTuple):
     """What is to be done."""
@@ -33,32 +39,6 @@ class Ask(NamedTuple):
     by: By = By.POLICY
     command: str = ""
     """Its command, where it has one already: it does not stand in its own way."""
-
-
-class Stands(Protocol):
-    """What people have said of an asset and of the whole gateway."""
-
-    @property
-    def stopped(self) -> bool: ...  # noqa: D102
-    @property
-    def maintenance(self) -> bool: ...  # noqa: D102
-    @property
-    def hold(self) -> bool: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Nobody has said anything, unless it is given."""
-
-    stopped: bool = False
-    """The whole gateway commands nothing."""
-    maintenance: bool = False
-    hold: bool = False
-
-
-def nobody(_asset: str) -> Stands:
-    """No person stands in the way of anything."""
-    return Standing()
 
 
 @dataclass(slots=True)
@@ -74,7 +54,8 @@ class Limits:
     """Nothing that was received before this counts as evidence."""
     order: Sequence["Limit"]
     """``limits_order.ORDER``: what is asked, in this order."""
-    standing: Callable[[str], Stands] = nobody
+    standing: Standing = field(default_factory=Standing)
+    """What people decided that holds now."""
 
     def refusal(self, ask: Ask, moment: Moment) -> str:
         """The first limit that forbids an action now; empty when none does."""

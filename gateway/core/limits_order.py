@@ -5,20 +5,23 @@ from typing import Final
 
 from gateway.core import limits_bounds as bounds
 from gateway.core import limits_interlocks as interlocks
+from gateway.core.interventions import MAINTENANCE, Kind
 from gateway.core.limits import Ask, By, Limit, Limits
 from gateway.core.sights import Moment
 
 
-def _stopped(limits: Limits, ask: Ask, _moment: Moment) -> str:
-    return "stopped" if limits.standing(ask.deed.asset).stopped else ""
+def _stopped(limits: Limits, _ask: Ask, moment: Moment) -> str:
+    return "" if limits.standing.stop(moment.mono_ms) is None else "stopped"
 
 
-def _maintenance(limits: Limits, ask: Ask, _moment: Moment) -> str:
-    return "maintenance" if limits.standing(ask.deed.asset).maintenance else ""
+def _maintenance(limits: Limits, ask: Ask, moment: Moment) -> str:
+    found = limits.standing.find(ask.deed.asset, Kind.MAINTENANCE, MAINTENANCE, moment.mono_ms)
+    return "" if found is None else "maintenance"
 
 
-def _hold(limits: Limits, ask: Ask, _moment: Moment) -> str:
-    return "hold" if limits.standing(ask.deed.asset).hold else ""
+def _hold(limits: Limits, ask: Ask, moment: Moment) -> str:
+    found = limits.standing.find(ask.deed.asset, Kind.HOLD, "", moment.mono_ms)
+    return "" if found is None else "hold"
 
 
 def _listed(limits: Limits, ask: Ask, _moment: Moment) -> str:

@@ -15,14 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.core.assets import Asset, PolicyRule
+from gateway.core.assets import Asset, FailSafe, PolicyRule
 from gateway.core.interventions import Standing, higher
 from gateway.core.policy_memory import Memory, locked
 from gateway.core.rules import View
 from gateway.core.verdicts import Decision, Mode, Verdict
 
-Permit = Callable[[str], str]
-"""Action -> the limit that forbids it now; empty when none does."""
+Permit = Callable[[str, float | None], str]
+"""Action and its value -> the limit that forbids it now; empty when none does."""
+
+
+def _permitted(_action: str, _value: float | None) -> str:
+    return ""
 
 
 class Alert(NamedTuple):
@@ -46,7 +50,7 @@ class Policy:
     """Flags set on the asset beside those that people set, e.g. ``maintenance``."""
     standing: Standing = field(default_factory=Standing)
     """What people decided that holds now."""
-    _permit: Permit = lambda _action: ""
+    _permit: Permit = _permitted
 
     def __post_init__(self) -> None:
         """Give every rule an empty memory."""
@@ -55,7 +59,7 @@ class Policy:
             self._memory.setdefault(rule.name, Memory(deque(maxlen=depth)))
 
     def decide(
-        self, verdict: Verdict, view: View, permit: Permit = lambda _action: ""
+        self, verdict: Verdict, view: View, permit: Permit = _permitted
     ) -> Iterator[Decision]:
         """Decisions that this verdict makes; none while nothing changes.
 
@@ -160,7 +164,7 @@ class Policy:
             return lock
         if rule.min_interval_ms and self._since_acted(memory, verdict, mode) < rule.min_interval_ms:
             return "min_interval"
-        return self._permit(rule.action) if mode is Mode.ACT else ""
+        return self._permit(rule.action, rule.value) if mode is Mode.ACT else ""
 
     def interlock(self, action: str, view: View) -> str:
         """The interlock of a rule that does this action, and that forbids it now; or empty."""
@@ -202,6 +206,7 @@ class Policy:
             action=action,
             verdict=verdict,
             refused=refused,
+            value=rule.value if action else None,
             votes=f"{sum(votes)} of {rule.of}" if event != "cleared" else "",
         )
 
@@ -217,19 +222,19 @@ class Policy:
                 memory.restore(saved)
 
 
-def fail_safe_decision(asset: Asset, verdict: Verdict, new_id: str) -> Decision:
+def fail_safe_decision(asset: Asset, verdict: Verdict, new_id: str, refused: str = "") -> Decision:
     """What is done when no rung has answered for longer than the file allows."""
-    mode, action = (
-        (asset.fail_safe.mode, asset.fail_safe.action) if asset.fail_safe else (Mode.SHADOW, "")
-    )
+    safe = asset.fail_safe or FailSafe(0, mode=Mode.SHADOW)
     return Decision(
         id=new_id,
         asset=asset.id,
         policy=f"{asset.id}/fail_safe",
         event="fail_safe",
-        mode=mode,
-        action=action,
+        mode=safe.mode,
+        action=safe.action,
         verdict=verdict,
+        refused=refused,
+        value=safe.value,
     )
 
 

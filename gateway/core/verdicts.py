@@ -71,6 +71,8 @@ class Decision:
     """The limit that forbade the action; empty when none did."""
     votes: str = ""
     """``3 of 5``: how the last verdicts stood."""
+    value: float | None = None
+    """What the action is told, where it takes a value."""
 
     @property
     def by(self) -> str:

@@ -31,6 +31,10 @@ class Watch:
     """When a rung last answered."""
     failed_safe: bool = False
     """The fail-safe was decided and no rung has answered since."""
+    safe_refused: str = ""
+    """The limit that forbade the fail-safe when it was tried last."""
+    safe_again_mono_ms: int = 0
+    """When it is tried again."""
     driver: ModelState | None = field(init=False)
     """The first model of the ladder: its windows make turns due."""
     paces: dict[str, Pace] = field(default_factory=dict)
@@ -39,6 +43,8 @@ class Watch:
     """Another version of a model, fed beside the one that judges."""
     held: dict[str, str] = field(default_factory=dict)
     """The label that each ensemble holds."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """What each model said that answered in the last turn."""
     _guards: tuple[RuleRung, ...] = ()
     _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
 
@@ -134,7 +140,7 @@ class Watch:
         last, self.verdict = self.verdict, verdict
         if verdict.label != UNKNOWN:
             self.answered_mono_ms = verdict.mono_ms
-            self.failed_safe = False
+            self.failed_safe, self.safe_refused = False, ""
         return last is None or (last.label, last.rung) != (verdict.label, verdict.rung)
 
     def slow(self) -> list[Slow]:
@@ -165,7 +171,8 @@ class Watch:
         safe = self.asset.fail_safe
         if safe is None or self.failed_safe or self.latest.evidence_mono_ms is None:
             return None
-        return max(self.answered_mono_ms or 0, self.started_mono_ms) + safe.after_ms
+        due = max(self.answered_mono_ms or 0, self.started_mono_ms) + safe.after_ms
+        return max(due, self.safe_again_mono_ms) if self.safe_refused else due
 
 
 def _without(states: dict[str, ModelState], model: str) -> dict[str, ModelState]:
@@ -178,6 +185,8 @@ def spans(asset: Asset) -> Mapping[str, int]:
     expressions = [rung.expression for rung in asset.ladder if isinstance(rung, RuleRung)]
     for rule in asset.policy:
         expressions += [*rule.unless, *rule.only_if]
+    for action in asset.actions.values():
+        expressions += action.guard.rules
     for expression in expressions:
         for metric, span_ms in expression.span_ms.items():
             if span_ms:

@@ -14,6 +14,7 @@ import structlog
 from gateway.core.assets import Action
 from gateway.core.commands import Command, State, Step, step
 from gateway.core.drafts import draft
+from gateway.core.limits import By
 from gateway.core.orders import order_of, resume
 from gateway.core.ports import Outgoing
 from gateway.core.verdicts import Decision, Mode
@@ -55,6 +56,8 @@ class Act:
         self._clock = clock
         self._new_id = ids(clock)
         self._to_ask: list[Command] = []
+        self._by: dict[str, By] = {}
+        """Who wanted the open commands; of those found at a start that is not known."""
 
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
@@ -67,6 +70,7 @@ class Act:
                 proposed = self._propose(decision)
                 if proposed is not None:
                     ready.append(proposed)
+        self._permits.settle()
         self._journal.changed()
         if ready:
             await self._send(ready)
@@ -77,17 +81,18 @@ class Act:
         action = asset.actions[decision.action]
         feed = self.site.feeds[action.source]
         command = self._command(decision, action, feed)
+        refused = self._permits.decided(decision)
+        if refused:
+            self._refuse(command, refused)
+            return None
         try:
             outgoing = feed.bridge.encode(order_of(command))
         except EncodeError as error:
             self._refuse(command, str(error))
             return None
-        refused = self._permits.limit()
-        if refused:
-            self._refuse(command, refused)
-            return None
-        self._permits.used()
         command = step(step(command, Step.CHECK), Step.STORE)
+        self._by[command.id] = By.of(decision.by)
+        self._permits.note(command)
         self._docket.orders.add(command, action.proof)
         return command, outgoing
 
@@ -135,6 +140,10 @@ class Act:
         return sent
 
     def _publish(self, command: Command, outgoing: Sequence[Outgoing]) -> None:
+        refused = self._permits.again(command, self._by.pop(command.id, By.POLICY))
+        if refused:  # something changed while it was being committed
+            self._docket.end(command, Step.FAIL, f"{refused}; nothing was published")
+            return
         link = self._link(command)
         self._docket.orders.published(command.id)
         left_s = max(1.0, (command.expires_mono_ms - self._clock.mono_ms()) / 1000)
@@ -164,6 +173,10 @@ class Act:
             feed = self.site.feeds[command.source]
             if feed.source.broker != broker:
                 continue
+            refused = self._permits.again(command, self._by.get(command.id, By.POLICY))
+            if refused:
+                self._docket.end(command, Step.REFUSE, refused)
+                continue
             try:
                 ready.append((command, feed.bridge.encode(order_of(command))))
             except EncodeError as error:
@@ -189,10 +202,18 @@ class Act:
             if action is None:
                 self._forget(command)
                 continue
+            if command.state is State.STORED and stored.boot != self._clock.boot:
+                self._void(command)
+                continue
             self._docket.orders.add(command, action.proof, asked=command.state is State.ACCEPTED)
             if command.state is not State.STORED:
                 self._to_ask.append(command)
             log.info("command_resumed", command_id=command.id, state=command.state.value)
+
+    def _void(self, command: Command) -> None:
+        """It waited for its broker when the machine went down: nobody knows for how long."""
+        now_ms, reason = self._clock.now_ms(), "not sent before the machine restarted"
+        self._docket.record(step(command, Step.EXPIRE, reason=reason, ended_at_ms=now_ms))
 
     def _forget(self, command: Command) -> None:
         """Its action is no longer in the file: it must not be sent, and cannot be confirmed."""

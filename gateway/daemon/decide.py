@@ -6,12 +6,14 @@ and later, and ingest never waits for it.
 """
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import structlog
 
 from gateway.core.explanations import Explanation, of_score
 from gateway.core.inquiries import Inquiry, inquire
+from gateway.core.limits import By
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
@@ -21,7 +23,17 @@ from gateway.daemon.clock import Clock
 from gateway.daemon.explain import Explain
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
-from gateway.daemon.judging import PENDING, Due, Judged, Queue, advance, fail_safe, judge, wait_ms
+from gateway.daemon.judging import (
+    PENDING,
+    Due,
+    Judged,
+    Queue,
+    advance,
+    fail_safe,
+    judge,
+    safe_refused,
+    wait_ms,
+)
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.permits import Permits
 from gateway.daemon.shadow import Shadow
@@ -64,7 +76,8 @@ class Decide:
         self._maintenance = maintenance
         self._shadow = shadow
         self._announce = announce
-        self._permits = permits
+        self._wanted = partial(permits.claim, By.POLICY)
+        self._safe = partial(permits.claim, By.FAIL_SAFE)
         self._clock = clock
         self._due = Queue()
         self._wake = asyncio.Event()
@@ -122,7 +135,7 @@ class Decide:
     async def _judge(self, due: list[Due]) -> None:
         decisions: list[Decision] = []
         reasons: list[Inquiry | Explanation] = []
-        for one in await judge(due, self._inference, self._shadow, self._permits.action):
+        for one in await judge(due, self._inference, self._shadow, self._wanted):
             self._maintenance.note(one.watch, one.turn)
             self._settled_one(one)
             decisions += one.decisions
@@ -175,14 +188,18 @@ class Decide:
         """Close rows whose time is over, and decide the fail-safes that are due."""
         now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
         due = advance(self.site.watches, now_ms, mono_ms, self)
-        decisions = [self._fail_safe(watch, now_ms, mono_ms) for watch in due]
+        decisions = [
+            self._fail_safe(watch, now_ms, mono_ms, refused)
+            for watch in due
+            if (refused := safe_refused(watch, mono_ms, self._safe)) is not None
+        ]
         if decisions:
             await self._act.carry_out(decisions)
         for decision in decisions:
             self._explain.offer(decision, of_score(decision.verdict))
 
-    def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int) -> Decision:
-        decision = fail_safe(watch, now_ms, mono_ms)
+    def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int, refused: str) -> Decision:
+        decision = fail_safe(watch, now_ms, mono_ms, refused)
         verdict = decision.verdict
         self._journal.verdict(verdict)
         self._announce.asset(watch)

@@ -18,6 +18,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link, ignore
+from gateway.daemon.permits import Permits
 from gateway.daemon.site import Feed
 from gateway.errors import NotConnectedError
 
@@ -31,12 +32,18 @@ class Docket:
     """The commands that have not ended, on record."""
 
     def __init__(
-        self, links: Mapping[str, Link], journal: Journal, announce: Announce, clock: Clock
+        self,
+        links: Mapping[str, Link],
+        journal: Journal,
+        announce: Announce,
+        permits: Permits,
+        clock: Clock,
     ) -> None:
         """No command is open."""
         self._links = links
         self._journal = journal
         self._announce = announce
+        self._permits = permits
         self._clock = clock
         self.orders = Orders()
         self._changed = asyncio.Event()
@@ -107,6 +114,7 @@ class Docket:
 
     def record(self, command: Command) -> None:
         """A command has a new state."""
+        self._permits.note(command)
         self._journal.batch.commands.append(command)
         self._announce.command(command)
         self._journal.changed()

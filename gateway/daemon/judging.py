@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from gateway.core.ladder import UNKNOWN, Turn
 from gateway.core.policy import fail_safe_decision
 from gateway.core.readings import Reading, Report
-from gateway.core.verdicts import Decision, Verdict
+from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.rounds import rounds
@@ -20,8 +20,10 @@ from gateway.daemon.walk import Asked, Noted, walk
 
 PENDING: Final = 64
 
-Permitted = Callable[[str, str], str]
-"""Asset, action -> what forbids it now; empty when nothing does."""
+Permitted = Callable[[str, str, float | None], str]
+"""Asset, action, its value -> what forbids it now; empty when nothing does."""
+SAFE_AGAIN_MS: Final = 1_000
+"""A fail-safe that a limit forbids is tried again this often."""
 
 
 class Due(NamedTuple):
@@ -136,9 +138,23 @@ def advance(watches: Mapping[str, Watch], now_ms: int, mono_ms: int, into: Takes
     return due
 
 
-def fail_safe(watch: Watch, now_ms: int, mono_ms: int) -> Decision:
+def safe_refused(watch: Watch, mono_ms: int, permitted: Permitted) -> str | None:
+    """What forbids a fail-safe that is due; None when that was said already.
+
+    It stays due and is tried again: what nobody watches must not stay as it is because a limit
+    forbade it for a minute.
+    """
+    safe = watch.asset.fail_safe
+    refused, before = "", watch.safe_refused
+    if safe is not None and safe.action and safe.mode is Mode.ACT:
+        refused = permitted(watch.asset.id, safe.action, safe.value)
+    watch.safe_refused, watch.safe_again_mono_ms = refused, mono_ms + SAFE_AGAIN_MS
+    return None if refused and refused == before else refused
+
+
+def fail_safe(watch: Watch, now_ms: int, mono_ms: int, refused: str = "") -> Decision:
     """No rung has answered for too long: what the file says for that."""
-    watch.failed_safe = True
+    watch.failed_safe = not refused
     verdict = Verdict(
         asset=watch.asset.id,
         at_ms=now_ms,
@@ -148,7 +164,7 @@ def fail_safe(watch: Watch, now_ms: int, mono_ms: int) -> Decision:
         abstained=dict(watch.verdict.abstained) if watch.verdict else {},
     )
     watch.verdict = verdict
-    return fail_safe_decision(watch.asset, verdict, watch.policy.new_id())
+    return fail_safe_decision(watch.asset, verdict, watch.policy.new_id(), refused)
 
 
 def wait_ms(watch: Watch, now_ms: int, mono_ms: int) -> int | None:

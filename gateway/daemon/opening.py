@@ -5,6 +5,8 @@ import structlog
 from gateway.adapters.worker import WorkerSettings
 from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock
+from gateway.store.reader import Reader
+from gateway.store.sent import History, history
 from gateway.store.writer import Store
 
 log = structlog.get_logger()
@@ -31,6 +33,17 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     for note in opened.notes:
         log.warning("store_noted", note=note)
     return store
+
+
+def history_of(store: Store, settings: Settings, clock: Clock) -> History:
+    """What was sent before this start, as far as limits count it.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    lost = store.opened.set_aside is not None
+    with Reader.open(settings.store.path) as reader:
+        return history(reader, clock.boot, clock.mono_ms(), settings.assets, lost=lost)
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:

@@ -1,51 +1,128 @@
-"""Permits: what forbids a command, whatever an asset's own policy says.
+"""Permits: whether an action may be done now, whoever asks for it.
 
-The policy asks before it decides: an action that is forbidden now stays due while its alert lasts,
-and the decision on record names the limit.
+They are asked three times: by what decides (a forbidden action stays due, and the decision on
+record names the limit), when the command is made, and again right before it is published.
 """
 
-from collections import deque
 from typing import Final
 
+from gateway.core.commands import Command
+from gateway.core.guards import Deed
+from gateway.core.interventions import Standing
+from gateway.core.ledger import Ledger
+from gateway.core.limits import Ask, By, Limits
+from gateway.core.limits_order import ORDER
 from gateway.core.ports import Order
+from gateway.core.sights import Moment
+from gateway.core.verdicts import Decision
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.site import Site
 from gateway.errors import EncodeError
+from gateway.store.sent import History
 
-MINUTE_MS: Final = 60_000
+ANY_ID: Final = "00000000-0000-7000-8000-000000000000"
+"""An order that is never sent, for the bridges that want a UUID."""
 
 
 class Permits:
-    """The limits of the whole gateway, and the bridges' own pre-flight."""
+    """The limits of the file, what people said, the bridges' own pre-flight, and the store."""
 
-    def __init__(self, site: Site, journal: Journal, clock: Clock) -> None:
-        """No command was made yet."""
-        self.site = site
+    def __init__(
+        self,
+        site: Site,
+        journal: Journal,
+        clock: Clock,
+        history: History,
+        standing: Standing | None = None,
+    ) -> None:
+        """``history``: what was sent before this start, and the axis that it is on."""
         self._journal = journal
         self._clock = clock
-        self._recent: deque[int] = deque()
-        """When the commands of the last minute were made, monotonic ms."""
+        self._shift_ms = history.running_ms - clock.mono_ms()
+        self._since_mono_ms = clock.mono_ms()
+        self._standing = Standing() if standing is None else standing
+        self.ledger = Ledger()
+        self.ledger.take(history.uses)
+        self.site = site
 
-    def action(self, asset: str, name: str) -> str:
+    @property
+    def site(self) -> Site:
+        """What the limits are about."""
+        return self._site
+
+    @site.setter
+    def site(self, site: Site) -> None:
+        self._site = site
+        self._limits = Limits(
+            assets=site.settings.assets,
+            exclusions=site.settings.exclusions,
+            per_minute=site.settings.limits.commands_per_minute,
+            ledger=self.ledger,
+            latest={name: watch.latest for name, watch in site.watches.items()},
+            since_mono_ms=self._since_mono_ms,
+            order=ORDER,
+            standing=self._standing,
+        )
+
+    def action(
+        self, asset: str, action: str, value: float | None = None, by: By = By.POLICY
+    ) -> str:
         """What forbids an action of an asset now; empty when nothing does."""
-        action = self.site.settings.assets[asset].actions[name]
-        order = Order("", action.device, action.set, 0, options=action.options)
-        try:
-            self.site.feeds[action.source].bridge.encode(order)
-        except EncodeError as error:
-            return str(error)
-        return self.limit()
+        return self._refusal(Ask(Deed(asset, action), value, by))
 
-    def limit(self) -> str:
-        """The limit of the whole gateway that forbids any command now."""
+    def claim(self, by: By, asset: str, action: str, value: float | None) -> str:
+        """As ``action``; what is allowed counts at once, until ``settle`` is called.
+
+        So that of two decisions made together the second sees the first.
+        """
+        refused = self.action(asset, action, value, by)
+        if not refused:
+            self.ledger.grant(Deed(asset, action), value, self._moment().running_ms)
+        return refused
+
+    def decided(self, decision: Decision) -> str:
+        """What forbids the command of a decision, which is about to be made."""
+        deed = Deed(decision.asset, decision.action)
+        self.ledger.redeem(deed)
+        return self._refusal(Ask(deed, decision.value, By.of(decision.by)))
+
+    def settle(self) -> None:
+        """Every decision that was claimed has been carried out, or will not be."""
+        self.ledger.settle()
+
+    def again(self, command: Command, by: By) -> str:
+        """What forbids a command that was made before, and is about to leave."""
+        deed = Deed(command.asset, command.action)
+        return self._refusal(Ask(deed, self.value(command), by, command.id))
+
+    def note(self, command: Command) -> None:
+        """A command has a new state."""
+        self.ledger.note(command, self.value(command), self._moment().running_ms)
+
+    def value(self, command: Command) -> float | None:
+        """What a command was told, by the property that takes it."""
+        asset = self._site.settings.assets.get(command.asset)
+        action = None if asset is None else asset.actions.get(command.action)
+        rule = None if action is None else action.value
+        told = None if rule is None else command.set.get(rule.key)
+        return float(told) if isinstance(told, int | float) else None
+
+    def _refusal(self, ask: Ask) -> str:
         if self._journal.trouble:
             return f"store {self._journal.trouble}"
-        now_ms, most = self._clock.mono_ms(), self.site.settings.limits.commands_per_minute
-        while self._recent and now_ms - self._recent[0] >= MINUTE_MS:
-            self._recent.popleft()
-        return f"limits.commands_per_minute {most}" if len(self._recent) >= most else ""
+        return self._limits.refusal(ask, self._moment()) or self._preflight(ask)
 
-    def used(self) -> None:
-        """A command was made."""
-        self._recent.append(self._clock.mono_ms())
+    def _preflight(self, ask: Ask) -> str:
+        action = self._limits.action(ask.deed)
+        feed = self._site.feeds[action.source]
+        order = Order(ANY_ID, action.device, action.said(ask.value), 0, options=action.options)
+        try:
+            feed.bridge.encode(order)
+        except EncodeError as error:
+            return str(error)
+        return ""
+
+    def _moment(self) -> Moment:
+        mono_ms = self._clock.mono_ms()
+        return Moment(mono_ms, mono_ms + self._shift_ms, self._clock.now_ms(), self._clock.ok())
