@@ -22,6 +22,7 @@ COMMANDS = (
     "model",
     "query",
     "readings",
+    "replay",
     "run",
 )
 

@@ -1,6 +1,5 @@
 """``edge-gateway readings``: what was measured at an asset."""
 
-import re
 import sys
 import time
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Final
 
 import click
 
+from gateway.cli.moments import moment
 from gateway.cli.tables import database, printer
-from gateway.core.times import parse, rfc3339
+from gateway.core.times import rfc3339
 from gateway.store.reader import LIMIT, Reader
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS: Final = ("at", "metric", "value", "unit", "reason")
-_UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 @click.command("readings")
@@ -37,7 +36,7 @@ def command(
     limit: int,
 ) -> None:
     """Print the readings of ASSET, oldest first."""
-    since_ms = _since(since, time.time_ns() // 1_000_000)
+    since_ms = moment(since, time.time_ns() // 1_000_000, "--since")
     with Reader.open(database(config, db)) as reader:
         found = reader.readings(asset, since_ms, metric, limit)
         bad_rows = reader.bad_rows
@@ -45,16 +44,3 @@ def command(
     printer(as_csv=as_csv, as_json=as_json)(_COLUMNS, rows)
     if bad_rows:
         print(f"{bad_rows} damaged rows were skipped", file=sys.stderr)
-
-
-def _since(text: str, now_ms: int) -> int:
-    span = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    if span is not None:
-        return now_ms - int(span[1]) * _UNITS_MS[span[2]]
-    at_ms = parse(text, "iso8601")
-    if at_ms is None:
-        raise click.BadParameter(
-            f"{text!r} is neither a span like 15m, 2h, 7d nor a time like 2026-11-21T12:00:00Z",
-            param_hint="--since",
-        )
-    return at_ms

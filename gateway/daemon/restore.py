@@ -30,8 +30,8 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
     _policies(site, store.kept("policy"))
     _calibrations(site, store.kept("calibration"))
     _states(site, store.kept("carried"))
-    _rosters(site, store.kept("roster"), clock)
-    since_ms = clock.now_ms() - _reach_ms(site)
+    rosters(site, store.kept("roster"), clock)
+    since_ms = clock.now_ms() - reach_ms(site)
     metrics = {
         metric.key: (watch, metric)
         for watch in site.watches.values()
@@ -79,7 +79,7 @@ def _mono_ms(stored: StoredReading, clock: Clock) -> int:
     return clock.mono_ms() - max(0, clock.now_ms() - stored.at_ms)
 
 
-def _reach_ms(site: Site) -> int:
+def reach_ms(site: Site) -> int:
     """How far back the longest window goes, and the longest flatline."""
     spans = [
         state.windows.shape.period_ms * (state.windows.shape.length + 1)
@@ -128,7 +128,7 @@ def calibration_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:
     return "calibration", f"{asset}\n{model}\n{model_hash}"
 
 
-def _rosters(site: Site, kept: Mapping[str, str], clock: Clock) -> None:
+def rosters(site: Site, kept: Mapping[str, str], clock: Clock) -> None:
     """Let each bridge read again what its registry said last."""
     for key, text in kept.items():
         source, _, topic = key.partition("\n")
