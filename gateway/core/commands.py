@@ -106,6 +106,8 @@ class Command:
     evidence: str = ""
     """What confirmed it: ``proof power 0.3 W < 5 W``, ``device``, ``bridge``."""
     options: Mapping[str, object] = field(default_factory=dict)
+    by: str = ""
+    """Who decided it: ``policy``, ``fail_safe`` or ``person:<author>``; empty: not known."""
 
     @property
     def ended(self) -> bool:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from gateway.core.interventions import GATEWAY, MAINTENANCE, Intervention, Kind, Standing
+from gateway.core.interventions import MAINTENANCE, Intervention, Kind, Standing
 from gateway.core.times import rfc3339
 
 Told = dict[str, object]
@@ -100,11 +100,3 @@ def acknowledged(
     if not seen or len(seen) < len(found):
         return None
     return shown(max(seen, key=lambda one: one.id), now_ms, mono_ms)
-
-
-def of_gateway(standing: Standing, now_ms: int, mono_ms: int) -> Told:
-    """What health says of people."""
-    return {
-        "stop": shown(standing.stop(mono_ms), now_ms, mono_ms),
-        "mode_override": mode_override(standing, GATEWAY, now_ms, mono_ms),
-    }

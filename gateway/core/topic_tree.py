@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway.core import interventions_told
 from gateway.core.commands import Command
+from gateway.core.policy import Alert
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
 
@@ -40,29 +42,42 @@ def asset_state(watch: Watch, now_ms: int, mono_ms: int) -> Document:
     """``asset/<id>/state``, retained."""
     verdict = watch.verdict
     raised = watch.policy.raised()
-    return head(now_ms) | {
-        "asset": watch.asset.id,
-        "name": watch.asset.name,
-        "label": verdict.label if verdict else "unknown",
-        "score": verdict.score if verdict else None,
-        "interval": list(verdict.interval) if verdict and verdict.interval else None,
-        "rung": verdict.rung if verdict else "none",
-        "abstained": dict(verdict.abstained) if verdict else {},
-        "members": [dict(member) for member in verdict.members] if verdict else [],
-        "alert": raised is not None,
-        "calibrations": {
-            model: {
-                "number": state.calibration.number,
-                "ready": state.calibration.ready,
-                "seen": state.calibration.seen,
-                "rows": state.calibration.rows,
-                "source": state.calibration.source or "first rows",
-            }
-            for model, state in watch.models.items()
-            if state.calibration is not None
-        },
-        "metrics": {name: _metric(watch, name, mono_ms) for name in watch.asset.metrics},
-    }
+    return (
+        head(now_ms)
+        | {
+            "asset": watch.asset.id,
+            "name": watch.asset.name,
+            "label": verdict.label if verdict else "unknown",
+            "score": verdict.score if verdict else None,
+            "interval": list(verdict.interval) if verdict and verdict.interval else None,
+            "rung": verdict.rung if verdict else "none",
+            "abstained": dict(verdict.abstained) if verdict else {},
+            "members": [dict(member) for member in verdict.members] if verdict else [],
+            "scores": watch.scores,
+            "alert": raised is not None,
+            "calibrations": {
+                model: {
+                    "number": state.calibration.number,
+                    "ready": state.calibration.ready,
+                    "seen": state.calibration.seen,
+                    "rows": state.calibration.rows,
+                    "source": state.calibration.source or "first rows",
+                }
+                for model, state in watch.models.items()
+                if state.calibration is not None
+            },
+            "metrics": {name: _metric(watch, name, mono_ms) for name in watch.asset.metrics},
+        }
+        | _people(watch, now_ms, mono_ms)
+    )
+
+
+def _people(watch: Watch, now_ms: int, mono_ms: int) -> Document:
+    """How far its policies may go, and what people decided that holds now."""
+    policy, mode = watch.policy, watch.policy.mode(mono_ms)
+    alerts = tuple(alert.id for alert in policy.alerts())
+    held = interventions_told.of_asset(policy.standing, watch.asset.id, alerts, now_ms, mono_ms)
+    return {"mode": mode.value if mode else None} | held
 
 
 def _metric(watch: Watch, name: str, mono_ms: int) -> Document:
@@ -85,6 +100,7 @@ def decision(made: Decision, now_ms: int) -> Document:
         "event": made.event,
         "label": made.verdict.label,
         "policy": made.policy,
+        "by": made.by,
         "mode": made.mode.value,
         "action": made.action or None,
         "votes": made.votes or None,
@@ -120,6 +136,7 @@ def command(order: Command, now_ms: int) -> Document:
     return head(now_ms) | {
         "id": order.id,
         "decision": order.decision_id,
+        "by": order.by or None,
         "asset": order.asset,
         "action": order.action,
         "source": order.source,
@@ -138,12 +155,21 @@ def alert(made: Decision, since_ms: int | None, now_ms: int) -> Document:
     """``asset/<id>/alert``, retained: the alert that holds now."""
     if made.event == "cleared":
         return head(now_ms) | {"asset": made.asset, "state": "clear"}
+    since = made.verdict.at_ms if since_ms is None else since_ms
+    return raised(made.asset, Alert(made.id, made.verdict.label, since), None, now_ms)
+
+
+def raised(
+    asset: str, alert: Alert, acknowledged: Mapping[str, object] | None, now_ms: int
+) -> Document:
+    """``asset/<id>/alert``, while it holds; ``acknowledged``: who has seen it."""
     return head(now_ms) | {
-        "asset": made.asset,
+        "asset": asset,
         "state": "raised",
-        "label": made.verdict.label,
-        "since": rfc3339(made.verdict.at_ms if since_ms is None else since_ms),
-        "decision": made.id,
+        "label": alert.label,
+        "since": rfc3339(alert.since_ms),
+        "decision": alert.id,
+        "acknowledged": acknowledged,
     }
 
 

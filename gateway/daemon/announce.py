@@ -14,15 +14,18 @@ from typing import Final
 
 import structlog
 
-from gateway.core import topic_tree
+from gateway.core import topic_tree, topic_tree_sizes
 from gateway.core.commands import Command
+from gateway.core.policy import Alert
 from gateway.core.ports import Outgoing
 from gateway.core.topic_tree import Document
 from gateway.core.verdicts import Decision, Mode
 from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
+from gateway.daemon.ear import Ear
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link, ignore
+from gateway.daemon.retained import Retained
 from gateway.errors import NotConnectedError, StoreError
 from gateway.store.batch import OutboxRow
 from gateway.store.writer import Store
@@ -51,10 +54,15 @@ class Announce:
         self._flying: set[int] = set()
         self._sent: list[int] = []
         self._wake = asyncio.Event()
+        self.ears: list[Ear] = []
+        """Who else is told of decisions, commands and events."""
+        self.shown_ms: dict[str, int] = {}
+        """When each asset's state was published last, monotonic ms."""
 
-    def attach(self, journal: Journal) -> None:
-        """Events go into this journal's batches."""
+    def attach(self, journal: Journal, retained: Retained) -> None:
+        """Events go into this journal's batches; what is retained is remembered."""
         self._journal = journal
+        self.retained = retained
 
     # -- events ---------------------------------------------------------------------------------
 
@@ -62,11 +70,18 @@ class Announce:
         """A decision, and the alert it changes; a shadow policy is recorded only."""
         if made.mode is Mode.SHADOW:
             return
+        for ear in self.ears:
+            ear.decision(made)
         now_ms = self._clock.now_ms()
         self._event(f"asset/{made.asset}/decision", topic_tree.decision(made, now_ms))
         if made.event in ("raised", "cleared"):
             document = topic_tree.alert(made, None, now_ms)
             self._event(f"asset/{made.asset}/alert", document, retain=True)
+
+    def alert(self, asset: str, alert: Alert, acknowledged: Document | None) -> None:
+        """Somebody has seen an alert that holds, or it wants to be seen again."""
+        document = topic_tree.raised(asset, alert, acknowledged, self._clock.now_ms())
+        self._event(f"asset/{asset}/alert", document, retain=True)
 
     def explanation(self, made: Decision, tree: Document) -> None:
         """Why a decision was made; of a shadow policy it is recorded only."""
@@ -76,6 +91,8 @@ class Announce:
 
     def command(self, order: Command) -> None:
         """A command has a new state."""
+        for ear in self.ears:
+            ear.command(order)
         document = topic_tree.command(order, self._clock.now_ms())
         self._event(f"asset/{order.asset}/command", document)
 
@@ -87,32 +104,60 @@ class Announce:
 
     def event(self, kind: str, **keys: object) -> None:
         """Something happened to the gateway itself: ``event``, not retained."""
+        for ear in self.ears:
+            ear.event(kind, keys)
         document = topic_tree.head(self._clock.now_ms()) | {"event": kind} | keys
         self._event("event", document)
 
     def _event(self, topic: str, document: Document, *, retain: bool = False) -> None:
+        payload = topic_tree_sizes.payload(topic, document)
+        self._keep(OutboxRow(f"{self._base}/{topic}", payload, retain=retain))
+
+    def _keep(self, row: OutboxRow) -> None:
         assert self._journal is not None  # noqa: S101  # attached before the first message
-        row = OutboxRow(f"{self._base}/{topic}", topic_tree.encode(document), retain=retain)
+        if row.retain and row.payload:
+            self.retained.note(row.topic)
         self._journal.batch.outbox.append(row)
         self._journal.changed()
+
+    def take_back(self, topic: str) -> None:
+        """Nobody renews this retained topic any more: empty it, and forget it, in one commit."""
+        self._keep(OutboxRow(topic, b"", retain=True))
+        self.retained.forget(topic)
+        log.info("topic_cleared", topic=topic)
 
     # -- state ----------------------------------------------------------------------------------
 
     def asset(self, watch: Watch) -> None:
         """The state of one asset."""
         document = topic_tree.asset_state(watch, self._clock.now_ms(), self._clock.mono_ms())
-        self._now(f"asset/{watch.asset.id}/state", document)
+        self.shown_ms[watch.asset.id] = self._clock.mono_ms()
+        self.now(f"asset/{watch.asset.id}/state", document)
+
+    def availability(self, asset: str, *, fresh: bool) -> None:
+        """Whether anything fresh is known of an asset."""
+        for ear in self.ears:
+            ear.fresh(asset, fresh=fresh)
+        word = b"online" if fresh else b"offline"
+        self.publish(f"{self._base}/asset/{asset}/availability", word)
 
     def health(self, document: Document) -> None:
         """The health document."""
-        self._now("health", document)
+        self.now("health", document)
 
-    def _now(self, topic: str, document: Document) -> None:
-        outgoing = Outgoing(f"{self._base}/{topic}", topic_tree.encode(document), retain=True)
+    def now(self, topic: str, document: Document) -> None:
+        """A document that is only worth its newest value; retained."""
+        self.publish(f"{self._base}/{topic}", topic_tree_sizes.payload(topic, document))
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = True) -> bool:
+        """Publish now or not at all; whether it was handed over."""
+        if retain:
+            self.retained.note(topic)
         try:
-            self._link.publish(outgoing, done=ignore)
+            self._link.publish(Outgoing(topic, payload, qos, retain=retain), done=ignore)
         except NotConnectedError:
-            return  # published again by on_connected
+            return False  # published again when connected
+        return True
 
     # -- the outbox -----------------------------------------------------------------------------
 
@@ -162,6 +207,10 @@ class Announce:
     def _publish(self) -> None:
         while self._queue and len(self._flying) < IN_FLIGHT:
             row = self._queue[0]
+            if not row.payload and row.topic in self.retained:
+                self._queue.popleft()  # taken back, and in use again since
+                self._sent.append(row.id)
+                continue
             outgoing = Outgoing(row.topic, row.payload, row.qos, row.retain)
             try:
                 self._link.publish(outgoing, done=partial(self._delivered, row))

@@ -5,7 +5,7 @@ it anew, and the broker delivers again what was not acknowledged.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -16,7 +16,9 @@ import structlog
 from gateway import __version__
 from gateway.adapters import systemd
 from gateway.config.settings import Settings
+from gateway.core.interventions import Standing
 from gateway.core.seen import MEMORY, Seen
+from gateway.core.wishes import NAMES
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.beat import Beat
@@ -26,21 +28,26 @@ from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.dressing import Dressing
 from gateway.daemon.explain import Explain
+from gateway.daemon.force import Force
 from gateway.daemon.health import Health
+from gateway.daemon.held import Held
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
-from gateway.daemon.opening import open_store, worker_settings
+from gateway.daemon.opening import history_of, open_store, worker_settings
+from gateway.daemon.people import People
 from gateway.daemon.permits import Permits
 from gateway.daemon.promotion import Promotion
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
 from gateway.daemon.reload import Part, Reload
 from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
+from gateway.daemon.retained import Retained
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
+from gateway.daemon.telling import ROOMS, Telling
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
 from gateway.errors import StoreError
@@ -49,8 +56,13 @@ WORKER_START_S: Final = 10.0
 """READY does not wait longer than this for the models; the ladder's other rungs work meanwhile."""
 DRAIN_S: Final = 2.0
 
-KEPT: Final = ("versions", "version_history", "calibration")
-"""Rooms of the store that the models start from."""
+KEPT: Final = (
+    *("versions", "version_history", "calibration"),
+    *("interventions", "answers", "daemon"),
+)
+"""Rooms of the store that the models and what people decided start from."""
+
+Keep = Mapping[str, Mapping[str, str]]
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -87,7 +99,8 @@ class Daemon:
     async def _wire(self) -> None:
         """Make every part and take up what the store remembers."""
         settings, clock, store = self.settings, self.clock, self._store
-        keep = {room: await self._in_store(partial(store.kept, room)) for room in KEPT}
+        keep = {room: await self._in_store(partial(store.kept, room)) for room in (*KEPT, *ROOMS)}
+        self._keep = keep
         dressing = Dressing(keep["calibration"])
         self._versions = Versions(keep["versions"], keep["version_history"], dressing, clock)
         fleet = self._versions.open(settings)
@@ -99,12 +112,14 @@ class Daemon:
         self._journal = journal = Journal(
             store, self._pool, clock.ok, announce.committed, settings.limits
         )
-        announce.attach(journal)
+        announce.attach(journal, Retained(keep["retained"], journal))
         self._versions.attach(self._inference, journal, announce)
         self._versions.adopt(fleet, site)
         shadow = Shadow(site, self._inference, self._versions)
-        self._docket = Docket(links, journal, announce, clock)
-        permits = Permits(site, journal, clock)
+        sent = await self._in_store(partial(history_of, store, settings, clock))
+        self._standing = Standing()
+        permits = Permits(site, journal, clock, sent, self._standing)
+        self._docket = Docket(links, journal, announce, permits, clock)
         self._act = Act(site, links, journal, announce, self._docket, permits, clock)
         self._explain = Explain(self._inference, journal, announce)
         looks = Maintenance(site, journal, announce)
@@ -114,9 +129,22 @@ class Daemon:
         )
         calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
         await self._wire_ingest(looks, (permits, shadow, calibrate))
+        self._wire_people(keep, permits)
         promotion = Promotion(self._versions, self._inference, journal, clock)
         self._requests.register("model", promotion.answer)
         self._requests.register("calibrate", calibrate.answer)
+
+    def _wire_people(self, keep: Keep, permits: Permits) -> None:
+        """Make what hears people; what they decided before holds again."""
+        clock, journal = self.clock, self._journal
+        self._held = Held(self.site, self._standing, journal, self._announce, clock)
+        self._held.hurry = self._beat.hurry
+        force = Force(self.site, self._act, self._docket, permits, self._explain, clock)
+        people = People(self.site, self._held, force, journal, clock)
+        people.restore(keep)
+        self._reload.add(self._held, force, people)
+        for name in NAMES:
+            self._requests.register(name, people.answer, sets=True)
 
     async def _wire_ingest(self, looks: Maintenance, others: tuple[Part, ...]) -> None:
         """Make what takes messages, and what looks after everything."""
@@ -135,13 +163,19 @@ class Daemon:
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
         upkeep = Upkeep(site, journal, self._ingest, announce, looks, clock, store, self._pool)
-        health = Health(site, links, pulses, journal, self._ingest, self._inference, looks, clock)
-        self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, clock)
+        health = Health(
+            *(site, links, pulses, journal, self._ingest, self._inference, looks),
+            *(self._standing, clock),
+        )
+        told = (self._versions, self._ingest.roll, journal, announce, clock)
+        telling = Telling(site, self._keep, link, health, *told)
+        self._ingest.others = telling.heard
+        self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, telling, clock)
         parts: tuple[Part, ...] = (
             *(self._act, self._decide, self._ingest, self._requests),
-            *(*others, upkeep, health, looks),
+            *(*others, upkeep, health, looks, telling),
         )
-        self._reload = Reload(site, parts, links, self._versions, announce, clock)
+        self._reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 
     async def _serve(self) -> None:
         """Run all tasks until the first one fails or ``stop`` is set."""
@@ -156,6 +190,7 @@ class Daemon:
                     ("explain", self._explain.run()),
                     ("docket", self._docket.run()),
                     ("requests", self._requests.run()),
+                    ("held", self._held.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
                     ("threads", self._links.watch_threads()),
@@ -206,7 +241,7 @@ class Daemon:
                 self._announce.on_connected()
                 for watch in self._reload.site.watches.values():
                     self._announce.asset(watch)
-                self._beat.hurry()
+                self._beat.connected()
             await self._act.on_connected(name)
 
     async def _timer(self) -> None:

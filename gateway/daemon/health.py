@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from gateway.core import topic_tree
+from gateway.core.interventions import GATEWAY, Standing
+from gateway.core.interventions_told import mode_override, shown
 from gateway.core.topic_tree import Document
 from gateway.daemon.clock import Clock
 from gateway.daemon.inference import Inference
@@ -27,6 +29,7 @@ class Health:
         ingest: Ingest,
         inference: Inference,
         maintenance: Maintenance,
+        standing: Standing,
         clock: Clock,
     ) -> None:
         """What is looked at."""
@@ -37,7 +40,10 @@ class Health:
         self._ingest = ingest
         self._inference = inference
         self._maintenance = maintenance
+        self._standing = standing
         self._clock = clock
+        self.failing: Mapping[str, str] = {}
+        """Route of alerts -> why its last letter did not arrive."""
 
     @property
     def state(self) -> str:
@@ -73,12 +79,17 @@ class Health:
                 found.append(f"source {feed.source.name}: its bridge is offline")
         for watch in self.site.watches.values():
             found += [str(slow) for slow in watch.slow()]
+        found += [f"{route}: {why}" for route, why in self.failing.items()]
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
+        stop = self._standing.stop(self._clock.mono_ms())
+        if stop is not None:
+            found.append(f"gateway: stopped by {stop.author}: {stop.reason}".removesuffix(": "))
         return found
 
     def document(self, store: StoreHealth, counters: Mapping[tuple[str, str], int]) -> Document:
         """The health document, ``<base>/health``."""
+        times = (self._clock.now_ms(), self._clock.mono_ms())
         parts: Document = {
             "problems": self.problems(),
             "brokers": {name: _link(link) for name, link in self._links.items()},
@@ -96,6 +107,8 @@ class Health:
             },
             "models": self._maintenance.abstentions.rates(),
             "clock_ok": self._ingest.clock_ok,
+            "stop": shown(self._standing.stop(times[1]), *times),
+            "mode_override": mode_override(self._standing, GATEWAY, *times),
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }
         return topic_tree.health(self.state, self._clock.now_ms(), parts)

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from gateway.core.interventions import Alive
 from gateway.core.messages import Message
 from gateway.core.ports import Outgoing, Subscription
 from gateway.core.times import LATE_MS
@@ -131,3 +132,11 @@ def away_ms(text: str | None, clock: Clock) -> int:
     if boot == clock.boot:
         return clock.mono_ms() - int(mono)
     return clock.now_ms() - int(wall) if clock.ok() else LATE_MS + 1
+
+
+def alive(text: str | None) -> Alive | None:
+    """When ``text`` was kept, on the clock of its boot."""
+    if text is None:
+        return None
+    boot, mono, _ = text.split()
+    return Alive(boot, int(mono))

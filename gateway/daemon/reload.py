@@ -13,6 +13,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.links import Link
 from gateway.daemon.site import Site, build
+from gateway.daemon.telling import Telling
 from gateway.daemon.versions import Versions
 from gateway.errors import ConfigError
 
@@ -37,6 +38,7 @@ class Reload:
         links: Mapping[str, Link],
         versions: Versions,
         announce: Announce,
+        telling: Telling,
         clock: Clock,
     ) -> None:
         """``parts`` are given the new site."""
@@ -45,7 +47,12 @@ class Reload:
         self._links = links
         self._versions = versions
         self._announce = announce
+        self._telling = telling
         self._clock = clock
+
+    def add(self, *parts: Part) -> None:
+        """These are given the new site, too."""
+        self._parts = (*self._parts, *parts)
 
     async def run(self, asked: asyncio.Event) -> None:
         """Reload whenever it is asked for."""
@@ -67,7 +74,7 @@ class Reload:
             ConfigError: nothing was changed.
         """
         settings = await asyncio.to_thread(config.load, self.site.settings.file)
-        _same_frame(self.site.settings, settings)
+        self._same_frame(self.site.settings, settings)
         fleet = await asyncio.to_thread(self._versions.open, settings)
         site = build(settings, fleet.active, self._clock)
         self._versions.adopt(fleet, site)
@@ -82,16 +89,16 @@ class Reload:
         for watch in site.watches.values():
             self._announce.asset(watch)
 
+    def _same_frame(self, old: Settings, new: Settings) -> None:
+        """What needs a restart, which ``info`` shows, too.
 
-def _same_frame(old: Settings, new: Settings) -> None:
-    """What needs a restart.
-
-    Raises:
-        ConfigError: it names what changed.
-    """
-    changed = [name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
-    if changed:
-        raise ConfigError(f"restart the gateway to change {', '.join(changed)}")
+        Raises:
+            ConfigError: it names what changed.
+        """
+        changed = [name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
+        self._telling.restart_required(tuple(changed))
+        if changed:
+            raise ConfigError(f"restart the gateway to change {', '.join(changed)}")
 
 
 def _carry_over(old: Site, new: Site) -> None:
