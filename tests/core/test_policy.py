@@ -1,10 +1,12 @@
 import itertools
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.assets import Asset, PolicyRule
+from gateway.core.interventions import Intervention, Kind
 from gateway.core.policy import Policy
 from gateway.core.rules import parse
 from gateway.core.verdicts import Mode, Verdict
@@ -143,3 +145,106 @@ def test_a_restart_at_any_point_changes_no_decision(sequence, cut):
     second.restore(first.to_json())
     made += run(second, sequence[cut:], start=cut * 1_000)
     assert [(d.event, d.votes) for d in made] == whole
+
+
+# -- what people decided -------------------------------------------------------------------------
+
+
+def decided(subject, kind, *, value="", policy="", for_ms=None, asset="pump", at=0):
+    one = Intervention(
+        "i", kind, asset, "anna", "", at, at, "b1", for_ms, value=value, policy=policy
+    )
+    subject.standing.put(one)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "asset", "refused"),
+    [
+        (Kind.HOLD, "", "pump", "hold"),
+        (Kind.MAINTENANCE, "maintenance", "pump", "maintenance"),
+        (Kind.STOP, "", "", "stopped"),
+    ],
+)
+def test_people_forbid_what_would_be_done_and_it_is_done_when_they_are_gone(
+    kind, value, asset, refused
+):
+    subject = policy()
+    one = decided(subject, kind, value=value, asset=asset)
+    held = run(subject, ["alarm"] * 9)
+    assert [(d.event, d.refused) for d in held] == [("raised", refused)]
+    subject.standing.end(one.key)
+    ended = run(subject, ["alarm"], start=20_000)
+    assert [(d.event, d.action, d.refused) for d in ended] == [("repeated", "stop", "")]
+
+
+def test_a_hold_that_is_over_forbids_nothing_whether_it_was_ended_or_not():
+    subject = policy()
+    decided(subject, Kind.HOLD, for_ms=5_000)
+    assert [d.refused for d in run(subject, ["alarm"] * 9)] == ["hold", ""]
+
+
+def test_a_flag_that_people_set_forbids_what_names_it():
+    subject = policy(replace(RULE, flags=("cleaning",)))
+    decided(subject, Kind.MAINTENANCE, value="cleaning")
+    assert run(subject, ["alarm"] * 3)[0].refused == "flag cleaning"
+
+
+def test_an_advice_becomes_an_action_once_the_rule_may_act_again():
+    subject = policy()
+    one = decided(subject, Kind.MODE, value="advise")
+    advised = run(subject, ["alarm"] * 9)
+    assert [(d.event, d.mode, d.refused) for d in advised] == [("raised", "advise", "")]
+    subject.standing.end(one.key)
+    acted = run(subject, ["alarm"] * 5, start=20_000)
+    assert [(d.event, d.mode, d.refused) for d in acted] == [("repeated", "act", "")]
+
+
+def test_an_advice_does_not_keep_the_command_waiting():
+    subject = policy(replace(RULE, min_interval_ms=3_600_000))
+    one = decided(subject, Kind.MODE, value="advise")
+    run(subject, ["alarm"] * 5)
+    subject.standing.end(one.key)
+    assert [d.refused for d in run(subject, ["alarm"], start=9_000)] == [""]
+
+
+def test_who_was_told_of_an_alert_is_told_that_it_is_over_whatever_the_mode_is_then():
+    subject = policy()
+    run(subject, ["alarm"] * 3)
+    decided(subject, Kind.MODE, value="shadow")
+    (cleared,) = run(subject, ["normal"] * 4, start=10_000)
+    assert (cleared.event, cleared.mode) == ("cleared", "act")
+
+
+def test_what_was_raised_in_shadow_is_raised_for_everybody_when_it_may_be_said():
+    subject = policy()
+    one = decided(subject, Kind.MODE, value="shadow")
+    (quiet,) = run(subject, ["alarm"] * 3)
+    subject.standing.end(one.key)
+    (loud,) = run(subject, ["alarm"], start=10_000)
+    assert (quiet.event, quiet.mode, loud.event, loud.mode) == ("raised", "shadow", "raised", "act")
+    assert [alert.id for alert in subject.alerts()] == [loud.id]
+
+
+def test_an_alert_is_known_by_the_decision_that_raised_it_over_a_restart():
+    first = policy()
+    (made,) = run(first, ["alarm"] * 3)
+    second = policy()
+    second.restore(first.to_json())
+    assert [(alert.id, alert.label) for alert in second.alerts()] == [(made.id, "alarm")]
+    run(second, ["normal"] * 4, start=10_000)
+    assert second.alerts() == []
+
+
+def test_the_interlocks_of_its_rules_lock_an_action_for_everybody():
+    subject = policy(replace(RULE, unless=(parse("valve == 1"),)))
+    assert subject.interlock("stop", View(valve=1.0)) == "unless valve == 1"
+    assert subject.interlock("stop", View(valve=0.0)) == ""
+    assert subject.interlock("start", View(valve=1.0)) == ""
+
+
+def test_the_mode_of_an_asset_is_the_most_that_a_rule_may_do():
+    subject = policy(RULE, replace(RULE, name="pump/policy/1", mode=Mode.SHADOW))
+    assert subject.mode(0) is Mode.ACT
+    decided(subject, Kind.MODE, value="advise", policy="pump/policy/0")
+    assert subject.mode(0) is Mode.ADVISE
