@@ -7,7 +7,7 @@ brings along, and that costs the daemon 4 MB for a traceback nobody will see.
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +52,20 @@ class _Threshold:
 _THRESHOLD = _Threshold()
 
 
+_LISTENERS: list[Callable[[Event], None]] = []
+
+
+def listen(listener: Callable[[Event], None]) -> None:
+    """Show every event that is written to somebody, too; called from any thread, must not raise."""
+    _LISTENERS.append(listener)
+
+
+def _heard(_logger: object, _method: str, event: Event) -> Event:
+    for listener in _LISTENERS:
+        listener(event)
+    return event
+
+
 class _Libraries(logging.Handler):
     """Hands on what libraries log, in our form."""
 
@@ -79,6 +93,7 @@ def configure(
             _THRESHOLD,
             structlog.processors.add_log_level,
             stamp,
+            _heard,
             *_form(readable=readable, colors=on_terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),

@@ -101,9 +101,11 @@ def of_command(order: Command, name: str, now_ms: int) -> Notice | None:
 
 @dataclass(slots=True)
 class Pending:
-    """The notices of one route that have not been delivered."""
+    """The notices of one route that have not been delivered to one of its addresses."""
 
     route: Route
+    line: int = 0
+    """Which address of the route's file, from 0."""
     notices: list[Notice] = field(default_factory=list)
     lost: int = 0
     """Dropped since the last letter that arrived; the next one says so."""
@@ -112,6 +114,11 @@ class Pending:
     sending: int = 0
     """Notices of the letter that is on its way; 0 when none is."""
     told_mono_ms: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Who waits for it, over restarts."""
+        return f"{self.route.to_file}#{self.line}"
 
     def add(self, notice: Notice, mono_ms: int) -> int:
         """Take a notice; how many were dropped for it."""

@@ -193,7 +193,9 @@ def _controls(place: Place, root: str) -> dict[str, Component]:
             "icon": "mdi:robot-industrial",
             "options": list(MODES),
             "state_topic": f"{root}/state",
-            "value_template": "{{ value_json.mode_set }}",
+            "value_template": (
+                "{{ value_json.mode_override.mode if value_json.mode_override else 'file' }}"
+            ),
             "command_topic": f"{root}/mode/set",
             "command_template": _command("mode", "value", _signed("mode chosen", span)),
         },

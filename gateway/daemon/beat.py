@@ -17,6 +17,7 @@ from gateway.daemon.decide import Decide
 from gateway.daemon.health import Health
 from gateway.daemon.journal import Journal
 from gateway.daemon.pulse import Pulse, alive_text
+from gateway.daemon.telling import Telling
 from gateway.daemon.upkeep import Upkeep
 
 TICK_S: Final = 1.0
@@ -38,6 +39,7 @@ class Beat:
         journal: Journal,
         decide: Decide,
         announce: Announce,
+        telling: Telling,
         clock: Clock,
     ) -> None:
         """Nothing has happened yet."""
@@ -47,6 +49,7 @@ class Beat:
         self._journal = journal
         self._decide = decide
         self._announce = announce
+        self._telling = telling
         self._clock = clock
         self._health_due_ms = 0
         self._state = ""
@@ -63,9 +66,11 @@ class Beat:
             if self._moves():
                 systemd.watchdog()
             await self._show()
+            self._telling.look()
 
     def last(self) -> None:
         """The daemon is about to stop: nothing that was learnt may be lost."""
+        self._telling.last()
         self._upkeep.last()
         self._upkeep.keep_states()
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
@@ -73,6 +78,11 @@ class Beat:
     def hurry(self) -> None:
         """The health document is due with the next beat."""
         self._health_due_ms = 0
+
+    def connected(self) -> None:
+        """Our broker is there again: everything is due with the next beat."""
+        self._telling.on_connected()
+        self.hurry()
 
     def _moves(self) -> bool:
         """Every stage did something, or had nothing to do."""

@@ -5,7 +5,7 @@ stored, it changed what we know of a bridge, it was without news, or it is a cou
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -20,6 +20,7 @@ from gateway.daemon.judging import observe
 from gateway.daemon.links import Link
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.requests import Requests
+from gateway.daemon.roll import Roll
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import RejectRow, StoredReport
 
@@ -55,6 +56,9 @@ class Ingest:
         self._clock = clock
         self.clock_ok = clock.ok()
         self.taken = 0
+        self.roll = Roll()
+        self.others: Callable[[Message], bool] = lambda _message: False
+        """Takes what is neither a source's nor a pulse; a request otherwise."""
         self._closed = False
         self._draining = asyncio.Lock()
 
@@ -88,7 +92,7 @@ class Ingest:
         feed = self.site.feed(message.broker, message.topic)
         if feed is not None:
             self._read(feed, message)
-        elif not self._pulses[link.name].heard(message):
+        elif not self._pulses[link.name].heard(message) and not self.others(message):
             self._requests.heard(message, live=self._pulses[link.name].live)
         self._journal.message(link.client, message.receipt)
 
@@ -126,6 +130,7 @@ class Ingest:
             )
         report = feed.mapper.report(uplink, message, clock_ok=self.clock_ok)
         self._docket.on_uplink(feed, uplink, message)
+        self.roll.note(feed.source.name, uplink.device, message.received_at_ms)
         if report is None:
             return
         report = self.site.gates.judge(report)

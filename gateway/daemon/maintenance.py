@@ -37,6 +37,7 @@ class Maintenance:
 
     def note(self, watch: Watch, turn: Turn) -> None:
         """A turn is over: what each model did in it, and what it said."""
+        watch.scores = dict(turn.scores)
         for model, outcome in outcomes(turn.scores, turn.abstained):
             self.abstentions.note(model, outcome)
             self._journal.batch.counts[f"model:{model}", outcome] += 1

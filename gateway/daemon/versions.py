@@ -24,6 +24,7 @@ from gateway.daemon.fleet import Fleet, loaded_name, open_fleet
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
 from gateway.daemon.site import Site
+from gateway.models.contract import Manifest
 
 HISTORY: Final = 256
 """Changes that are remembered."""
@@ -113,6 +114,12 @@ class Versions:
             if model:
                 now_ms = self._clock.now_ms()
                 self.become(lineages.struck(self.lineages[model], hash_, now_ms, why))
+
+    def manifest(self, model: str) -> Manifest | None:
+        """The contract of the version that judges; None when none does."""
+        active = self.lineages[model].active if model in self.lineages else None
+        package = self._fleet.packages.get(loaded_name(model, active.hash)) if active else None
+        return package.manifest if package else None
 
     def _find(self, name: str) -> tuple[str, str]:
         for model, lineage in self.lineages.items():
