@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from gateway.core.audit import NOTHING, Entry, Head, link, text
+from gateway.core.audit import Entry, Head, link, text
 
 MOST: Final = 100
 """Breaks that are remembered; more are counted."""
@@ -29,8 +29,8 @@ class Fault(StrEnum):
     """A checkpoint knows more records than there are."""
     REWRITTEN = "rewritten"
     """The records agree with each other, but not with a checkpoint."""
-    FORGED = "forged"
-    """A checkpoint is not by the key."""
+    REFUSED = "checkpoint refused"
+    """It is not by the key, or of another chain."""
     ROW_CHANGED = "row changed"
     """The decision's or command's row says something else than its record."""
     ROW_MISSING = "row missing"
@@ -91,21 +91,21 @@ class Walk:
                 self._late(entry.seq, head.seq)
                 return
             if entry.seq > head.seq + 1:
-                self._say(head.seq + 1, Fault.MISSING, _gone(head.seq + 1, entry.seq - 1))
+                self.say(head.seq + 1, Fault.MISSING, _gone(head.seq + 1, entry.seq - 1))
             elif _hashed(head.hash, entry) != entry.hash:
                 self._sought = (entry.seq, head.hash, entry.hash)
-                self._say(entry.seq, Fault.CHANGED, "it does not follow from the record before it")
+                self.say(entry.seq, Fault.CHANGED, "it does not follow from the record before it")
         self.head = Head(entry.seq, entry.hash)
 
     def check(self, mark: Mark) -> None:
         """A checkpoint over the record taken last."""
         if mark.fault:
-            self._say(mark.seq, Fault.FORGED, f"checkpoint {mark.name}: {mark.fault}")
+            self.say(mark.seq, Fault.REFUSED, f"checkpoint {mark.name}: {mark.fault}")
         elif self.head is None or self.head != (mark.seq, mark.hash):
             if not self.breaks:
                 since = f"after record {self.good}, whose checkpoint agrees" if self.good else ""
                 told = f"checkpoint {mark.name} says otherwise; it was rewritten {since}".rstrip()
-                self._say(mark.seq, Fault.REWRITTEN, told)
+                self.say(mark.seq, Fault.REWRITTEN, told)
         else:
             self.good = mark.seq
             self.marks += 1
@@ -114,12 +114,13 @@ class Walk:
         """A checkpoint over a record behind the last one."""
         last = self.head.seq if self.head else 0
         if mark.fault:
-            self._say(mark.seq, Fault.FORGED, f"checkpoint {mark.name}: {mark.fault}")
+            self.say(mark.seq, Fault.REFUSED, f"checkpoint {mark.name}: {mark.fault}")
         elif all(one.what is not Fault.TRUNCATED for one in self.breaks):
             told = f"the chain ends at {last}, checkpoint {mark.name} is over {mark.seq}"
-            self._say(last + 1, Fault.TRUNCATED, told)
+            self.say(last + 1, Fault.TRUNCATED, told)
 
-    def _say(self, seq: int, what: Fault, detail: str) -> None:
+    def say(self, seq: int, what: Fault, detail: str) -> None:
+        """Note a break."""
         if len(self.breaks) < MOST:
             self.breaks.append(Break(seq, what, detail))
         else:
@@ -132,7 +133,7 @@ class Walk:
             if one.seq == seq and one.what is Fault.MISSING:
                 self.breaks[place] = told
                 return
-        self._say(*told)
+        self.say(*told)
 
     def _seek(self, entry: Entry) -> None:
         """Whether this is the record that should have stood where the chain broke."""
@@ -181,8 +182,10 @@ def beginning(first: Entry | None, anchors: Iterator[Mark]) -> tuple[Head | None
         first: the first record; None when there is none.
         anchors: checkpoints over the record before it.
     """
-    if first is None or first.seq == 1:
-        return Head(0, NOTHING), None
+    if first is None:
+        return Head(), Break(1, Fault.MISSING, "there are no records")
+    if first.seq == 1:
+        return Head(), None
     for mark in anchors:
         if not mark.fault and mark.seq == first.seq - 1:
             return Head(mark.seq, mark.hash), None

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Self
 from gateway.core.readings import Value
 from gateway.errors import StoreError, StoreReadOnlyError
 from gateway.store import schema
+from gateway.store.audit_reader import AuditReader
 from gateway.store.connecting import connect_reader
 from gateway.store.faults import kind_of, translated
 from gateway.store.readback import Series, Unpacker
@@ -84,6 +85,15 @@ class Reader:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    @property
+    def audit(self) -> AuditReader:
+        """The audit chain.
+
+        Raises:
+            StoreError: the database is older than the chain.
+        """
+        return AuditReader(self._connection)
 
     @property
     def bad_rows(self) -> int:

@@ -1,0 +1,113 @@
+"""The audit chain as seen from outside the daemon, by a connection that cannot write."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from gateway.core.audit import Entry, Kind
+from gateway.errors import StoreError
+from gateway.store import audit_check, chain, schema
+from gateway.store.audit_check import Checked, Trust
+from gateway.store.faults import translated
+
+_BEFORE: Final = (
+    "SELECT epoch, count(DISTINCT seq), min(seq), max(seq) FROM audit_before GROUP BY epoch"
+)
+_FEEDBACK: Final = """
+SELECT a.subject, a.body, d.at_ms, json_extract(d.explanation, '$.span_s')
+FROM audit a LEFT JOIN decision d ON d.id = a.subject WHERE a.kind = ? ORDER BY a.seq"""
+
+
+class Before(NamedTuple):
+    """What was rescued of the chain of a damaged database."""
+
+    epoch: str
+    records: int
+    first: int
+    last: int
+
+    @property
+    def lost(self) -> int:
+        """Records between the first and the last that could not be read."""
+        return self.last - self.first + 1 - self.records
+
+
+class Said(NamedTuple):
+    """What somebody said of a decision, and the period it is about."""
+
+    decision: str
+    body: dict[str, object]
+    since_ms: int
+    until_ms: int
+
+
+class AuditReader:
+    """The chain of one database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Reads with a connection that somebody else closes.
+
+        Raises:
+            StoreError: the database is older than the chain.
+        """
+        if schema.AUDITED not in schema.applied(connection):
+            raise StoreError(
+                "this database has no audit chain yet: it gets one when the gateway starts"
+            )
+        self._connection = connection
+
+    def check(self, trust: Trust, others: Iterable[str] = ()) -> Checked:
+        """Walk the chain; see ``audit_check.check``."""
+        return audit_check.check(self._connection, trust, others)
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """Records in order, from the one behind ``after``."""
+        with translated("audit"):
+            yield from audit_check.entries(self._connection, after)
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """(record, document) in order."""
+        with translated("audit"):
+            yield from audit_check.checkpoints(self._connection)
+
+    def newest_checkpoint(self) -> str:
+        """The newest one, as JSON; empty when there is none."""
+        with translated("audit"):
+            return chain.newest_checkpoint(self._connection)
+
+    def keys(self) -> list[str]:
+        """Public keys that the chain itself names, oldest first."""
+        query = "SELECT body FROM audit WHERE kind = ? ORDER BY seq"
+        with translated("audit"):
+            rows = self._connection.execute(query, (Kind.KEY.value,)).fetchall()
+        return [str(json.loads(body).get("public_key", "")) for (body,) in rows if body[:1] == "{"]
+
+    def before(self) -> list[Before]:
+        """The chains of databases that were damaged."""
+        with translated("audit"):
+            return [Before(*row) for row in self._connection.execute(_BEFORE)]
+
+    def feedback(self) -> list[Said]:
+        """What was said of decisions: of each decision the last word, in the order it was said."""
+        found: dict[str, Said] = {}
+        with translated("feedback"):
+            for decision, body, at_ms, span_s in self._connection.execute(
+                _FEEDBACK, (Kind.FEEDBACK.value,)
+            ):
+                found.pop(decision, None)
+                found[decision] = _said(decision, json.loads(body), at_ms, span_s)
+        return list(found.values())
+
+
+def _said(decision: str, body: dict[str, object], at_ms: int | None, span_s: float | None) -> Said:
+    """The period is the row's, which is re-stamped with the clock; the record's without a row."""
+    since, until = _whole(body.get("since_ms")), _whole(body.get("until_ms"))
+    if at_ms is not None:
+        span = round(span_s * 1000) if span_s else until - since
+        since, until = at_ms - span, at_ms
+    return Said(decision, body, since, until)
+
+
+def _whole(value: object) -> int:
+    return value if type(value) is int else 0
