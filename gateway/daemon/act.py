@@ -14,7 +14,6 @@ import structlog
 from gateway.core.assets import Action
 from gateway.core.commands import Command, State, Step, step
 from gateway.core.drafts import draft
-from gateway.core.limits import By
 from gateway.core.orders import order_of, resume
 from gateway.core.ports import Outgoing
 from gateway.core.verdicts import Decision, Mode
@@ -56,8 +55,6 @@ class Act:
         self._clock = clock
         self._new_id = ids(clock)
         self._to_ask: list[Command] = []
-        self._by: dict[str, By] = {}
-        """Who wanted the open commands; of those found at a start that is not known."""
 
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
@@ -91,7 +88,6 @@ class Act:
             self._refuse(command, str(error))
             return None
         command = step(step(command, Step.CHECK), Step.STORE)
-        self._by[command.id] = By.of(decision.by)
         self._permits.note(command)
         self._docket.orders.add(command, action.proof)
         return command, outgoing
@@ -140,7 +136,7 @@ class Act:
         return sent
 
     def _publish(self, command: Command, outgoing: Sequence[Outgoing]) -> None:
-        refused = self._permits.again(command, self._by.pop(command.id, By.POLICY))
+        refused = self._permits.again(command)
         if refused:  # something changed while it was being committed
             self._docket.end(command, Step.FAIL, f"{refused}; nothing was published")
             return
@@ -173,7 +169,7 @@ class Act:
             feed = self.site.feeds[command.source]
             if feed.source.broker != broker:
                 continue
-            refused = self._permits.again(command, self._by.get(command.id, By.POLICY))
+            refused = self._permits.again(command)
             if refused:
                 self._docket.end(command, Step.REFUSE, refused)
                 continue

@@ -91,9 +91,12 @@ class Permits:
         """Every decision that was claimed has been carried out, or will not be."""
         self.ledger.settle()
 
-    def again(self, command: Command, by: By) -> str:
-        """What forbids a command that was made before, and is about to leave."""
-        deed = Deed(command.asset, command.action)
+    def again(self, command: Command) -> str:
+        """What forbids a command that was made before, and is about to leave.
+
+        Of one found at a start nobody knows who wanted it: it is held against what holds for most.
+        """
+        deed, by = Deed(command.asset, command.action), By.of(command.by or By.POLICY)
         return self._refusal(Ask(deed, self.value(command), by, command.id))
 
     def note(self, command: Command) -> None:

@@ -28,7 +28,8 @@ INSERT INTO command
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, evidence = excluded.evidence,
-    sent_at_ms = excluded.sent_at_ms, sent_mono_ms = excluded.sent_mono_ms,
+    sent_at_ms = excluded.sent_at_ms,
+    sent_mono_ms = coalesce(command.sent_mono_ms, excluded.sent_mono_ms),
     ended_at_ms = excluded.ended_at_ms, audit = excluded.audit"""
 """What a command is never changes, so times that were repaired stay repaired."""
 COMMAND_COLUMNS: Final = """
