@@ -25,6 +25,7 @@ COMMANDS = (
     "readings",
     "replay",
     "run",
+    "test",
 )
 
 

@@ -4,22 +4,21 @@ A file with wrong parts is checked on without them, so that one run shows what t
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config import sources
 from gateway.config import tree as trees
+from gateway.config.keys import keys_at
 from gateway.config.problems import Problem, choices, near
 from gateway.config.root import BridgeError, Root
-from gateway.config.sources import SourceSection
 from gateway.config.tree import Document, Place
 
 _ROUNDS = 64
 _SECRET = re.compile(r"^(password|passphrase|secret|token|key)$")
 _COLUMN = re.compile(r"^column (\d+): ")
-_REQUIRED: dict[str, dict[str, str]] = {"gateway": {"id": "gateway"}}
+_REQUIRED: dict[str, Any] = {"gateway": {"id": "gateway"}}
 _WORDS = {
     "string_type": "should be text",
     "dict_type": "should be a mapping",
@@ -47,23 +46,42 @@ _WORDS = {
 }
 
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
 def validate(doc: Document) -> tuple[Root | None, list[Problem]]:
     """Give the model of what is right in the file, and the problems of the rest."""
+    return validate_as(Root, doc, "a mapping with gateway, brokers, sources, assets", _REQUIRED)
+
+
+def validate_as(
+    model: type[_Model], doc: Document, form: str, required: dict[str, Any]
+) -> tuple[_Model | None, list[Problem]]:
+    """The same for a file of another kind.
+
+    Args:
+        model: what it should be.
+        doc: the file.
+        form: what it should be, in words.
+        required: stands in for keys that must be there, where they are missing or wrong.
+    """
     problems = list(_empty(doc, doc.root, ()))
     tree = trees.plain(doc.root)
     if not isinstance(tree, dict):
-        return None, [doc.problem((), "should be a mapping with gateway, brokers, sources, assets")]
+        return None, [doc.problem((), f"should be {form}")]
     tree = {key: value for key, value in tree.items() if value is not None}
     for round_ in range(_ROUNDS):
         try:
-            return Root.model_validate(tree), problems
+            return model.model_validate(tree), problems
         except ValidationError as refusal:
             errors = list(_flat(doc, refusal, ()))
         if round_ == 0:
             places = {(error.place, error.missing): error for error in reversed(errors)}
-            problems += [_problem(doc, error) for error in places.values() if _news(error.entry)]
+            problems += [
+                _problem(model, doc, error) for error in places.values() if _news(error.entry)
+            ]
         for error in errors:
-            _prune(tree, error.place)
+            _prune(tree, error.place, required)
     return None, problems
 
 
@@ -108,7 +126,7 @@ def _flat(doc: Document, error: ValidationError, base: Place) -> Iterator[_Error
             yield _Error(doc.existing(place), "", entry)
 
 
-def _problem(doc: Document, error: _Error) -> Problem:
+def _problem(model: type[BaseModel], doc: Document, error: _Error) -> Problem:
     place, missing, entry = error
     if missing:
         where = f"{_title(place)}: " if place else ""
@@ -117,7 +135,7 @@ def _problem(doc: Document, error: _Error) -> Problem:
         message = "a name has letters, digits, '_', '.', '-', at most 64"
         return doc.problem(place, f"{str(place[-1])[:80]!r}: {message}", key=True)
     if entry["type"] == "extra_forbidden":
-        return _unknown_key(doc, place)
+        return _unknown_key(model, doc, place)
     message, hint, offset = _words(entry)
     hint = hint or _cut(doc, place)
     colon = ":" if entry["type"] == "value_error" else ""
@@ -168,9 +186,9 @@ def said(error: Exception) -> tuple[str, str, int | None]:
     return message, hint, (column - 1 if isinstance(column, int) else None)
 
 
-def _unknown_key(doc: Document, place: Place) -> Problem:
+def _unknown_key(model: type[BaseModel], doc: Document, place: Place) -> Problem:
     key = str(place[-1])
-    known = keys_at(Root, place[:-1], doc)
+    known = keys_at(model, place[:-1], doc)
     if _SECRET.fullmatch(key) and f"{key}_file" in known:
         hint = f"secrets are never in this file: name a file that holds it with '{key}_file'"
     else:
@@ -178,60 +196,12 @@ def _unknown_key(doc: Document, place: Place) -> Problem:
     return doc.problem(place, f"unknown key {key!r}", hint, key=True)
 
 
-def keys_at(model: Any, place: Place, doc: Document) -> Sequence[str]:
-    """The keys that the model knows at a place."""
-    found: Any = model
-    for at, step in enumerate(place):
-        found = _source_model(doc, place[: at + 1]) or _into(found, step)
-    models = list(_models(found))
-    return [field.alias or name for m in models for name, field in m.model_fields.items()]
-
-
-def _source_model(doc: Document, place: Place) -> type[SourceSection] | None:
-    if len(place) != 2 or place[0] != "sources":  # noqa: PLR2004 - sources.<name>
-        return None
-    node = doc.node((*place, "bridge"))
-    if not isinstance(node, trees.Scalar) or node.text not in sources.kinds():
-        return None
-    return sources.section(node.text)
-
-
-def _into(found: Any, step: str | int) -> Any:
-    for model in _models(found):
-        for name, field in model.model_fields.items():
-            if step == (field.alias or name):
-                return field.annotation
-    for hint in _unwrapped(found):
-        if get_origin(hint) is dict:
-            return get_args(hint)[1]
-        if get_origin(hint) in (tuple, list):
-            return get_args(hint)[0]
-    return None
-
-
-def _models(hint: Any) -> Iterator[type[BaseModel]]:
-    for part in _unwrapped(hint):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            yield part
-
-
-def _unwrapped(hint: Any) -> Iterator[Any]:
-    """A type without Annotated, or the parts of a union."""
-    if get_origin(hint) is Annotated:
-        yield from _unwrapped(get_args(hint)[0])
-    elif get_origin(hint) is Union or type(hint).__name__ == "UnionType":
-        for part in get_args(hint):
-            yield from _unwrapped(part)
-    else:
-        yield hint
-
-
-def _prune(tree: dict[str, Any], place: Place) -> None:
+def _prune(tree: dict[str, Any], place: Place, required: dict[str, Any]) -> None:
     """Take out what is wrong; a list with a wrong entry goes whole, so that indexes stay true."""
     while place and isinstance(place[-1], int):
         place = place[:-1]
     if not place:
-        tree.update({key: value for key, value in _REQUIRED.items() if key not in tree})
+        tree.update({key: value for key, value in required.items() if key not in tree})
         return
     inside: Any = tree
     for step in place[:-1]:

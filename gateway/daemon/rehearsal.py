@@ -13,7 +13,7 @@ from gateway.config.settings import Settings
 from gateway.core.guards import Deed
 from gateway.core.interventions import Standing
 from gateway.core.ledger import Use
-from gateway.core.limits import By
+from gateway.core.limits import Ask, By
 from gateway.core.readings import Report
 from gateway.core.verdicts import NORMAL, Decision, Mode, Verdict
 from gateway.core.watch import Watch
@@ -36,12 +36,22 @@ from gateway.store.sent import History
 
 AFTER_MS: Final = 1
 """The daemon's timer looks so long after a row is over."""
+UNRECORDED: Final = frozenset({"unknown_device", "bridge_offline", "offline", "updating"})
+"""Refusals of a bridge that rest on what its devices said at the time."""
 
 
 class _Store:
     """A store that has no trouble: the limits ask."""
 
     trouble = ""
+
+
+class _Permits(Permits):
+    """The daemon's limits; what a bridge knew of its devices at the time is in no record."""
+
+    def _preflight(self, ask: Ask) -> str:
+        refused = super()._preflight(ask)
+        return "" if refused.partition(":")[0] in UNRECORDED else refused
 
 
 class Rehearsal:
@@ -54,6 +64,7 @@ class Rehearsal:
         clock: VirtualClock,
         decided: Callable[[Decision], None],
         assets: Collection[str] = (),
+        heard: Callable[[Watch], None] = lambda _watch: None,
     ) -> None:
         """Nothing has happened.
 
@@ -63,6 +74,7 @@ class Rehearsal:
             clock: what time it is.
             decided: hears every decision, in order.
             assets: only these are judged (the others are known, for interlocks); empty: all.
+            heard: is shown an asset whenever it has a new verdict.
         """
         self.clock = clock
         self.site: Site = build(settings, bench.packages, clock)
@@ -73,13 +85,14 @@ class Rehearsal:
                 state.drift = None  # nobody looks at a drift that is long over
         self.standing = Standing()
         sent = History(clock.mono_ms(), ())
-        self._permits = Permits(self.site, _Store(), clock, sent, self.standing)  # type: ignore[arg-type]  # only its trouble is asked
+        self._permits = _Permits(self.site, _Store(), clock, sent, self.standing)  # type: ignore[arg-type]  # only its trouble is asked
         self._wanted = partial(self._permits.claim, By.POLICY)
         self._safe = partial(self._permits.claim, By.FAIL_SAFE)
         for watch in self.watches.values():
             watch.policy.standing = self.standing
         self._bench = bench
         self._decided = decided
+        self._heard = heard
         self._queue = Queue()
         wanted = assets or self.watches
         self._judged = {name: one for name, one in self.watches.items() if name in wanted}
@@ -157,6 +170,7 @@ class Rehearsal:
             refused = safe_refused(watch, mono_ms, self._safe)
             if refused is not None:
                 self._carry_out((fail_safe(watch, now_ms, mono_ms, refused),))
+                self._heard(watch)
         await self._judge()
         self.plan()
 
@@ -166,6 +180,7 @@ class Rehearsal:
                 self.rounds += 1
                 for one in await judge(together, self._bench, self._bench, self._wanted):
                     self._carry_out(one.decisions)
+                    self._heard(one.watch)
         self._permits.settle()
 
     def _carry_out(self, decisions: Iterable[Decision]) -> None:
