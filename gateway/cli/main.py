@@ -20,6 +20,7 @@ COMMANDS = (
     "decode",
     "demo",
     "explain",
+    "feedback",
     "model",
     "query",
     "readings",

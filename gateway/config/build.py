@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import guards, people, rungs, sources, telling
+from gateway.config import auditing, guards, people, rungs, sources, telling
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
@@ -62,6 +62,7 @@ def build(root: Root, file: Path) -> Settings:
         exclusions=guards.exclusions(root.exclusions),
         homeassistant=telling.home_assistant(root.homeassistant),
         alerts=telling.routes(root.alerts, here),
+        audit=auditing.audit(root.audit, here),
         people=people.terms_of(root.people),
     )
 

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config import sources
 from gateway.config.assets import AssetSection
+from gateway.config.auditing import AuditSection
 from gateway.config.guards import Exclusions
 from gateway.config.people import PeopleSection
 from gateway.config.problems import choices, near
@@ -74,5 +75,7 @@ class Root(Section):
     """Home Assistant's MQTT discovery; without this section it is told nothing."""
     alerts: tuple[AlertSection, ...] = ()
     """Who is told by e-mail, ntfy, webhook and the like."""
+    audit: AuditSection = AuditSection()
+    """The audit chain."""
     people: PeopleSection = PeopleSection()
     """How long holds what people decide."""

@@ -135,6 +135,8 @@ class KeepSection(Section):
     """Decisions and commands."""
     rejects: Duration | None = None
     """Messages that could not be read."""
+    audit: Duration | None = None
+    """Records of the audit chain; they go only up to a signed checkpoint."""
 
 
 class StoreSection(Section):

@@ -68,6 +68,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """How the audit chain is signed."""
+
+    key_file: Path | None = None
+    """None: our own, beside the database."""
+    checkpoint_records: int = 100
+    checkpoint_interval_ms: int = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the daemon needs to know of the user's file."""
 
@@ -93,6 +103,7 @@ class Settings:
     """None: it is told nothing."""
     alerts: tuple[Route, ...] = ()
     """Who is told beyond MQTT."""
+    audit: AuditSettings = field(default_factory=AuditSettings)
     people: Mapping[Kind, Terms] = field(default_factory=lambda: TERMS)
     """How long what people decide holds."""
 

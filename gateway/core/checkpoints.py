@@ -52,6 +52,12 @@ def draft(end: Head, epoch: str, gateway: str, public_key: str, now_ms: int) -> 
     }
 
 
+def tree(made: Checkpoint) -> Document:
+    """The document of a checkpoint."""
+    found: Document = json.loads(made.document)
+    return found
+
+
 def signed(document: Document, signature: str) -> Checkpoint:
     """The finished checkpoint."""
     return of_tree({**document, SIGNATURE: signature})

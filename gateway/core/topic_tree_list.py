@@ -30,6 +30,7 @@ TOPICS: Final = (
     Topic("problems", "problems", retained=True, cut=("problems",)),
     Topic("health", "health", retained=True, cut=("counters", "problems", "sources", "models")),
     Topic("devices/<source>", "devices", retained=True, cut=("unmapped", "mapped")),
+    Topic("audit/checkpoint", "audit-checkpoint", retained=True),
     Topic("event", "event", cut=("error", "causes")),
     Topic("log", "log", qos=0, cut=("keys",)),
     Topic("pulse/<broker>", "pulse", plain=True),

@@ -21,6 +21,7 @@ from gateway.core.seen import MEMORY, Seen
 from gateway.core.wishes import NAMES
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
+from gateway.daemon.audit import Audit, open_key
 from gateway.daemon.beat import Beat
 from gateway.daemon.calibrate import Calibrate
 from gateway.daemon.clock import Clock, HeldClock
@@ -28,6 +29,7 @@ from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.dressing import Dressing
 from gateway.daemon.explain import Explain
+from gateway.daemon.feedback import Feedback
 from gateway.daemon.force import Force
 from gateway.daemon.health import Health
 from gateway.daemon.held import Held
@@ -58,7 +60,7 @@ DRAIN_S: Final = 2.0
 
 KEPT: Final = (
     *("versions", "version_history", "calibration"),
-    *("interventions", "answers", "daemon"),
+    *("interventions", "answers", "daemon", "audit"),
 )
 """Rooms of the store that the models and what people decided start from."""
 
@@ -110,9 +112,12 @@ class Daemon:
         links = self._links.by_name
         self._announce = announce = Announce(settings.base, links[settings.announce_broker], clock)
         self._journal = journal = Journal(
-            store, self._pool, clock.ok, announce.committed, settings.limits
+            store, self._pool, clock, announce.committed, settings.limits
         )
         announce.attach(journal, Retained(keep["retained"], journal))
+        key = await asyncio.to_thread(open_key, settings)
+        self._audit = Audit(settings, key, keep["audit"], journal, announce, clock)
+        self._audit.started(store.opened)
         self._versions.attach(self._inference, journal, announce)
         self._versions.adopt(fleet, site)
         shadow = Shadow(site, self._inference, self._versions)
@@ -133,6 +138,7 @@ class Daemon:
         promotion = Promotion(self._versions, self._inference, journal, clock)
         self._requests.register("model", promotion.answer)
         self._requests.register("calibrate", calibrate.answer)
+        self._requests.register("feedback", Feedback(settings, journal, announce).answer)
 
     def _wire_people(self, keep: Keep, permits: Permits) -> None:
         """Make what hears people; what they decided before holds again."""
@@ -167,6 +173,7 @@ class Daemon:
             *(site, links, pulses, journal, self._ingest, self._inference, looks),
             *(self._standing, clock),
         )
+        health.audit = self._audit
         told = (self._versions, self._ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, link, health, *told)
         self._ingest.others = telling.heard
@@ -191,6 +198,7 @@ class Daemon:
                     ("docket", self._docket.run()),
                     ("requests", self._requests.run()),
                     ("held", self._held.run()),
+                    ("audit", self._audit.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
                     ("threads", self._links.watch_threads()),
@@ -229,7 +237,10 @@ class Daemon:
                 await self._decide.settled()
                 await self._explain.settled()
                 self._beat.last()
+                self._audit.stopped()
                 await self._journal.committed()
+                if self._audit.sign():
+                    await self._journal.committed()
         self._decide.close()
         await asyncio.gather(self._links.stop(), self._inference.close())
 
@@ -239,6 +250,7 @@ class Daemon:
             name = await self._links.connected.get()
             if name == self.settings.announce_broker:
                 self._announce.on_connected()
+                self._audit.show()
                 for watch in self._reload.site.watches.values():
                     self._announce.asset(watch)
                 self._beat.connected()

@@ -6,6 +6,7 @@ from gateway.core import topic_tree
 from gateway.core.interventions import GATEWAY, Standing
 from gateway.core.interventions_told import mode_override, shown
 from gateway.core.topic_tree import Document
+from gateway.daemon.audit import Audit
 from gateway.daemon.clock import Clock
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
@@ -44,6 +45,8 @@ class Health:
         self._clock = clock
         self.failing: Mapping[str, str] = {}
         """Route of alerts -> why its last letter did not arrive."""
+        self.audit: Audit | None = None
+        """Attached before the first look."""
 
     @property
     def state(self) -> str:
@@ -80,6 +83,8 @@ class Health:
         for watch in self.site.watches.values():
             found += [str(slow) for slow in watch.slow()]
         found += [f"{route}: {why}" for route, why in self.failing.items()]
+        if self.audit is not None and (why := self.audit.problem()):
+            found.append(why)
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
         stop = self._standing.stop(self._clock.mono_ms())
@@ -109,6 +114,7 @@ class Health:
             "clock_ok": self._ingest.clock_ok,
             "stop": shown(self._standing.stop(times[1]), *times),
             "mode_override": mode_override(self._standing, GATEWAY, *times),
+            "audit": self.audit.document() if self.audit else {},
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }
         return topic_tree.health(self.state, self._clock.now_ms(), parts)

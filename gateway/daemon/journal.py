@@ -19,7 +19,9 @@ import structlog
 
 from gateway.adapters.mqtt import Client
 from gateway.config.settings import Limits
+from gateway.core.audit import Head
 from gateway.core.verdicts import Verdict
+from gateway.daemon.clock import Clock
 from gateway.errors import (
     StoreBusyError,
     StoreCorruptError,
@@ -52,14 +54,16 @@ class Journal:
         self,
         store: Store,
         pool: Executor,
-        clock_ok: Callable[[], bool],
+        clock: Clock,
         on_outbox: Callable[[list[OutboxRow]], None],
         limits: Limits,
     ) -> None:
         """``pool`` has one thread, the only one that touches ``store``."""
         self._store = store
         self._pool = pool
-        self._clock_ok = clock_ok
+        self._clock = clock
+        self.on_head: Callable[[Head, str], None] = lambda _head, _epoch: None
+        """Told the end of the audit chain, and its epoch, after each commit."""
         self._on_outbox = on_outbox
         self._limits = limits
         self.batch = Batch()
@@ -151,7 +155,7 @@ class Journal:
     async def _commit(self) -> None:
         self._committing = True
         batch, receipts, ticket = self._turn_over()
-        batch.clock_ok = self._clock_ok()
+        batch.clock_ok, batch.at_ms = self._clock.ok(), self._clock.now_ms()
         if batch:
             committed = await self._insist(batch)
             if committed:
@@ -194,6 +198,7 @@ class Journal:
                 if self.trouble:
                     log.warning("store_recovered", reason=self.trouble)
                     self.trouble = ""
+                self.on_head(committed.head, committed.epoch)
                 return committed.outbox_ids
 
     def _recover(self) -> None:

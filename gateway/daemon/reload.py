@@ -10,6 +10,7 @@ from gateway import config
 from gateway.adapters import systemd
 from gateway.config.settings import Settings
 from gateway.daemon.announce import Announce
+from gateway.daemon.audit import of_file
 from gateway.daemon.clock import Clock
 from gateway.daemon.links import Link
 from gateway.daemon.site import Site, build
@@ -17,7 +18,7 @@ from gateway.daemon.telling import Telling
 from gateway.daemon.versions import Versions
 from gateway.errors import ConfigError
 
-NEEDS_RESTART: Final = ("gateway_id", "announce_broker", "brokers", "store", "log")
+NEEDS_RESTART: Final = ("gateway_id", "announce_broker", "brokers", "store", "log", "audit")
 
 log = structlog.get_logger()
 
@@ -64,7 +65,8 @@ class Reload:
                 await self._exchange()
             except ConfigError as error:
                 log.error("configuration_rejected", error=str(error))
-                self._announce.event("configuration_rejected", error=str(error))
+                name = self.site.settings.file.name
+                self._announce.event("configuration_rejected", error=str(error), file=name)
             systemd.ready(f"{len(self.site.watches)} assets, {len(self._links)} brokers")
 
     async def _exchange(self) -> None:
@@ -85,7 +87,7 @@ class Reload:
         for name, link in self._links.items():
             link.subscribe(site.subscriptions(name))
         log.info("configuration_loaded", assets=len(site.watches), sources=len(site.feeds))
-        self._announce.event("configuration_loaded")
+        self._announce.event("configuration_loaded", **of_file(settings))
         for watch in site.watches.values():
             self._announce.asset(watch)
 
