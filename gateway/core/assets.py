@@ -47,8 +47,8 @@ class Action:
         """What is set when it is done with a value; whole numbers are written as such."""
         if self.value is None or value is None:
             return self.set
-        number = int(value) if float(value).is_integer() else float(value)
-        return {**self.set, self.value.key: number}
+        number = self.value.nearest(value)
+        return {**self.set, self.value.key: int(number) if number.is_integer() else number}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from math import isfinite
+from typing import Final, NamedTuple
 
 from gateway.core.hours import Hours
 from gateway.core.rules import Expression
+
+DIGITS: Final = 9
+"""Of a value, after the point."""
 
 
 class Deed(NamedTuple):
@@ -39,6 +43,13 @@ class ValueRule:
     step: float | None = None
     """Only ``low`` plus whole multiples of this."""
     slew: Slew | None = None
+
+    def nearest(self, value: float) -> float:
+        """The step that a value is on, without the dust of its arithmetic."""
+        if self.step is None or not isfinite(value):
+            return float(value)
+        steps = round((value - self.low) / self.step)
+        return round(self.low + steps * self.step, DIGITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ They are asked three times: by what decides (a forbidden action stays due, and t
 record names the limit), when the command is made, and again right before it is published.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.core.commands import Command
 from gateway.core.guards import Deed
 from gateway.core.interventions import Standing
 from gateway.core.ledger import Ledger
-from gateway.core.limits import Ask, By, Limits
+from gateway.core.limits import Ask, By, Limit, Limits
 from gateway.core.limits_order import ORDER
 from gateway.core.ports import Order
 from gateway.core.sights import Moment
@@ -35,6 +36,7 @@ class Permits:
         clock: Clock,
         history: History,
         standing: Standing | None = None,
+        order: Sequence[Limit] = ORDER,
     ) -> None:
         """``history``: what was sent before this start, and the axis that it is on."""
         self._journal = journal
@@ -42,6 +44,7 @@ class Permits:
         self._shift_ms = history.running_ms - clock.mono_ms()
         self._since_mono_ms = clock.mono_ms()
         self._standing = Standing() if standing is None else standing
+        self._order = order
         self.ledger = Ledger()
         self.ledger.take(history.uses)
         self.site = site
@@ -61,7 +64,7 @@ class Permits:
             ledger=self.ledger,
             latest={name: watch.latest for name, watch in site.watches.items()},
             since_mono_ms=self._since_mono_ms,
-            order=ORDER,
+            order=self._order,
             standing=self._standing,
         )
 
