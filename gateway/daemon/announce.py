@@ -102,7 +102,7 @@ class Announce:
         self._event(f"asset/{asset}/maintenance", document, retain=True)
         self.event("drift_changed", asset=asset, causes=causes)
 
-    def event(self, kind: str, **keys: object) -> None:
+    def event(self, kind: str, /, **keys: object) -> None:
         """Something happened to the gateway itself: ``event``, not retained."""
         for ear in self.ears:
             ear.event(kind, keys)

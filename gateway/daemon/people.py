@@ -105,9 +105,10 @@ class People:
             one, "refused" if error else "forced", decision=decision.id, why=error or None
         )
         state = await self._force.carry_out(decision, wish)
+        recorded = await self._recorded()
         if error:
             raise RequestError(error)
-        return {**data, "state": state}
+        return {**data, "state": state, "recorded": recorded}
 
     def _acknowledge(self, wish: Wish, watch: Watch | None) -> Data:
         alerts = [] if watch is None else [alert.id for alert in watch.policy.alerts()]

@@ -95,9 +95,7 @@ class Requests:
 
     async def run(self) -> None:
         """Answer one request of a lane after the other, for ever."""
-        async with asyncio.TaskGroup() as group:
-            for lane in self._lanes.values():
-                group.create_task(self._serve(lane))
+        await asyncio.gather(*map(self._serve, self._lanes.values()))
 
     async def _serve(self, lane: _Lane) -> None:
         while True:
