@@ -10,6 +10,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from gateway import __version__
 from gateway.core import discovery, discovery_gateway
 from gateway.core.assets import Asset, model_rungs
 from gateway.core.discovery import Gauge, Place
+from gateway.core.interventions import Kind
 from gateway.core.messages import Message
 from gateway.core.ports import Subscription
 from gateway.core.topic_tree import Document, encode
@@ -141,8 +143,12 @@ class Discovery:
         settings = self._site.settings if self._site else None
         if settings is None or settings.homeassistant is None:
             return None
+        most_ms = [
+            settings.people[kind].most_ms for kind in (Kind.HOLD, Kind.MODE, Kind.MAINTENANCE)
+        ]
+        home = settings.homeassistant
         return Place(
-            settings.homeassistant,
+            replace(home, hold_ms=min(home.hold_ms, *most_ms)),
             settings.base,
             settings.gateway_id,
             settings.gateway_name,
