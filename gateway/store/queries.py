@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from gateway.core.commands import TERMINAL, Command, State
+from gateway.core.verdicts import decided_by
 from gateway.store.batch import OutboxRow
 from gateway.store.packing import plain
 from gateway.store.records import COMMAND_COLUMNS, command_of
@@ -48,12 +50,16 @@ def recent_keys(connection: sqlite3.Connection, limit: int) -> list[int]:
 
 
 def open_commands(connection: sqlite3.Connection) -> list[Command]:
-    """Commands that have not ended, oldest first."""
+    """Commands that have not ended, oldest first, with who decided them."""
     query = (
-        f"SELECT {COMMAND_COLUMNS} FROM command c LEFT JOIN boot b ON b.id = c.boot "  # noqa: S608
+        f"SELECT {COMMAND_COLUMNS}, d.policy, json_extract(d.verdict, '$.rung') FROM command c "  # noqa: S608
+        "LEFT JOIN boot b ON b.id = c.boot LEFT JOIN decision d ON d.id = c.decision_id "
         f"WHERE c.state IN ({_OPEN}) ORDER BY c.rowid"  # the words are our own enumeration
     )
-    return [command_of(row) for row in connection.execute(query)]
+    return [
+        replace(command_of(row), by=decided_by(policy, rung) if policy else "")
+        for *row, policy, rung in connection.execute(query)
+    ]
 
 
 def outbox(connection: sqlite3.Connection, limit: int) -> list[OutboxRow]:
