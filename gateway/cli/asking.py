@@ -4,9 +4,11 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from gateway import config
 from gateway.adapters.mqtt import Client
@@ -17,6 +19,9 @@ from gateway.errors import BrokerError, DecodeError, NotConnectedError
 
 WAIT_S: Final = 30.0
 
+Heard = Callable[[str, dict[str, Any]], bool]
+"""Topic below the base and document: whether it is what is waited for."""
+
 
 class NoAnswerError(BrokerError):
     """The gateway did not answer."""
@@ -26,62 +31,122 @@ class RefusedError(BrokerError):
     """The gateway said no; the message says why."""
 
 
-def ask(path: Path, name: str, fields: dict[str, object], wait_s: float = WAIT_S) -> Any:
-    """Ask ``request/<name>`` and wait for its answer's data.
+def ask(
+    path: Path, name: str, fields: dict[str, object], wait_s: float = WAIT_S, topic: str = ""
+) -> Any:
+    """Ask ``request/<name>``, or on another topic, and wait for its answer's data.
 
     Raises:
         ConfigError: the user's file is wrong.
         BrokerError: no connection, no answer, or the gateway said no.
     """
-    settings = config.load(path)
-    transaction = os.urandom(8).hex()
-    woken = threading.Event()
-    client = Client(
-        _visitor(settings, transaction),
-        on_wake=woken.set,
-        wall_ms=lambda: time.time_ns() // 1_000_000,
-    )
-    client.subscribe([Subscription(f"{settings.base}/response/{name}")])
-    until = time.monotonic() + wait_s
-    client.start()
-    try:
-        _connected(client, woken, until)
-        payload = json.dumps(fields | {"transaction": transaction}).encode()
-        request = Outgoing(f"{settings.base}/request/{name}", payload)
-        client.publish(request, expires_s=wait_s, ticket=1)
-        return _answer(client, woken, until, transaction)
-    finally:
-        client.stop(farewell=None)
+    with Visit(path, f"response/{name}", wait_s=wait_s) as visit:
+        return visit.ask(name, fields, topic)
+
+
+class Visit:
+    """A connection of our own to the gateway's broker, for as long as the ``with`` block lasts."""
+
+    def __init__(self, path: Path, *topics: str, wait_s: float = WAIT_S) -> None:
+        """``topics`` below the gateway's base are listened to.
+
+        Raises:
+            ConfigError: the user's file is wrong.
+        """
+        settings = config.load(path)
+        self._base = settings.base
+        self._wait_s = wait_s
+        self._transaction = os.urandom(8).hex()
+        self._woken = threading.Event()
+        self._client = Client(
+            _visitor(settings, self._transaction),
+            on_wake=self._woken.set,
+            wall_ms=lambda: time.time_ns() // 1_000_000,
+        )
+        self._client.subscribe([Subscription(f"{self._base}/{one}") for one in topics])
+        self._left: list[tuple[str, dict[str, Any]]] = []
+
+    def __enter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            NotConnectedError: that cannot be done.
+        """
+        self._client.start()
+        until = time.monotonic() + self._wait_s
+        while not self._client.state.subscribed:
+            if time.monotonic() > until:
+                self._client.stop(farewell=None)
+                why = self._client.state.last_error or "no answer"
+                raise NotConnectedError(f"no connection: {why}")
+            self._pause(until)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.stop(farewell=None)
+
+    def ask(self, name: str, fields: dict[str, object], topic: str = "") -> Any:
+        """Ask and wait for the answer's data; its response topic must be listened to.
+
+        Raises:
+            BrokerError: no answer, or the gateway said no.
+        """
+        payload = json.dumps(fields | {"transaction": self._transaction}).encode()
+        outgoing = Outgoing(f"{self._base}/{topic or f'request/{name}'}", payload)
+        self._client.publish(outgoing, expires_s=self._wait_s, ticket=1)
+        said = self.wait(
+            lambda at, one: at == f"response/{name}" and one.get("transaction") == self._transaction
+        )
+        if said is None:
+            raise NoAnswerError(self._unheard())
+        if said.get("status") != "ok":
+            raise RefusedError(str(said.get("error")))
+        return said.get("data")
+
+    def _unheard(self) -> str:
+        """Why nobody answered, as far as the broker told."""
+        for outcome in self._client.take_outcomes():
+            if outcome.reason == "not_authorized":
+                return "the broker does not let us ask that: see its access list"
+        return "the gateway did not answer: does it run, with this file?"
+
+    def wait(self, wanted: Heard, wait_s: float | None = None) -> dict[str, Any] | None:
+        """The first document that is wanted; None when none came in time."""
+        until = time.monotonic() + (self._wait_s if wait_s is None else wait_s)
+        while True:
+            for at, (topic, one) in enumerate(self._left):
+                if wanted(topic, one):
+                    del self._left[: at + 1]
+                    return one
+            if time.monotonic() > until:
+                return None
+            self._pause(until)
+            self._left += self._take()
+
+    def _take(self) -> list[tuple[str, dict[str, Any]]]:
+        messages = self._client.take()
+        self._client.acknowledge([message.receipt for message in messages])
+        found = []
+        for message in messages:
+            try:
+                said = documents.load(message.payload)
+            except DecodeError:
+                continue
+            if isinstance(said, dict):
+                found.append((message.topic.removeprefix(f"{self._base}/"), said))
+        return found
+
+    def _pause(self, until: float) -> None:
+        self._woken.wait(max(0.0, min(until - time.monotonic(), 0.1)))
+        self._woken.clear()
 
 
 def _visitor(settings: Settings, transaction: str) -> Any:
     """The same broker under a name of our own, which it forgets when we leave."""
     broker = settings.brokers[settings.announce_broker]
     return replace(broker, client_id=f"edge-ask-{transaction}", session_expiry_s=0)
-
-
-def _connected(client: Client, woken: threading.Event, until: float) -> None:
-    while not client.state.subscribed:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise NotConnectedError(f"no connection: {client.state.last_error or 'no answer'}")
-        woken.wait(min(left, 0.1))
-        woken.clear()
-
-
-def _answer(client: Client, woken: threading.Event, until: float, transaction: str) -> Any:
-    while (left := until - time.monotonic()) > 0:
-        woken.wait(min(left, 0.1))
-        woken.clear()
-        messages = client.take()
-        client.acknowledge([message.receipt for message in messages])
-        for message in messages:
-            try:
-                said = documents.load(message.payload)
-            except DecodeError:
-                continue
-            if isinstance(said, dict) and said.get("transaction") == transaction:
-                if said.get("status") != "ok":
-                    raise RefusedError(str(said.get("error")))
-                return said.get("data")
-    raise NoAnswerError("the gateway did not answer: does it run, with this file?")

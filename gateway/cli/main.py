@@ -13,19 +13,26 @@ from gateway.cli.lazy import LazyGroup
 from gateway.errors import ConfigError, GatewayError
 
 COMMANDS = (
+    "acknowledge",
     "audit",
     "calibrate",
     "check",
     "config",
     "decode",
     "demo",
+    "doctor",
     "explain",
     "feedback",
+    "maintenance",
+    "mode",
     "model",
+    "override",
     "query",
     "readings",
     "replay",
+    "resume",
     "run",
+    "stop",
     "test",
 )
 
