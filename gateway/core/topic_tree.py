@@ -103,6 +103,7 @@ def decision(made: Decision, now_ms: int) -> Document:
         "by": made.by,
         "mode": made.mode.value,
         "action": made.action or None,
+        "value": made.value,
         "votes": made.votes or None,
         "refused": made.refused or None,
         "verdict": _verdict(made.verdict),
