@@ -93,7 +93,7 @@ class Walk:
             if entry.seq > head.seq + 1:
                 self.say(head.seq + 1, Fault.MISSING, _gone(head.seq + 1, entry.seq - 1))
             elif _hashed(head.hash, entry) != entry.hash:
-                self._sought = (entry.seq, head.hash, entry.hash)
+                self._sought = self._sought or (entry.seq, head.hash, entry.hash)
                 self.say(entry.seq, Fault.CHANGED, "it does not follow from the record before it")
         self.head = Head(entry.seq, entry.hash)
 
