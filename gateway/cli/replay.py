@@ -1,7 +1,7 @@
 """``edge-gateway replay``: what a configuration would have decided, beside what was decided.
 
-Exit codes: 0 replayed; 1 with --exit-code, and something differs, or it failed; 2 the file, a model
-or an option is wrong.
+Exit codes: 0 replayed; 1 it failed, or with --exit-code something differs; 2 the file or an option
+is wrong.
 """
 
 import json
