@@ -2,7 +2,8 @@
 
 A CSV has a line of names. Needed: ``at`` (ISO 8601, or seconds) and the channels; may be there:
 ``unit`` (which machine; one without it) and the label's column. From the database come the good
-readings of assets, each value held until the next, as a window would.
+readings of assets, each value held until the next, as a window would; what people said of
+decisions (``edge-gateway feedback --export``) labels periods of them.
 """
 
 import csv
@@ -10,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.verdicts import NORMAL
 from gateway.store.reader import Reader
 
 Floats = npt.NDArray[np.float64]
@@ -58,16 +61,58 @@ def from_csv(
     ]
 
 
+class Period(NamedTuple):
+    """A time of a machine that somebody labelled."""
+
+    start_s: float
+    end_s: float
+    faulty: bool
+
+
+def read_labels(file: Path) -> dict[str, list[Period]]:
+    """What ``edge-gateway feedback --export`` wrote: asset -> periods, the last word last.
+
+    Raises:
+        ValueError: a column is missing, or a line cannot be read; the message says which.
+    """
+    found: dict[str, list[Period]] = {}
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines), 2):
+            try:
+                found.setdefault(row["asset"], []).append(_period(row))
+            except (KeyError, ValueError, AttributeError, TypeError) as error:
+                raise ValueError(f"{file}: line {number}: {error}") from error
+    return found
+
+
+def _period(row: Mapping[str, str]) -> Period:
+    start, end, label = _seconds(row["start"]), _seconds(row["end"]), row["label"].strip()
+    if not label or end < start:
+        raise ValueError("it needs a label, and an end after its start")
+    return Period(start, end, label != NORMAL)
+
+
+def _faulty(at_s: float, periods: Sequence[Period]) -> bool:
+    """What was said last of this time; what nobody spoke of counts as healthy."""
+    said = [one.faulty for one in periods if one.start_s <= at_s <= one.end_s]
+    return said[-1] if said else False
+
+
 def from_store(
-    store: Path, assets: Sequence[str], channels: Mapping[str, str], period_s: float
+    store: Path,
+    assets: Sequence[str],
+    channels: Mapping[str, str],
+    period_s: float,
+    labels: Mapping[str, Sequence[Period]] | None = None,
 ) -> list[History]:
-    """Read the gateway's own database; nothing in it is labelled.
+    """Read the gateway's own database; nothing in it is labelled but by ``labels``.
 
     Args:
         store: the file.
         assets: one machine each.
         channels: metric -> the unit the model is to be trained in.
         period_s: of the grid.
+        labels: periods of assets that people spoke of.
 
     Raises:
         StoreError: there is no such database or asset.
@@ -85,7 +130,9 @@ def from_store(
                         f"{asset} {row.metric} is stored in {row.unit or 'no unit'}, not in "
                         f"{channels[row.metric] or 'none'}: name its unit, as NAME:UNIT"
                     )
-                seen.append((row.at_ms / 1000, {row.metric: float(row.value)}))
+                at_s = row.at_ms / 1000
+                said = {} if labels is None else {LABEL: _faulty(at_s, labels.get(asset, ()))}
+                seen.append((at_s, {row.metric: float(row.value), **said}))
             found += _pieces(asset, seen, tuple(channels), period_s)
     return found
 

@@ -157,6 +157,8 @@ def main() -> None:
     parser.add_argument("--assets", nargs="+", default=[], help="of the database")
     parser.add_argument("--channels", nargs="+", required=True, metavar="NAME:UNIT")
     parser.add_argument("--label", default="", help="the CSV's column that marks faulty rows: 0/1")
+    parser.add_argument("--labels", type=Path, help="of the database's assets: what "
+                        "'edge-gateway feedback --export' wrote")  # fmt: skip
     parser.add_argument("--period", type=float, default=1.0, help="seconds between two rows")
     parser.add_argument("--window", type=int, default=30, help="rows")
     parser.add_argument("--cost-miss", type=float, default=10.0)
@@ -173,7 +175,9 @@ def main() -> None:
         if options.csv:
             known = history.from_csv(options.csv, names, plan.period_s, options.label)
         else:
-            known = history.from_store(options.store, options.assets, plan.channels, plan.period_s)
+            labels = history.read_labels(options.labels) if options.labels else None
+            where = (options.store, options.assets, plan.channels, plan.period_s)
+            known = history.from_store(*where, labels)
         origin = str((options.csv or options.store).name)
         print(f"{options.out}: {make(known, plan, options.out, origin)}")
     except (ValueError, OSError, GatewayError) as error:
