@@ -4,7 +4,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ sources:
 store: {path: gateway.db, min_free_bytes: 1MiB}
 log: {level: debug, format: json}
 homeassistant: {}
+audit: {checkpoint_records: 5}
 models:
   heat: {package: heat, candidate: {package: better, shadow: 20 windows, max_latency: 5s}}
   life: {package: life}
@@ -95,7 +96,6 @@ class Story:
     zigbee: Zigbee
     peer: Peer
     text: str
-    steps: list[str] = field(default_factory=list)
 
     @property
     def messages(self) -> list[tuple[str, bytes]]:
@@ -153,10 +153,11 @@ def running(folder: Path, broker: Mosquitto, text: str = "") -> Iterator[Story]:
     with (
         Peer(broker.port, "edge/#", "homeassistant/#") as peer,
         Zigbee(broker.port) as zigbee,
-        Daemon(folder, text) as daemon,
     ):
-        zigbee.online()
-        yield Story(daemon, zigbee, peer, text)
+        peer.publish(f"{BASE}/request/model", json.dumps({"op": "rollback"}), retain=True)
+        with Daemon(folder, text) as daemon:
+            zigbee.online()
+            yield Story(daemon, zigbee, peer, text)
 
 
 def day(story: Story) -> None:
@@ -183,7 +184,6 @@ def day(story: Story) -> None:
     story.say("request/calibrate", {"asset": "pump", "transaction": 12})
     story.until("response/model", lambda one: one["status"] == "ok")
     story.until("response/calibrate", lambda one: one["status"] == "error")
-    story.say("request/model", {"op": "rollback"}, retain=True)
     story.until("event", lambda one: one["event"] == "request_refused")
     story.until("log", lambda one: one["event"] == "request_refused")
     story.until("devices/plc", lambda one: one["unmapped"])
