@@ -25,7 +25,13 @@ _PLAIN: Final[dict[str, tuple[str, ...]]] = {
 @click.command("show")
 @click.option("--asset", default="", help="Only of this asset.")
 @click.option("--decision", default="", help="Only this decision, and what followed from it.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice([*Kind]), help="Only this kind.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in Kind]),
+    help="Only this kind.",
+)
 @click.option("--since", default="", help="30s, 15m, 2h, 7d, or RFC 3339.")
 @click.option("--config", type=_PATH, help="The user's file, for the database's place.")
 @click.option("--db", type=_PATH, help="The database itself.")
@@ -65,7 +71,7 @@ def told(entry: Entry, body: dict[str, Any]) -> str:
     words = [f"{name}={_short(body[name])}" for name in names if body.get(name) not in ("", None)]
     if entry.kind == Kind.DECISION and isinstance(verdict := body.get("verdict"), dict):
         words += [f"{name}={_short(verdict.get(name))}" for name in ("label", "score", "rung")]
-    clock = "" if entry.clock else "  (clock not set)"
+    clock = "" if entry.clock else "  (clock not sure)"
     subject = " ".join(dict.fromkeys(one for one in (asset, entry.subject) if one))
     shown = " ".join(word for word in words if not word.startswith("asset="))
     return f"{rfc3339(entry.at_ms)}  {entry.seq:>6}  {entry.kind:13}  {subject}  {shown}{clock}"

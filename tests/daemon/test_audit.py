@@ -75,6 +75,7 @@ def test_a_stop_is_on_record_from_start_to_end_and_the_chain_is_whole(
         code, text = verify(daemon, "--json")
         found = json.loads(text)
         assert (code, found["checkpoint"]) == (0, found["last"])  # at the stop all is signed
+        wait_until(lambda: zigbee.newest("audit/checkpoint").get("seq") == found["last"], "it")
         assert (tmp_path / "audit.key").stat().st_mode & 0o777 == 0o600
 
 
