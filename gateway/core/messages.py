@@ -160,6 +160,10 @@ class Feature:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    step: float | None = None
+    """A numeric accepts the lowest plus whole multiples of it."""
+    items: str = "any"
+    """Of a list: the kind of its items."""
 
 
 @dataclass(frozen=True, slots=True)

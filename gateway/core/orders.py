@@ -35,6 +35,7 @@ def order_of(command: Command) -> Order:
         set=command.set,
         expires_at_ms=command.expires_at_ms,
         options=command.options,
+        deadline_ms=command.deadline_ms,
     )
 
 

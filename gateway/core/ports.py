@@ -33,6 +33,8 @@ class Order:
     """Ask for an acknowledgement of the device where the network has one."""
     options: Mapping[str, object] | None = None
     """Bridge-specific: ``port`` for LoRaWAN."""
+    deadline_ms: int = 0
+    """How long evidence is waited for; 0: as long as the bridge says."""
 
 
 @dataclass(frozen=True, slots=True)

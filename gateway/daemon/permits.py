@@ -11,8 +11,9 @@ from gateway.core.commands import Command
 from gateway.core.guards import Deed
 from gateway.core.interventions import Standing
 from gateway.core.ledger import Ledger
-from gateway.core.limits import Ask, By, Limit, Limits
+from gateway.core.limits import Ask, By, Limit, Limits, path
 from gateway.core.limits_order import ORDER
+from gateway.core.messages import Device
 from gateway.core.ports import Order
 from gateway.core.sights import Moment
 from gateway.core.verdicts import Decision
@@ -121,14 +122,32 @@ class Permits:
 
     def _preflight(self, ask: Ask) -> str:
         action = self._limits.action(ask.deed)
-        feed = self._site.feeds[action.source]
-        order = Order(ANY_ID, action.device, action.said(ask.value), 0, options=action.options)
+        bridge = self._site.feeds[action.source].bridge
+        deadline_ms = action.proof.within_ms if action.proof else action.deadline_ms
+        order = Order(
+            *(ANY_ID, action.device, action.said(ask.value), 0),
+            options=action.options,
+            deadline_ms=deadline_ms or 0,
+        )
         try:
-            feed.bridge.encode(order)
+            bridge.encode(order)
         except EncodeError as error:
             return str(error)
-        return ""
+        return "" if action.proof else _unshown(ask, order, bridge.device(action.device))
 
     def _moment(self) -> Moment:
         mono_ms = self._clock.mono_ms()
         return Moment(mono_ms, mono_ms + self._shift_ms, self._clock.now_ms(), self._clock.ok())
+
+
+def _unshown(ask: Ask, order: Order, device: Device | None) -> str:
+    """Of an action without a proof: the device must be able to show what was set."""
+    known = {one.property: one for one in device.features} if device is not None else {}
+    mute = [
+        key
+        for key in order.set
+        if key in known and not (known[key].readable or known[key].gettable)
+    ]
+    if not mute:
+        return ""
+    return f"{path(ask.deed)}.proof: {order.device} never shows {mute[0]!r}; only a proof can"

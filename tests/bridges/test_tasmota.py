@@ -163,7 +163,10 @@ def test_a_value_is_written_as_text_and_never_retained():
     [
         ({"POWER": "toggle"}, "toggle"),
         ({"POWER": 2}, "value"),
-        ({"POWER": "blink"}, "value"),
+        ({"POWER": "blink"}, "toggle"),
+        ({"Dimmer": "+"}, "toggle"),
+        ({"Dimmer": "<"}, "toggle"),
+        ({"Dimmer": float("nan")}, "value"),
         ({"POWER": ""}, "value"),
         ({"Dimmer": ""}, "value"),
         ({"Dimmer": "1\n2"}, "value"),

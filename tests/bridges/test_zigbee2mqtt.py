@@ -186,8 +186,8 @@ def test_an_order_waits_for_bridge_device_and_update():
     assert bridge(gone, back, flashed, done).encode(order(state="ON"))
 
 
-def test_without_a_registry_an_order_passes_and_a_cleared_registry_is_kept():
-    assert bridge(registry=False).encode(order("nobody", anything=1))
+def test_without_a_registry_no_order_passes_and_a_cleared_registry_is_kept():
+    assert refusal(bridge(registry=False), order("nobody", anything=1)) == "no_registry"
     assert bridge().decode(said("zigbee2mqtt/bridge/devices", b"", retain=True)) == ()
     assert refusal(bridge(said("zigbee2mqtt/bridge/devices", b"")), order("x", a=1))
 

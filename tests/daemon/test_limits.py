@@ -323,3 +323,14 @@ def test_a_new_file_forgets_nothing_that_was_sent(tmp_path: Path, zigbee: Zigbee
         daemon.signal(signal.SIGHUP)
         wait_until(lambda: daemon.logged("configuration_loaded"), "the new file holds")
         assert refused(zigbee, OVERRIDE, force="stop") == f"refused: {STOP}.after.stop 1h"
+
+
+def test_what_a_device_never_shows_needs_a_proof(tmp_path: Path, zigbee: Zigbee) -> None:
+    effect = {"type": "enum", "name": "effect", "property": "effect", "access": 2, "values": ["x"]}
+    zigbee.devices = (PLUG, PROBE, VALVE, device(5, "horn", effect))
+    zigbee.introduce()
+    horn = "      horn: {to: zigbee/horn, set: {effect: x}}\n    verdicts:\n"
+    with inside(tmp_path, text(zigbee).replace("    verdicts:\n", horn)):
+        zigbee.online()
+        why = refused(zigbee, OVERRIDE, force="horn")
+        assert why.startswith("refused: assets.pump.actions.horn.proof: horn never shows 'effect'")

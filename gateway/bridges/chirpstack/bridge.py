@@ -39,6 +39,12 @@ class Settings:
     """First levels of the topics, as in ``event_topic`` of ChirpStack's [integration.mqtt]."""
     application_id: str = ""
     """Where commands go to a device that was not heard yet; else its own application is known."""
+    downlink_bytes: int = downlinks.SURE_BYTES
+    """Most bytes of ``data`` in one downlink: what the slowest data rate of the region holds.
+    EU868 51, US915 33, AS923 with dwell time 11; more where devices are near."""
+
+    def __post_init__(self) -> None:
+        downlinks.fits(self.downlink_bytes)
 
 
 _Settings = Settings
@@ -82,7 +88,7 @@ class Bridge:
         """Write ``command/down``; an order of ``data`` alone is base64, any other an object.
 
         Raises:
-            EncodeError: see ``downlinks``; ``unknown_device``, ``protobuf``, ``id``.
+            EncodeError: see ``downlinks``; ``unknown_device``, ``protobuf``, ``id``, ``class``.
         """
         downlinks.check(order)
         eui = v3.eui(order.device)
@@ -94,8 +100,12 @@ class Bridge:
             raise EncodeError("protobuf", f"its commands would have to be protobuf; {_ADVICE}")
         if not _UUID.fullmatch(order.command_id):
             raise EncodeError("id", "ChirpStack takes a UUID")
+        if sender is None or sender.downlink_class not in _LISTENING:
+            downlinks.hears(order, self._events.counts.interval_ms(eui))
         topic = f"{self._base}/{application}/device/{eui}/command/down"
-        return (Outgoing(topic, downlinks.body(_command(order, eui))),)
+        return (
+            Outgoing(topic, downlinks.body(_command(order, eui, self._settings.downlink_bytes))),
+        )
 
     def confirms(self, order: Order, uplink: Uplink) -> bool:
         """Compare with the decoded object of an uplink."""
@@ -169,8 +179,8 @@ def _protobuf(event: str, payload: bytes, eui: str) -> dict[str, Tree]:
     return tree
 
 
-def _command(order: Order, eui: str) -> Mapping[str, object]:
-    data = downlinks.raw(order.set)
+def _command(order: Order, eui: str, most_bytes: int) -> Mapping[str, object]:
+    data = downlinks.raw(order.set, most_bytes)
     return {
         "id": order.command_id,
         "devEui": eui,

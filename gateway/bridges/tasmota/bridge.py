@@ -36,7 +36,6 @@ ZIGBEE_S = 12.0
 DEVICES = 2_000
 """Names remembered: offline, sending RESULT, behind a Zigbee coordinator."""
 
-
 _Settings = Settings
 
 
@@ -197,6 +196,8 @@ _ASIDE = frozenset({"Time", "TempUnit", "PressureUnit", "SpeedUnit"})
 """What SENSOR and STATE say beside their measurements."""
 _WORDS = {"Online": True, "Offline": False, "": None}
 _SWITCH = re.compile(r"POWER\d{0,2}", re.IGNORECASE)
+_STEPS = "+-<>!"
+"""``Dimmer +``: a step that is delivered twice is two."""
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 _ADDRESS = re.compile(r"(0x)?[0-9A-Fa-f]{4}")
 
@@ -224,6 +225,8 @@ def _word(key: str, value: object) -> bytes:
     plain = isinstance(value, bool | int | float | str)
     if not plain or not word or not word.isprintable():
         raise EncodeError("value", f"{key}: {value!r} is no value of a command")
+    if word[0] in _STEPS and number(word) is None:
+        raise EncodeError("toggle", f"{key}: {value!r} is a step; say the value it shall have")
     if _SWITCH.fullmatch(key) and number(word) not in {0.0, 1.0}:
         raise EncodeError("value", f"{key}: {value!r} is neither on nor off")
     return word.encode()

@@ -48,9 +48,17 @@ class Settings:
 
     application: str = "+"
     """``application@tenant`` as in the topics; ``+`` for every one the API key may read."""
+    downlink_bytes: int = downlinks.SURE_BYTES
+    """Most bytes of ``data`` in one downlink: what the slowest data rate of the region holds.
+    EU868 51, US915 33, AS923 with dwell time 11; more where devices are near."""
+
+    def __post_init__(self) -> None:
+        downlinks.fits(self.downlink_bytes)
 
 
 _Settings = Settings
+_LISTENING = {"B": 300.0, "C": SHORTEST_S}
+"""How long a device that listens by itself may take, in seconds."""
 
 
 class Bridge:
@@ -62,6 +70,7 @@ class Bridge:
         """Know no device yet: nothing is retained."""
         self.source = source
         self._application = settings.application
+        self._most_bytes = settings.downlink_bytes
         self._counts = FrameCounts()
         self._applications: dict[str, str] = {}
         self._routes = Routes(_TABLE)
@@ -97,14 +106,20 @@ class Bridge:
         The stack has no expiry: what it has queued is sent whenever the device is heard.
 
         Raises:
-            EncodeError: see ``downlinks``; ``unknown_device``.
+            EncodeError: see ``downlinks``; ``unknown_device``, ``class``.
         """
         downlinks.check(order)
         application = self._applications.get(order.device, self._application)
         if application == "+":
             raise EncodeError("unknown_device", f"{order.device}: no uplink tells its application")
+        if _listening(order) is None:
+            downlinks.hears(order, self._counts.interval_ms(order.device))
         topic = f"v3/{application}/devices/{order.device}/down/push"
-        return (Outgoing(topic, downlinks.body({"downlinks": [_downlink(order)]}), qos=0),)
+        return (
+            Outgoing(
+                topic, downlinks.body({"downlinks": [_downlink(order, self._most_bytes)]}), qos=0
+            ),
+        )
 
     def confirms(self, order: Order, uplink: Uplink) -> bool:
         """Compare with the decoded payload of an uplink."""
@@ -123,7 +138,10 @@ class Bridge:
         return None
 
     def deadline_s(self, order: Order) -> float:
-        """Twice the device's interval: the class is not told, and class A is the common one."""
+        """Twice the interval, for class A; an action's option ``class`` tells another one."""
+        told = _listening(order)
+        if told is not None:
+            return told
         interval_ms = self._counts.interval_ms(order.device)
         return DEFAULT_S if interval_ms is None else max(SHORTEST_S, 2 * interval_ms / 1000)
 
@@ -215,8 +233,12 @@ def _command_id(tree: Mapping[str, Tree], part: Mapping[str, Tree]) -> str:
     return found[0].removeprefix(MARK)
 
 
-def _downlink(order: Order) -> Mapping[str, object]:
-    data = downlinks.raw(order.set)
+def _listening(order: Order) -> float | None:
+    return _LISTENING.get(str(downlinks.option(order, "class")))
+
+
+def _downlink(order: Order, most_bytes: int) -> Mapping[str, object]:
+    data = downlinks.raw(order.set, most_bytes)
     payload = {"decoded_payload": dict(order.set)} if data is None else {"frm_payload": data}
     return {
         "f_port": downlinks.port(order, LAST_PORT),

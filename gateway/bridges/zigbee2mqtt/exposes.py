@@ -89,7 +89,15 @@ def _feature(expose: Mapping[str, Tree], above: Feature | None) -> Feature:
         low=_number(expose.get(low)),
         high=_number(expose.get(high)),
         unit=_text(expose, "unit"),
+        step=_number(expose.get("value_step")),
+        items=_items(expose.get("item_type")),
     )
+
+
+def _items(item_type: Tree) -> str:
+    """2.x has an expose as the type of the items, 1.x a word."""
+    kind = _text(item_type, "type") if isinstance(item_type, dict) else item_type
+    return kind if isinstance(kind, str) and kind in _KINDS else "any"
 
 
 def _property(expose: Mapping[str, Tree], above: Feature | None) -> str:

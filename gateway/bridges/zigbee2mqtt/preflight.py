@@ -16,17 +16,24 @@ _DEVICE: tuple[tuple[str, Callable[[Device], bool], str], ...] = (
     ("interviewing", lambda device: device.interviewed, "its interview is not complete"),
 )
 
+NEAR = 1e-6
+"""How far from a step a value may be, in steps."""
+
 
 def check(order: Order, device: Device) -> None:
     """Hold an order against what the registry says about its device.
 
     Raises:
-        EncodeError: ``disabled``, ``unsupported``, ``interviewing``, ``not_settable``, ``value``.
+        EncodeError: ``disabled``, ``unsupported``, ``interviewing``, ``not_settable``, ``option``,
+            ``value``.
     """
     for reason, passes, detail in _DEVICE:
         if not passes(device):
             raise EncodeError(reason, f"{device.device}: {detail}")
     features = {feature.property: feature for feature in device.features}
+    for key in order.options or ():
+        if key in features:
+            raise EncodeError("option", f"{key!r} is a property of the device: say it under set")
     for key, value in order.set.items():
         feature = None if "." in key else features.get(key)
         if feature is None or not feature.settable:
@@ -71,14 +78,35 @@ def _numeric(feature: Feature, value: object) -> bool:
     inside = (feature.low is None or amount >= feature.low) and (
         feature.high is None or amount <= feature.high
     )
-    return inside or amount in feature.values
+    return (inside and _on_step(feature, amount)) or amount in feature.values
+
+
+def _on_step(feature: Feature, amount: float) -> bool:
+    if not feature.step or feature.step < 0:
+        return True
+    steps = (amount - (feature.low or 0.0)) / feature.step
+    return abs(steps - round(steps)) <= NEAR
 
 
 def _list(feature: Feature, value: object) -> bool:
     if not isinstance(value, list | tuple):
         return False
     low, high = feature.low or 0, feature.high
-    return len(value) >= low and (high is None or len(value) <= high)
+    fits = len(value) >= low and (high is None or len(value) <= high)
+    return fits and all(_ITEMS.get(feature.items, _anything)(item) for item in value)
+
+
+def _anything(_item: object) -> bool:
+    return True
+
+
+_ITEMS: Mapping[str, Callable[[object], bool]] = {
+    "numeric": lambda item: isinstance(item, int | float) and not isinstance(item, bool),
+    "text": lambda item: isinstance(item, str),
+    "binary": lambda item: isinstance(item, bool | str),
+    "composite": lambda item: isinstance(item, Mapping) and bool(item),
+    "list": lambda item: isinstance(item, list | tuple),
+}
 
 
 _LEGAL: Mapping[str, Callable[[Feature, object], bool]] = {
@@ -92,9 +120,10 @@ _LEGAL: Mapping[str, Callable[[Feature, object], bool]] = {
 
 def _wanted(feature: Feature) -> str:
     """Say what would have been accepted."""
+    step = "" if feature.step is None else f" in steps of {feature.step:g}"
     words = [repr(value) for value in feature.values]
     if feature.kind in {"numeric", "list"} and (feature.low, feature.high) != (None, None):
         low = "" if feature.low is None else f"{feature.low:g}"
         high = "" if feature.high is None else f"{feature.high:g}"
-        words.insert(0, f"{low} to {high}")
+        words.insert(0, f"{low} to {high}{step}")
     return " or ".join(words) or f"a legal {feature.kind}"

@@ -25,7 +25,7 @@ class Registry:
     """What is known about a Zigbee2MQTT and its devices, as far as it was told."""
 
     def __init__(self) -> None:
-        """Know nothing: without ``bridge/devices`` every order passes."""
+        """Know nothing: without ``bridge/devices`` no order passes."""
         self.info = Info()
         self._online: bool | None = None
         self._devices: dict[str, Device] | None = None
@@ -38,7 +38,8 @@ class Registry:
         """Hold an order against all that is known.
 
         Raises:
-            EncodeError: ``bridge_offline``, ``offline``, ``updating``, ``unknown_device``, and
+            EncodeError: ``bridge_offline``, ``offline``, ``updating``, ``no_registry``,
+                ``unknown_device``, and
                 those of ``preflight``.
         """
         name = order.device
@@ -49,7 +50,7 @@ class Registry:
         if name in self.updating:
             raise EncodeError("updating", f"{name} is being flashed")
         if self._devices is None:
-            return
+            raise EncodeError("no_registry", "bridge/devices, which is retained, has not come yet")
         if name not in self._devices:
             raise EncodeError("unknown_device", f"{name!r} is not in bridge/devices")
         preflight.check(order, self._devices[name])
