@@ -36,7 +36,9 @@ from gateway.store.sent import History
 
 AFTER_MS: Final = 1
 """The daemon's timer looks so long after a row is over."""
-UNRECORDED: Final = frozenset({"unknown_device", "bridge_offline", "offline", "updating"})
+UNRECORDED: Final = frozenset(
+    {"unknown_device", "no_registry", "bridge_offline", "offline", "updating"}
+)
 """Refusals of a bridge that rest on what its devices said at the time."""
 
 

@@ -14,6 +14,7 @@ from gateway.core.comparison import Made, made
 from gateway.core.times import rfc3339
 from gateway.core.verdicts import Decision
 from gateway.daemon.bench import Bench, bench
+from gateway.daemon.chronicle import Chronicle
 from gateway.daemon.past import calibrate, past, recorded, stand, thinned
 from gateway.daemon.recorded import Recorded, of_assets
 from gateway.daemon.rehearsal import Rehearsal
@@ -119,7 +120,7 @@ class _Run:
         found.notes += self._recorded.notes()
         found.notes += thinned(self._history, self._settings, self._asked.since_ms, found.until_ms)
         found.then, more = past(self._history, found.since_ms, found.until_ms, self._asked.assets)
-        found.notes += [*more, *self._odd()]
+        found.notes += [*more, *self._chronicle.notes(found.since_ms), *self._odd()]
         return found
 
     async def _walk(self, models: Bench) -> None:
@@ -135,8 +136,10 @@ class _Run:
         metrics = of_assets({name: asset.metrics for name, asset in assets})
         self._recorded = Recorded(metrics, history.series())
         self._judging = False
+        self._chronicle = Chronicle(history, self._site, start_ms, found.until_ms)
         for arrival in history.arrivals(start_ms, found.until_ms):
             await self._come(arrival)
+        await self._happen(self._boot or 0, found.until_ms)
         await self._pass(clock.mono_ms() + found.until_ms - clock.now_ms())
         found.rounds = self._site.rounds
 
@@ -145,8 +148,10 @@ class _Run:
         if arrival.boot != self._boot:
             await self._reboot(arrival)
         if not self._judging and arrival.received_at_ms >= self._judge_ms:
+            await self._happen(arrival.boot, self._judge_ms)
             clock.move(clock.mono_ms() + self._judge_ms - clock.now_ms())
             self._begin()
+        await self._happen(arrival.boot, arrival.received_at_ms)
         await self._pass(arrival.mono_ms + self._offset_ms)
         step_ms = arrival.received_at_ms - clock.now_ms()
         clock.set(arrival.received_at_ms)
@@ -178,8 +183,15 @@ class _Run:
             whole_ms = max(1, found.until_ms - found.since_ms)
             self._progress((arrival.received_at_ms - found.since_ms) / whole_ms)
 
+    async def _happen(self, boot: int, until_ms: int) -> None:
+        """What people said, and stops and starts of the gateway."""
+        clock, chronicle = self._site.clock, self._chronicle
+        while (at_ms := chronicle.next_ms(boot, until_ms)) is not None:
+            await self._pass(clock.mono_ms() + at_ms - clock.now_ms())
+            chronicle.take()
+
     async def _pass(self, mono_ms: int) -> None:
-        if self._judging:
+        if self._judging and not self._chronicle.off:
             await self._site.until(mono_ms)
         else:
             self._site.clock.move(mono_ms)
@@ -190,6 +202,7 @@ class _Run:
         if before is not None:
             await self._pass(self._seen_mono_ms.get(before, 0) + self._offset_ms)
             self._boots += 1
+            await self._happen(before, arrival.received_at_ms)
         clock.move(clock.mono_ms() + max(0, arrival.received_at_ms - clock.now_ms()))
         self._boot, self._offset_ms = arrival.boot, clock.mono_ms() - arrival.mono_ms
         if before is not None:

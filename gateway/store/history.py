@@ -4,7 +4,7 @@ Read in pages, each fetched at once, from a connection that cannot write: the da
 beside it. What is stored after the replay began is not part of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from gateway.core.readings import Value
@@ -65,6 +65,16 @@ class Thinned(NamedTuple):
     first_at_ms: int
     last_at_ms: int
     hours: int
+
+
+class Event(NamedTuple):
+    """One record of the audit chain."""
+
+    at_ms: int
+    boot: int
+    kind: str
+    body: str
+    """JSON."""
 
 
 class History(Reader):
@@ -162,6 +172,19 @@ class History(Reader):
             query = f"{_DECISIONS} WHERE rowid IN ({newest}) ORDER BY rowid"
             rows = self._connection.execute(query, (before_ms,)).fetchall()
         return [Past(*row) for row in rows]
+
+    def events(self, kinds: Sequence[str], since_ms: int, until_ms: int) -> list[Event]:
+        """Records of the audit chain, oldest first; none in a database that has no chain yet."""
+        if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'audit'"):
+            return []
+        marks = ", ".join("?" * len(kinds))
+        query = (
+            f"SELECT at_ms, boot, kind, body FROM audit WHERE kind IN ({marks})"  # noqa: S608 - question marks
+            " AND at_ms BETWEEN ? AND ? ORDER BY seq"
+        )
+        with translated("history"):
+            rows = self._connection.execute(query, (*kinds, since_ms, until_ms)).fetchall()
+        return [Event(*row) for row in rows]
 
     def kept(self, room: str) -> dict[str, str]:
         """Everything in a room, as the daemon keeps it now."""

@@ -133,3 +133,29 @@ def test_a_policy_that_proves_itself_is_recorded_and_never_commands(
 
 def explained(daemon: Daemon) -> list[Any]:
     return daemon.rows("SELECT 1 FROM decision WHERE explanation IS NOT NULL")
+
+
+def test_what_people_said_and_restarts_are_part_of_the_history(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    """A hold refuses then and now; a gateway that was stopped decided nothing, and does not now."""
+    safe = "    fail_safe: {after: 2s, do: stop, mode: advise}\n    policy:\n"
+    changes = (("    policy:\n", safe), ("unit: degC}", "unit: degC, stale: 1s}"))
+    with Daemon(tmp_path, pump(zigbee.port, *changes)) as daemon:
+        zigbee.online()
+        hold = {"hold": True, "author": "eve", "reason": "test", "for": "1h"}
+        zigbee.peer.publish("edge/here/asset/pump/override/set", json.dumps(hold))
+        wait_until(lambda: daemon.logged("intervention_changed"), "the hold")
+        let_pass(0.2)
+        zigbee.tell("probe", temperature=95)
+        wait_until(lambda: ("raised", "stop") in made(daemon), "the alert")
+        daemon.stop()
+        let_pass(3)
+        daemon.start()
+        zigbee.online()
+        zigbee.tell("probe", temperature=20)
+        wait_until(lambda: ("cleared", "") in made(daemon), "the all-clear")
+        daemon.stop()
+        tree = replayed(daemon)
+        assert [(one["mark"], one["differs"]) for one in tree["decisions"]] == [("=", [])] * 2
+        assert tree["decisions"][0]["would_be"]["refused"] == "hold"
