@@ -46,10 +46,11 @@ PROBE = device(2, "probe", numeric("temperature"))
 class Zigbee:
     """The bridge side of a broker."""
 
-    def __init__(self, port: int, *devices: dict[str, object]) -> None:
+    def __init__(self, port: int, *devices: dict[str, object], **credentials: str) -> None:
         """``devices`` are what ``bridge/devices`` lists; without any, the plug and the probe."""
         self.port = port
-        self.peer = Peer(port, "edge/#", "zigbee2mqtt/+/set", "zigbee2mqtt/+/get")
+        filters = ("edge/#", "zigbee2mqtt/+/set", "zigbee2mqtt/+/get")
+        self.peer = Peer(port, *filters, **credentials)
         self.devices = devices or (PLUG, PROBE)
 
     def __enter__(self) -> Self:
