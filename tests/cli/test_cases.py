@@ -1,6 +1,7 @@
 """``edge-gateway test``: declared cases, and how their failures are told."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -38,6 +39,14 @@ def test_the_sample_passes() -> None:
     result = CliRunner().invoke(cli, ["test", str(ROOT / "config/gateway.test.yaml")])
     assert result.exit_code == 0, result.output
     assert "6 cases, 0 failed" in result.output
+
+
+def test_the_example_of_the_docs_passes(folder: Path) -> None:
+    page = (ROOT / "docs/replay.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (folder / "gateway.yaml").write_text((ROOT / "config/gateway.yaml").read_text())
+    result = cases(folder, example.replace(HEAD.strip(), "", 1))
+    assert result.exit_code == 0, result.output
 
 
 def test_a_case_that_goes_as_expected_is_ok(folder: Path) -> None:
