@@ -1,13 +1,17 @@
 """The file's section about the audit chain."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
+from gateway.adapters.signing import KeyFileError, SigningKey
+from gateway.config.problems import Problem
 from gateway.config.scalars import Duration
 from gateway.config.schema import Section
-from gateway.config.settings import AuditSettings
+from gateway.config.settings import AuditSettings, Settings
+from gateway.config.tree import Document
 
 
 class AuditSection(Section):
@@ -20,6 +24,15 @@ class AuditSection(Section):
     """A checkpoint after so many records ..."""
     checkpoint_interval: Annotated[Duration, Field(ge=1_000)] = 3_600_000
     """... and after this time, if there are new ones; and when the gateway stops."""
+
+
+def unusable(settings: Settings, doc: Document) -> Iterator[Problem]:
+    """A key that the file names must be there, and its owner's alone."""
+    if settings.audit.key_file is not None:
+        try:
+            SigningKey.load(settings.audit.key_file)
+        except KeyFileError as error:
+            yield doc.problem(("audit", "key_file"), str(error))
 
 
 def audit(section: AuditSection, here: Path) -> AuditSettings:

@@ -176,7 +176,7 @@ class Daemon:
         health.audit = self._audit
         told = (self._versions, self._ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, link, health, *told)
-        self._ingest.others = telling.heard
+        self._ingest.others = self._audit.watch(link, telling.heard)
         self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, telling, clock)
         parts: tuple[Part, ...] = (
             *(self._act, self._decide, self._ingest, self._requests),

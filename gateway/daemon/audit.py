@@ -7,7 +7,7 @@ so many, after so long, and at the end.
 
 import asyncio
 import pwd
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -20,14 +20,18 @@ from gateway.core import checkpoints
 from gateway.core.audit import Head, Kind, Record, canonical
 from gateway.core.checkpoints import Checkpoint
 from gateway.core.commands import Command
+from gateway.core.messages import Message
 from gateway.core.topic_tree import Document, rfc3339
 from gateway.core.verdicts import Decision
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
+from gateway.daemon.links import Link
+from gateway.daemon.witness import Witness
 from gateway.errors import ConfigError
 from gateway.store.batch import Opened
 
+TOPIC: Final = "audit/checkpoint"
 LOOK_S: Final = 5.0
 """So often it is looked whether a checkpoint is due by time."""
 EVENTS: Final[Mapping[str, tuple[Kind, str]]] = {
@@ -86,6 +90,7 @@ class Audit:
         self._last: Checkpoint | None = None
         self._signed_mono_ms = clock.mono_ms()
         self._due = asyncio.Event()
+        self._witness: Witness | None = None
         journal.on_head = self._grown
         announce.ears.append(self)
 
@@ -147,8 +152,21 @@ class Audit:
             return self._head.seq
         return self._head.seq - self._last.seq
 
+    def watch(self, link: Link, others: Callable[[Message], bool]) -> Callable[[Message], bool]:
+        """Listen for the checkpoint that the broker keeps; who hears it, before ``others``."""
+        topic = f"{self.settings.base}/{TOPIC}"
+        place = (topic, self.settings.store.path)
+        self._witness = Witness(*place, link, self._journal, self._announce, others)
+        return self._witness.heard
+
     async def run(self) -> None:
         """Sign when it is time, for ever."""
+        async with asyncio.TaskGroup() as group:
+            if self._key is not None and self._witness is not None:
+                group.create_task(self._witness.run(self._key.public))
+            await self._sign_on_time()
+
+    async def _sign_on_time(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(LOOK_S):
@@ -178,12 +196,14 @@ class Audit:
     def show(self) -> None:
         """Publish the newest checkpoint, for whoever keeps one."""
         if self._last is not None:
-            self._announce.now("audit/checkpoint", checkpoints.tree(self._last))
+            self._announce.now(TOPIC, checkpoints.tree(self._last))
 
     # -- health ---------------------------------------------------------------------------------
 
     def problem(self) -> str:
         """What works less than it should; empty when nothing does."""
+        if self._witness is not None and self._witness.doubt:
+            return f"audit: {self._witness.doubt}"
         return "" if self._key is not None else "audit: no key, nothing is signed"
 
     def document(self) -> Document:

@@ -76,6 +76,16 @@ class AuditReader:
         with translated("audit"):
             return chain.newest_checkpoint(self._connection)
 
+    def place(self, seq: int) -> tuple[str, int, int, bytes]:
+        """The epoch, the first and the last record, and the hash of one (empty: not there)."""
+        query = (
+            "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0), "
+            "coalesce((SELECT hash FROM audit WHERE seq = ?), x'') FROM audit"
+        )
+        with translated("audit"):
+            found = self._connection.execute(query, (seq,)).fetchone()
+            return (chain.epoch(self._connection), *found)
+
     def keys(self) -> list[str]:
         """Public keys that the chain itself names, oldest first."""
         query = "SELECT body FROM audit WHERE kind = ? ORDER BY seq"

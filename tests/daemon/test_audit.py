@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway.adapters import signing
 from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
@@ -106,6 +107,46 @@ def test_whoever_kept_a_checkpoint_sees_that_the_end_was_cut_off(
         code, text = verify(daemon, "--checkpoint", kept, "--key", str(other))
         assert code == 1
         assert "by another key" in text
+
+
+def test_an_end_cut_off_while_it_did_not_run_is_noticed_at_the_start(
+    tmp_path: Path, make_broker: MakeBroker
+) -> None:
+    broker = make_broker().start()
+    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+        stopped_pump(zigbee, daemon)
+        assert daemon.stop() == 0
+        daemon.start()  # control: nobody did anything
+        wait_until(lambda: daemon.logged("broker_connected")[1:], "connected")
+        zigbee.tell("plug", state="OFF", power=0.2)
+        wait_until(lambda: 0.2 in daemon.values("power"), "life goes on")
+        assert daemon.stop() == 0
+        assert daemon.logged("audit_chain_doubted") == []
+        ((first,),) = daemon.rows("SELECT min(seq) FROM audit WHERE kind = 'decision'")
+        cut(daemon.folder / "gateway.db", first)
+        daemon.start()
+        wait_until(lambda: daemon.logged("audit_chain_doubted"), "a doubt", 20)
+        wait_until(lambda: "audit: " in str(zigbee.newest("health").get("problems")), "health", 40)
+        wait_until(lambda: "audit_chain_doubted" in str(said(daemon, "gateway")), "a record")
+
+
+def test_a_key_that_the_file_names_signs_and_one_that_cannot_be_used_stops_the_start(
+    tmp_path: Path, make_broker: MakeBroker
+) -> None:
+    broker = make_broker().start()
+    key = signing.SigningKey.make(tmp_path / "mine.key")
+    text = pump(broker.port, ("store:", "audit: {key_file: mine.key}\nstore:"))
+    with Daemon(tmp_path, text) as daemon:
+        assert daemon.stop() == 0
+        assert not (tmp_path / "audit.key").exists()
+        assert verify(daemon, "--key", key.public)[0] == 0
+        (tmp_path / "mine.key").chmod(0o644)
+        daemon.launch()
+        assert daemon.ended(30) == 2
+        assert "audit.key_file" in daemon.text
+        code, said_ = run("check", str(daemon.file))
+        assert code == 2
+        assert "chmod 600" in said_
 
 
 def cut(database: Path, first: int) -> None:
