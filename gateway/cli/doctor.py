@@ -1,0 +1,68 @@
+"""``edge-gateway doctor``: ask the running broker whether it is as the gateway needs it.
+
+A new probe is one function that yields findings, and its name in ``PROBES``.
+"""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from gateway.cli import doctor_broker
+from gateway.cli.doctor_finding import Finding, Patient, Probe
+from gateway.cli.tables import CONFIG
+
+PROBES: Final[tuple[Probe, ...]] = (
+    doctor_broker.reachable,
+    doctor_broker.sessions,
+    doctor_broker.strangers,
+    doctor_broker.own_rights,
+    doctor_broker.retained,
+)
+"""Each is asked of each broker of the file."""
+
+
+@click.command("doctor")
+@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@click.option("--other-user", default="", help="Try what this user may do, instead of nobody.")
+@click.option("--other-password-file", default="", help="The file with its password.")
+@click.option("--wait", "wait_s", type=float, default=5.0, help="Patience per question [s].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    path: Path, other_user: str, other_password_file: str, wait_s: float, *, as_json: bool
+) -> None:
+    """Probe the brokers of the file, live: connection, sessions, queues, rights, retained commands.
+
+    Harmless messages are published. Exits 1 when an error was found.
+    """
+    from gateway import config
+
+    settings = config.load(path)
+    found: list[Finding] = []
+    for broker in settings.brokers.values():
+        tls = replace(broker.tls, cert_file="", key_file="") if broker.tls else None
+        other = replace(broker, username=other_user, password_file=other_password_file, tls=tls)
+        patient = Patient(settings, broker, other, wait_s)
+        for probe in PROBES:
+            for finding in probe(patient):
+                found.append(finding)
+                if not as_json:
+                    _say(finding)
+    counts = Counter(finding.severity for finding in found)
+    if as_json:
+        rows = [{**finding._asdict(), "link": finding.link} for finding in found]
+        click.echo(json.dumps({"findings": rows, "errors": counts["error"]}, ensure_ascii=False))
+    else:
+        click.echo(f"{counts['error']} errors, {counts['warning']} warnings, {counts['ok']} ok")
+    sys.exit(1 if counts["error"] else 0)
+
+
+def _say(finding: Finding) -> None:
+    click.echo(f"{finding.severity:8} {finding.what}")
+    if finding.cure:
+        click.echo(f"{'':8} cure: {finding.cure}")
+        click.echo(f"{'':8} {finding.link}")
