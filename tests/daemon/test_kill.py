@@ -80,10 +80,11 @@ def test_killed_after_the_echo_it_waits_for_the_proof_and_then_says_timeout(
 def test_killed_before_it_could_be_sent_it_is_sent_once_when_the_broker_is_back(
     tmp_path: Path, make_broker: MakeBroker
 ) -> None:
-    plant, tools = make_broker().start(), make_broker()
+    plant, tools = make_broker().start(), make_broker().start()
     text = two_brokers(plant, tools).replace("set: {state", "expires: 60s\n        set: {state")
     with Zigbee(plant.port) as hot, Daemon(tmp_path, text) as daemon:
         wait_until(lambda: hot.availability == "online", "online", 20)
+        learnt_and_gone(tools, daemon)
         hot.tell("probe", temperature=95)
         wait_until(lambda: daemon.states() == ["stored"], "it waits for its broker")
         daemon.kill()
@@ -106,10 +107,11 @@ def test_killed_before_it_could_be_sent_it_is_sent_once_when_the_broker_is_back(
 def test_an_order_that_waits_too_long_for_its_broker_expires_even_over_a_kill(
     tmp_path: Path, make_broker: MakeBroker
 ) -> None:
-    plant, tools = make_broker().start(), make_broker()
+    plant, tools = make_broker().start(), make_broker().start()
     text = two_brokers(plant, tools).replace("set: {state", "expires: 2s\n        set: {state")
     with Zigbee(plant.port) as hot, Daemon(tmp_path, text) as daemon:
         hot.online()
+        learnt_and_gone(tools, daemon)
         hot.tell("probe", temperature=95)
         wait_until(lambda: daemon.states() == ["stored"], "it waits for its broker")
         daemon.kill()
@@ -126,6 +128,15 @@ def test_an_order_that_waits_too_long_for_its_broker_expires_even_over_a_kill(
 SOURCES = """sources:
   zigbee: {bridge: zigbee2mqtt, broker: tools}
   probes: {bridge: zigbee2mqtt, broker: local}"""
+
+
+def learnt_and_gone(tools: Mosquitto, daemon: Daemon) -> None:
+    """The plug's bridge tells its registry, without which nothing is ordered; its broker goes."""
+    registry = "SELECT 1 FROM kept WHERE room = 'roster' AND key LIKE 'zigbee%devices'"
+    with Zigbee(tools.port):
+        wait_until(lambda: daemon.rows(registry), "the registry is known", 20)
+        tools.stop()
+    wait_until(lambda: daemon.logged("broker_lost"), "the broker is gone")
 
 
 def two_brokers(plant: Mosquitto, tools: Mosquitto) -> str:
