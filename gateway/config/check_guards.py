@@ -125,9 +125,9 @@ def _rule(found: Findings, place: Place, rule: Expression, id_: str) -> Iterator
         yield found.at(place, "a rule says yes or no: compare it with something")
     for name in sorted(rule.metrics & set(known)):
         asset, metric = owner(id_, name)
-        if rule.span_ms[name] and asset != id_:
+        if rule.span_ms[name] and name != metric:
             message = f"{name!r}: a function over time takes a metric of the asset itself"
-            yield found.at(place, message)
+            yield found.at(place, message, "" if asset != id_ else f"write {metric}")
         section = found.root.assets.get(asset)
         declared = section.metrics.get(metric) if section is not None else None
         if declared is not None and declared.kind is MetricKind.TEXT:
