@@ -13,6 +13,7 @@ from gateway.cli.lazy import LazyGroup
 from gateway.errors import ConfigError, GatewayError
 
 COMMANDS = (
+    "alert",
     "acknowledge",
     "audit",
     "calibrate",
