@@ -36,7 +36,7 @@ def reload_each(good: Path, folder: Path, count: int, seed: int) -> Counter[str]
         _pack_good(good, place / "package.tar")
         with Daemon(place, text) as daemon, Zigbee(broker.port, PROBE) as zigbee:
             zigbee.introduce()
-            wait_until(lambda: daemon.logged("worker_started"), "the good package runs", 20)
+            wait_until(lambda: daemon.logged("worker_started"), "the good package runs")
             for number, case in enumerate(cases(good, folder / "cases", count, seed)):
                 _exchange(case, place / "package.tar")
                 zigbee.tell("probe", temperature=number)

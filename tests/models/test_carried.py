@@ -11,7 +11,7 @@ from gateway.core.carried import Carried
 from gateway.errors import PackageError
 from tests.models import make
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

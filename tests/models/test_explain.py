@@ -13,7 +13,7 @@ from gateway.models.watchdog import Watchdog
 from gateway.models.worker import Desk
 from tests.models import make
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 WEIGHTS = np.array([1.0, 3.0, -2.0])
 
 
