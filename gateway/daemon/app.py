@@ -194,6 +194,8 @@ class Daemon:
                 await self._explain.settled()
                 self._beat.last()
                 await self._journal.committed()
+                await self._announce.settled()
+                await self._journal.committed()
         self._decide.close()
         await asyncio.gather(self._links.stop(), self._inference.close())
 

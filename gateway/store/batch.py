@@ -61,6 +61,8 @@ class Batch:
     kept: dict[tuple[str, str], str | None] = field(default_factory=dict)
     """(room, key) -> text; None forgets it."""
     outbox: list[OutboxRow] = field(default_factory=list)
+    published: list[int] = field(default_factory=list)
+    """Ids of outbox rows that the broker has: they are forgotten."""
     cursors: dict[str, int] = field(default_factory=dict)
     """Sink name -> the last report row it has taken."""
     clock_ok: bool = True

@@ -125,12 +125,6 @@ class Store:
         self._guard.state = "ok"
         return Committed(len(batch.reports), self._next - 1 if batch.reports else 0, outbox)
 
-    def sent(self, ids: Collection[int]) -> None:
-        """Forget messages of the outbox that were published."""
-        with self._guard("sent"), transaction(self._connection):
-            rows = [(one,) for one in ids]
-            self._connection.executemany("DELETE FROM outbox WHERE id = ?", rows)
-
     def recent_keys(self, limit: int) -> list[int]:
         """Dedup keys of the newest reports, newest first."""
         with self._guard("recent keys"):
