@@ -183,7 +183,8 @@ def _carried(manifest: Manifest) -> Carried | None:
     if not manifest.memories:
         return None
     outputs = tuple((memory.output, memory.size) for memory in manifest.memories)
-    return Carried(outputs, manifest.shape.period_ms * manifest.shape.stride, manifest.warmup)
+    step_ms = manifest.shape.period_ms * manifest.shape.stride
+    return Carried(outputs, step_ms, manifest.warmup, manifest.bridge)
 
 
 def _conversions(

@@ -164,6 +164,8 @@ class Manifest:
     """Its carried state; zeros at the beginning."""
     warmup: int = 0
     """Windows after a beginning whose scores do not count."""
+    bridge: int = 0
+    """Windows in a row that may be missing without a new beginning."""
     trust: Trust = field(default_factory=Trust)
     """When it must not answer."""
 

@@ -136,6 +136,7 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
         explain=_explain(tree.get("explain", {})),
         memories=tuple(Memory(**entry) for entry in tree.get("state", {}).get("carried", ())),
         warmup=tree.get("state", {}).get("warmup", 0),
+        bridge=tree.get("state", {}).get("bridge", 0),
         trust=trust_rules.trust(tree, _input(tree["input"]).shape),
     )
 
