@@ -92,10 +92,11 @@ class Worker:
         self._child, self._asked = Child((*settings.command, *words), _environment()), 0
         return str(self._take(b"", settings.start_s).header.get("runtime", ""))
 
-    def load(self, name: str, path: Path | str, trust: str = "") -> Loaded:
+    def load(self, name: str, path: Path | str, trust: str = "", seal: str = "") -> Loaded:
         """Load a package under a name; one that is loaded under that name is replaced.
 
         ``trust`` is the public key (PEM) that must have signed it; empty: nobody need have.
+        ``seal`` is the package's that must lie there; empty: any.
 
         Raises:
             PackageError: the package is refused; the worker lives on, and so does its predecessor.
@@ -103,7 +104,7 @@ class Worker:
         """
         limit_s = self._settings.load_s
         place = str(Path(path).absolute())
-        question = {"op": "load", "name": name, "path": place, "trust": trust}
+        question = {"op": "load", "name": name, "path": place, "trust": trust, "seal": seal}
         header = self._ask(question, b"", limit_s).header
         if "refused" in header:
             raise PackageError(str(header["refused"]))

@@ -6,7 +6,7 @@ Started as ``python -m gateway.models.worker FD PARENT MEMORY_BYTES NICENESS``; 
 =======  ============================================  =========================================
 op       asks                                          answers
 =======  ============================================  =========================================
-load     name, path, trust, limit_s                    version, sha256; or refused
+load     name, path, trust, seal, limit_s              version, sha256; or refused
 unload   name                                          (nothing)
 judge    limit_s, groups [model, count, rows,          groups [error] or [outputs, refused];
          columns, state] and as the block their        block: per group scores, then each output,
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.core.frames import HEAD, Frame, FrameError, encode, parse, sizes
 from gateway.errors import PackageError
 from gateway.models.confine import confine, die_with, offer_to_oom_killer
+from gateway.models.files import MANIFEST, refused
 from gateway.models.package import unpack
 from gateway.models.watchdog import Watchdog
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.models.session import Floats
 
 EXIT_PROTOCOL: Final = 3
+_CHANGED: Final = "it was changed meanwhile: reload the configuration to take it up"
 
 
 def main(arguments: list[str]) -> int:
@@ -124,6 +126,8 @@ class Desk:
     def _load(self, header: Mapping[str, Any]) -> dict[str, object]:
         try:
             package, contents = unpack(header["path"], header.get("trust", ""))
+            if header.get("seal", "") not in ("", package.seal):
+                raise refused(MANIFEST, "", "the package that was checked", "another", _CHANGED)
             loaded = self._session.open_session(
                 package, contents, self._watchdog, header["limit_s"]
             )
