@@ -93,8 +93,9 @@ class Session:
                 contents[MODEL], _options(), providers=["CPUExecutionProvider"]
             )
         except RUNTIME_ERRORS as error:
-            advice = "export the model again, with another version of the exporter"
-            raise refused(MODEL, "", "a model onnxruntime loads", _said(error), advice) from error
+            raise refused(
+                MODEL, "", "a model onnxruntime loads", _said(error), _advice(error)
+            ) from error
         self._prove(golden.parse(contents[manifest.golden.file], manifest), deadline)
 
     def judge(self, windows: Floats, deadline: float, states: Floats | None = None) -> Judged:
@@ -223,6 +224,12 @@ def _options() -> ort.SessionOptions:
 def _failed(file: str, field: str, found: str) -> PackageError:
     advice = "the model does not do here what it did where it was made: make both again"
     return refused(file, field, "the golden outputs", found, advice)
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        return "it does not fit into memory: raise limits.worker_memory, or use a smaller model"
+    return "export the model again, with another version of the exporter"
 
 
 def _said(error: Exception) -> str:

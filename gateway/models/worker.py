@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.core.frames import HEAD, Frame, FrameError, encode, parse, sizes
 from gateway.errors import PackageError
 from gateway.models.confine import confine, die_with, offer_to_oom_killer
-from gateway.models.files import MANIFEST, refused
+from gateway.models.files import MANIFEST, MODEL, refused
 from gateway.models.package import unpack
 from gateway.models.watchdog import Watchdog
 
@@ -133,6 +133,8 @@ class Desk:
             )
         except PackageError as error:
             return {"refused": str(error)}
+        except MemoryError:
+            return {"refused": f"{MODEL}: it does not fit into memory; raise limits.worker_memory"}
         self._models[header["name"]] = loaded
         self._means[header["name"]] = self._explainer.golden_mean(package, contents)
         return {"version": package.manifest.version, "sha256": package.sha256}

@@ -6,14 +6,16 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.daemon.test_versions import CALM, ask, judging, package, reach
+from tests.daemon.test_versions import CALM, ask, judging, package, reach, write
 from tests.fakes import crashing_worker
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
+from tests.models import make
 
 PLANTED = ("-c", crashing_worker.PROGRAM)
 
@@ -118,6 +120,27 @@ def test_a_package_that_is_overwritten_while_it_judges_is_loaded_again_as_it_was
         daemon.start()
         wait_until(lambda: scored(zigbee, 55.0), "it judges from its copy", 15)
         wait_until(lambda: told(zigbee, "model heat: model.onnx: expected"), "health")
+
+
+def test_the_least_worker_memory_runs_a_model_and_refuses_one_that_does_not_fit(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    package(tmp_path / "heat", "1.0.0", 90.0)
+    nodes = [
+        make.node("ReduceSum", "many", "sum", keepdims=0),
+        make.node("Flatten", "window", "flat", axis=1),
+        make.node("Add", "flat sum", "score"),
+    ]
+    many = make.tensor("many", np.zeros(12_000_000))
+    write(tmp_path / "big", "1.0.0", make.model(nodes, [many], window=("n", 1, 1)), 90.0)
+    limited = text(zigbee, "heat", "big") + "limits: {worker_memory: 64MiB}\n"
+    with Daemon(tmp_path, limited) as daemon:
+        zigbee.online()
+        wait_until(lambda: scored(zigbee, 50.0), "it judges", 15)
+        (refused,) = daemon.logged("model_refused")
+        assert refused["model"].startswith("big@")
+        assert "raise limits.worker_memory" in refused["error"]
+        assert daemon.logged("worker_lost") == []
 
 
 def test_a_damaged_copy_is_not_gone_back_to(tmp_path: Path, zigbee: Zigbee) -> None:
