@@ -75,6 +75,8 @@ class Explanation:
     """How far back from the verdict its inputs reach."""
     note: str = ""
     """Why there is no more to say."""
+    members: tuple[Mapping[str, object], ...] = ()
+    """Of an ensemble: what each model says, and why, as documents."""
 
 
 def shares(weights: Iterable[float]) -> tuple[float, ...]:
@@ -199,14 +201,16 @@ def document(decision: Decision, explanation: Explanation) -> dict[str, object]:
         "level": verdict.level,
         "method": explanation.method,
         "words": list(explanation.words),
-        "channels": [_tree(cause) for cause in explanation.causes],
+        "channels": [tree(cause) for cause in explanation.causes],
+        "members": [dict(member) for member in explanation.members],
         "terms": dict(explanation.terms),
         "span_s": explanation.span_ms / 1000,
         "note": explanation.note or None,
     }
 
 
-def _tree(cause: Cause) -> dict[str, object]:
+def tree(cause: Cause) -> dict[str, object]:
+    """One cause in data."""
     return {
         "channel": cause.channel,
         "value": cause.value,

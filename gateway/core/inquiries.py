@@ -1,10 +1,12 @@
 """Inquiries: what is asked about a verdict, taken down while what it saw is still at hand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 from gateway.core import explanations
-from gateway.core.assets import RuleRung
+from gateway.core.assets import EnsembleRung, RuleRung
+from gateway.core.ensembles import How
 from gateway.core.explanations import Cause, Explanation, Wanted
 from gateway.core.ladder import ModelState, Question, Turn
 from gateway.core.verdicts import NORMAL, Verdict
@@ -58,11 +60,28 @@ class Inquiry:
         return self.wanted.usual.get(self.channels[i].name)
 
 
-def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Explanation:
+@dataclass(frozen=True, slots=True)
+class Inquiries:
+    """An ensemble's word that is to be explained: by each member, then together."""
+
+    how: How
+    each: tuple[tuple[Mapping[str, object], Inquiry | None], ...]
+    """What a member said, as the verdict has it, and what to ask about it; None: nothing."""
+    span_ms: int
+
+    @property
+    def top(self) -> int:
+        """Channels worth a word."""
+        return max((one.wanted.top for _, one in self.each if one), default=0)
+
+
+def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Inquiries | Explanation:
     """What to ask the worker about a verdict; what is known already where it need not be asked."""
     kind, _, name = verdict.rung.partition(":")
     if kind == "rule" and name.isdecimal():
         return _rule(turn, verdict, int(name))
+    if kind == "ensemble" and verdict.label != NORMAL:
+        return _members(turn, verdict)
     state = turn.models.get(name) if kind == "model" else None
     if state is None:
         return explanations.of_score(verdict)
@@ -70,6 +89,18 @@ def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Explanation:
     if inquiry is None or verdict.label == NORMAL or state.explain.method == "none":
         return explanations.of_score(verdict, span_ms=inquiry.span_ms if inquiry else 0)
     return inquiry
+
+
+def _members(turn: Turn, verdict: Verdict) -> Inquiries:
+    rungs = [rung for rung in turn.asset.ladder if isinstance(rung, EnsembleRung)]
+    how: How = next((rung.combine for rung in rungs if rung.name == verdict.rung), "mean")
+    each = []
+    for said in verdict.members:
+        state = turn.models.get(str(said["model"]))
+        silent = state is None or state.explain.method == "none"
+        each.append((said, None if state is None or silent else _inquiry(turn, state)))
+    spans = [inquiry.span_ms for _, inquiry in each if inquiry is not None]
+    return Inquiries(how, tuple(each), max(spans, default=0))
 
 
 def _rule(turn: Turn, verdict: Verdict, place: int) -> Explanation:
@@ -82,9 +113,10 @@ def _rule(turn: Turn, verdict: Verdict, place: int) -> Explanation:
 
 
 def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
-    """What the model saw in this turn; None when it was another model."""
-    question, window = turn.asked, turn.judged
-    if question is None or window is None or question.model != state.rung.model:
+    """What the model saw in this turn; None when it was not asked."""
+    question = turn.questions.get(state.rung.model)
+    window = turn.windows.get(state.rung.model)
+    if question is None or window is None:
         return None
     shape, learnt = state.windows.shape, state.calibration
     return Inquiry(

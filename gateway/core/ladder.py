@@ -40,10 +40,10 @@ class Turn:
     _next: int = 0
     judged: Window | None = None
     """What the last question was made of, before calibration."""
-    asked: Question | None = None
-    """The last question to a model."""
     windows: dict[str, Window] = field(default_factory=dict)
     """What each model's question was made of."""
+    questions: dict[str, Question] = field(default_factory=dict)
+    """What each model was asked last."""
     held: dict[str, str] = field(default_factory=dict)
     """The label that each ensemble holds; shared with the next turns."""
     scores: dict[str, float] = field(default_factory=dict)
@@ -179,8 +179,9 @@ class Turn:
         dims = shape.length, len(shape.channels)
         if state.carried is not None:
             state.carried.meet(window.end_ms)
-        self.asked = Question(rung.model, self.asset.id, values, *dims, state.carried)
-        return self.asked
+        question = Question(rung.model, self.asset.id, values, *dims, state.carried)
+        self.questions[rung.model] = question
+        return question
 
     def _fires(self, rung: RuleRung) -> bool:
         name = _rule_name(rung, self.asset)

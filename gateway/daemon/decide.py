@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from gateway.core.explanations import Explanation, of_score
-from gateway.core.inquiries import Inquiry, inquire
+from gateway.core.inquiries import Inquiries, Inquiry, inquire
 from gateway.core.ladder import UNKNOWN
 from gateway.core.policy import fail_safe_decision
 from gateway.core.verdicts import Decision, Verdict
@@ -137,7 +137,7 @@ class Decide:
         turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
         verdicts = await walk(turns, self._inference, self._shadow)
         decisions: list[Decision] = []
-        reasons: list[Inquiry | Explanation] = []
+        reasons: list[Inquiry | Inquiries | Explanation] = []
         for item, turn, verdict in zip(due, turns, verdicts, strict=True):
             self._maintenance.note(item.watch, turn)
             made = self._settle(item.watch, verdict)
