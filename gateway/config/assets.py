@@ -9,6 +9,7 @@ from gateway.config.scalars import (
     Device,
     Duration,
     Free,
+    Frequency,
     Label,
     Locks,
     Name,
@@ -21,7 +22,23 @@ from gateway.config.scalars import (
 )
 from gateway.config.schema import Section
 from gateway.core.readings import MetricKind
+from gateway.core.signals import Encoding
 from gateway.core.verdicts import Mode
+
+
+class SignalSection(Section):
+    """Samples in one message, as vibration sensors send them; the metric's value is their rms."""
+
+    rate: Frequency | None = None
+    """Samples a second."""
+    rate_path: PathText | None = None
+    """Where the message says the rate in Hz; with ``rate``, a message that says another is bad."""
+    encoding: Encoding = "numbers"
+    """An array of numbers, or base64 text of packed ones (little-endian, or ``be``)."""
+    scale_path: PathText | None = None
+    """Where the message says what one count is; it multiplies ``scale``."""
+    max_samples: Annotated[int, Field(ge=16, le=65_536)] = 16_384
+    """A longer block is bad; the longest payload of a message is 256 KiB."""
 
 
 class MetricSection(Section):
@@ -54,6 +71,8 @@ class MetricSection(Section):
     rail: Range | None = None
     """``[lowest, highest]`` the sensor can say; three readings in a row at or beyond one of them
     are a sensor stuck at its end (bad, reason ``rail``)."""
+    signal: SignalSection | None = None
+    """The metric is a signal: ``path`` leads to samples; ``range`` and ``rail`` hold for each."""
     words: dict[str, Free] = Field(default_factory=dict)
     """What words mean: ``{"ON": true, "OFF": false}``."""
     missing_if: Annotated[tuple[float, ...], OneOrMore()] = ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config import build, check_gates, check_models, rungs
+from gateway.config import build, check_gates, check_models, check_signals, rungs
 from gateway.config.assets import (
     AssetSection,
     FailSafeSection,
@@ -50,6 +50,7 @@ def _metric(found: Findings, place: Place, metric: MetricSection) -> Iterator[Pr
         if not isinstance(value, bool | int | float):
             at = (*place, "words", word)
             yield found.at(at, f"word {word!r} should mean a number, true or false, not {value!r}")
+    yield from check_signals.metric(found, place, metric)
     if metric.source_unit is not None:
         yield from _conversion(found, place, metric.source_unit, metric.unit)
 
@@ -120,6 +121,7 @@ def _condition(found: Findings, place: Place, rule: Expression) -> Iterator[Prob
     for name in sorted(rule.metrics & metrics.keys()):
         if metrics[name].kind is MetricKind.TEXT:
             yield found.at(place, f"metric {name!r} is text: it is stored, never judged")
+    yield from check_signals.rule(found, place, rule, metrics)
 
 
 def _labels(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> list[str] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.config import check_signals
 from gateway.config.assets import AssetSection, VerdictSection
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem, choices, near
@@ -82,6 +83,11 @@ def problems(
         channels.setdefault(channel.name, channel)
     for channel in channels.values():
         yield from _channel(found, section, rung, (asset, channel), place)
+        name = rung.channels.get(channel.name, channel.name)
+        if channel.rate_hz and name in section.metrics:
+            at = ("assets", asset, "metrics", name)
+            wanted = (rung.model or "", channel, manifest.shape.length)
+            yield from check_signals.channel(found, at, section.metrics[name], wanted)
 
 
 def _channel(

@@ -127,6 +127,8 @@ class KeepSection(Section):
 
     readings: Duration | None = None
     """Readings as they came."""
+    signals: Duration | None = None
+    """Samples of signals; their rms is a reading and stays as long as readings."""
     hours: Duration | None = None
     """Hourly aggregates of thinned readings."""
     verdicts: Duration | None = None

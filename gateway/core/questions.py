@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.assets import ModelRung
+from gateway.core.blocks import Blocks
 from gateway.core.calibration import Calibration
 from gateway.core.carried import Carried
 from gateway.core.drift import Drifts
@@ -54,7 +55,7 @@ class ModelState:
     """What one asset remembers of one model."""
 
     rung: ModelRung
-    windows: Windows
+    windows: Windows | Blocks
     decide: Callable[[float, str], tuple[str, float]]
     """(score, label held so far) -> (label, the level it met): the package's decision levels."""
     version: str

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.assets import Asset, RuleRung, model_rungs
+from gateway.core.blocks import Blocks
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
@@ -11,6 +12,7 @@ from gateway.core.pace import Pace, Slow, slow
 from gateway.core.policy import Policy
 from gateway.core.readings import Reading
 from gateway.core.rules import evaluate
+from gateway.core.signals import Signal
 from gateway.core.verdicts import Verdict
 from gateway.core.windows import Window
 
@@ -41,6 +43,8 @@ class Watch:
     """The label that each ensemble holds."""
     _guards: tuple[RuleRung, ...] = ()
     _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
+    _blocks: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
+    """The same of channels that take signals."""
 
     def __post_init__(self) -> None:
         """Find the driver and the guards, and index the channels by metric."""
@@ -48,12 +52,14 @@ class Watch:
         self.driver = self.models.get(first.model) if first else None
         rules = [rung for rung in self.asset.ladder if isinstance(rung, RuleRung)]
         self._guards = tuple(rung for rung in rules if rung.guard)
-        self._columns = {}
+        self._columns, self._blocks = {}, {}
         for _, state in self.states():
+            channels = state.windows.shape.channels
             conversions = state.conversions or ((1.0, 0.0),) * len(state.columns)
             for column, metric in enumerate(state.columns):
                 self.paces.setdefault(metric, Pace())
-                self._columns.setdefault(metric, []).append((state, column, *conversions[column]))
+                wanted = self._blocks if channels[column].rate_hz else self._columns
+                wanted.setdefault(metric, []).append((state, column, *conversions[column]))
 
     def states(self) -> Iterator[tuple[str, ModelState]]:
         """Every version that is fed, with its model."""
@@ -85,8 +91,17 @@ class Watch:
         view = self.latest.at(mono_ms)
         return any(evaluate(guard.expression, view) is True for guard in guards)
 
-    def take(self, readings: Iterable[Reading], at_ms: int, mono_ms: int) -> list[Window]:
-        """Note readings of one time; the windows of the driver that they make due. The hot path."""
+    def take(
+        self,
+        readings: Iterable[Reading],
+        at_ms: int,
+        mono_ms: int,
+        signals: Mapping[str, Signal] | None = None,
+    ) -> list[Window]:
+        """Note readings of one time; the windows of the driver that they make due. The hot path.
+
+        ``signals``: the samples behind readings, by metric.
+        """
         self.latest.take_all(readings, at_ms, mono_ms)
         columns = self._columns
         due: list[Window] = []
@@ -103,7 +118,28 @@ class Watch:
                 windows = state.windows.take(column, at_ms, value * scale + offset)
                 if windows:
                     due += self._due(state, windows)
+        if self._blocks or signals:
+            due += self.take_signals(readings, at_ms, signals or {})
         return due
+
+    def take_signals(
+        self, readings: Iterable[Reading], at_ms: int, signals: Mapping[str, Signal]
+    ) -> Iterator[Window]:
+        """After the scalars of the same message: a speed beside the samples is theirs."""
+        for metric, _, reason in readings:
+            signal = signals.get(metric.name)
+            if signal is not None and reason is _OK:
+                self.latest.signals[metric.name] = signal
+            for state, column, scale, offset in self._blocks.get(metric.name, ()):
+                blocks = state.windows
+                if not isinstance(blocks, Blocks):
+                    continue
+                if reason is not _OK:
+                    yield from self._due(state, blocks.refuse_signal(column, reason, at_ms))
+                elif signal is not None:
+                    self.paces[metric.name].note(at_ms)
+                    found = blocks.take_signal(column, at_ms, signal, scale, offset)
+                    yield from self._due(state, found)
 
     def advance(self, now_ms: int) -> Iterator[Window]:
         """Close rows whose time is over; the windows of the driver that become due."""

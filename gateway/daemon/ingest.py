@@ -12,6 +12,7 @@ import structlog
 from gateway.core.messages import Message, Origin, Presence, Reason, Reject, Result, Roster, Uplink
 from gateway.core.readings import Reading, Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
+from gateway.core.signals import Signal
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
@@ -139,11 +140,12 @@ class Ingest:
         shown: dict[str, list[Reading]] = {}
         for reading in report.readings:
             shown.setdefault(reading[0].asset, []).append(reading)
+        signals = _by_asset(report) if report.signals else {}
         for asset, readings in shown.items():
             watch = self.site.watches.get(asset)
             if watch is None:
                 continue
-            for window in watch.take(readings, at_ms, mono_ms):
+            for window in watch.take(readings, at_ms, mono_ms, signals.get(asset)):
                 self._decide.offer(watch, window, at_ms, mono_ms)
             if orders:
                 for reading in readings:
@@ -195,6 +197,15 @@ class Ingest:
         text = message.payload.decode("utf-8", "replace")
         self._journal.batch.kept["roster", f"{feed.source.name}\n{message.topic}"] = text
         self._journal.changed()
+
+
+def _by_asset(report: Report) -> dict[str, dict[str, Signal]]:
+    """The samples of a report, by asset and metric."""
+    found: dict[str, dict[str, Signal]] = {}
+    for place, signal in report.signals.items():
+        metric = report.readings[place].metric
+        found.setdefault(metric.asset, {})[metric.name] = signal
+    return found
 
 
 def _chunks(messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Final
 
 from gateway.core.verdicts import NORMAL
-from gateway.models import explain_rules, feature_rules, trust_rules
+from gateway.models import explain_rules, feature_rules, signal_rules, trust_rules
 from gateway.models.contract import SCORED, Manifest
 from gateway.models.files import MANIFEST, MODEL
 from gateway.models.schema import Problem
@@ -121,6 +121,7 @@ _RULES: Final[tuple[Callable[[Manifest], Iterator[Problem]], ...]] = (
     _window,
     _channels,
     feature_rules.problems,
+    signal_rules.problems,
     _outputs,
     _levels,
     _calibration,

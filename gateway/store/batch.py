@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gateway.core.commands import Command
 from gateway.core.readings import Report, Value
+from gateway.core.signals import Signal
 from gateway.core.verdicts import Decision, Verdict
 
 
@@ -92,6 +93,15 @@ class StoredReading(NamedTuple):
     boot: str
     value: Value
     reason: str
+
+
+class StoredSignal(NamedTuple):
+    """One block of samples as the store gives it back, with its reading."""
+
+    reading: StoredReading
+    metric: str
+    unit: str
+    signal: Signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.store import blocks
 from gateway.store.boots import Boot
 from gateway.store.faults import transaction
 from gateway.store.packing import COLUMNS, INSERT, Row, row_values
@@ -218,6 +219,7 @@ class Salvage:
             copied += 1
             moved = row._replace(id=lowest, layout=layout, boot=self._ids.boot(row.boot))
             self._new.execute(INSERT, row_values(moved))
+            blocks.copy(self._old, self._new, row.id, (moved.id, moved.boot))
         return copied
 
 
