@@ -11,6 +11,7 @@ from math import floor, isfinite, log10
 from typing import Final, Literal
 
 from gateway.core import durations, grammar
+from gateway.core.leaves import leaves
 from gateway.core.readings import Value
 from gateway.core.rules import Expression, View, evaluate, parse
 from gateway.core.verdicts import Decision, Verdict
@@ -129,26 +130,13 @@ def of_rule(
 
 def terms(expression: Expression, view: View) -> Iterator[tuple[str, Value | None]]:
     """Every metric and function in a rule, as it would be written, and its value."""
-    for leaf in _leaves(expression.node):
+    for leaf in leaves(expression.node):
         if isinstance(leaf, grammar.Name):
             yield leaf.metric, view.value(leaf.metric)
             continue
         span = f", {durations.render(leaf.span_ms)}" if leaf.span_ms else ""
         value = evaluate(parse(f"{leaf.function}(`{leaf.metric}`{span})"), view)
         yield f"{leaf.function}({leaf.metric}{span})", value
-
-
-def _leaves(node: grammar.Node) -> Iterator[grammar.Name | grammar.Call]:
-    match node:
-        case grammar.Name() | grammar.Call():
-            yield node
-        case grammar.Unary(_, operand):
-            yield from _leaves(operand)
-        case grammar.Binary(_, left, right):
-            yield from _leaves(left)
-            yield from _leaves(right)
-        case grammar.Literal():
-            pass
 
 
 def scored(verdict: Verdict) -> str:

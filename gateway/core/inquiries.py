@@ -125,7 +125,7 @@ def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
         channels=shape.channels,
         metrics=state.columns,
         newest=window.newest,
-        span_ms=shape.length * shape.period_ms,
+        span_ms=state.windows.span_ms,
         mean=learnt.mean if learnt else (),
         sd=learnt.sd if learnt else (),
     )
