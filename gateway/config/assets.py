@@ -194,5 +194,8 @@ class AssetSection(Section):
     cross: Annotated[tuple[Rule, ...], OneOrMore()] = ()
     """Rules over the newest values that must hold, as ``power < 50 or flow > 5``: while one is
     false, the metrics it names are suspect (reason ``cross``)."""
+    running: Rule | None = None
+    """A rule that is true while the machine runs, as ``power > 50``: while it is false no model is
+    asked, and the verdict is ``idle``, which neither raises nor clears; unknown counts as true."""
     flags: Annotated[tuple[Name, ...], OneOrMore()] = ()
     """Flags that people may set besides ``maintenance``, to be named in ``unless``."""

@@ -133,6 +133,7 @@ def _asset(id_: str, asset: AssetSection) -> Asset:
         ),
         fail_safe=FailSafe(safe.after, safe.do, safe.mode) if safe else None,
         cross=asset.cross,
+        running=asset.running,
     )
 
 

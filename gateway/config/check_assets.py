@@ -18,7 +18,7 @@ from gateway.core import units
 from gateway.core.ladder import UNKNOWN
 from gateway.core.readings import MetricKind
 from gateway.core.rules import Expression
-from gateway.core.verdicts import NORMAL, Mode
+from gateway.core.verdicts import IDLE, NORMAL, Mode
 
 
 def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> Iterator[Problem]:
@@ -34,6 +34,8 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
     for at, policy in enumerate(asset.policy):
         yield from _policy(found, ("assets", id_, "policy", at), policy, asset, labels)
     yield from check_gates.problems(found, id_, asset)
+    if asset.running is not None:
+        yield from _running(found, ("assets", id_, "running"), asset)
     if asset.fail_safe is not None:
         yield from _fail_safe(found, ("assets", id_, "fail_safe"), asset.fail_safe)
 
@@ -63,6 +65,7 @@ def _conversion(found: Findings, place: Place, raw: str, unit: str) -> Iterator[
         yield found.at((*place, "source_unit"), message, hint or "use scale and offset")
 
 
+_OURS = (NORMAL, UNKNOWN, IDLE)
 _OF_RULES = ("label", "guard")
 _OF_ENSEMBLES = {"combine", "least", "on", "off"}
 _OF_MODELS = ("deadline", "channels")
@@ -89,7 +92,7 @@ def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Probl
         yield from found.unknown((*place, "model"), "model", rung.model, found.names("models"))
     if rung.rule is not None:
         yield from _condition(found, (*place, "rule"), rung.rule)
-    if rung.label in (NORMAL, UNKNOWN):
+    if rung.label in _OURS:
         yield found.at((*place, "label"), f"{rung.label!r} is not a rule's to say")
 
 
@@ -109,7 +112,7 @@ def _ensemble(found: Findings, place: Place, rung: VerdictSection) -> Iterator[P
         yield found.at((*place, "on"), "a vote counts labels: it has no level", key=True)
     if rung.on is not None and rung.off is not None and rung.off > rung.on:
         yield found.at((*place, "off"), "off is above on: it could never clear")
-    if rung.label in (NORMAL, UNKNOWN):
+    if rung.label in _OURS:
         yield found.at((*place, "label"), f"{rung.label!r} is not an ensemble's to say")
 
 
@@ -176,6 +179,14 @@ def _lock(
         yield from found.metrics(place, lock, words, "flag or metric")
     else:
         yield from _condition(found, place, lock)
+
+
+def _running(found: Findings, place: Place, asset: AssetSection) -> Iterator[Problem]:
+    assert asset.running is not None  # noqa: S101  # its caller has seen to it
+    yield from _condition(found, place, asset.running)
+    if not any(rung.model or rung.models for rung in asset.verdicts):
+        hint = "say it in the rule: power > 50 and ..."
+        yield found.at(place, "'running' keeps models from being asked: here is none", hint, key=True)
 
 
 def _fail_safe(found: Findings, place: Place, safe: FailSafeSection) -> Iterator[Problem]:

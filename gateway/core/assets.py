@@ -136,3 +136,5 @@ class Asset:
     fail_safe: FailSafe | None = None
     cross: tuple[Expression, ...] = ()
     """What must hold between the newest values of its metrics; else those it names are suspect."""
+    running: Expression | None = None
+    """While it is false the machine stands still, and no model is asked."""

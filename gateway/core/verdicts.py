@@ -6,6 +6,8 @@ from enum import StrEnum
 
 NORMAL = "normal"
 """The label of a verdict that asks for nothing."""
+IDLE = "idle"
+"""The label of a verdict on a machine that stands still: it neither raises nor clears."""
 
 
 class Mode(StrEnum):

@@ -12,6 +12,7 @@ from gateway.core.pace import Pace, Slow, slow
 from gateway.core.policy import Policy
 from gateway.core.readings import Reading
 from gateway.core.rules import evaluate
+from gateway.core.running import Running
 from gateway.core.signals import Signal
 from gateway.core.verdicts import Verdict
 from gateway.core.windows import Window
@@ -41,12 +42,18 @@ class Watch:
     """Another version of a model, fed beside the one that judges."""
     held: dict[str, str] = field(default_factory=dict)
     """The label that each ensemble holds."""
+    running: Running = field(init=False)
     _guards: tuple[RuleRung, ...] = ()
     _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
     _blocks: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
     """The same of channels that take signals."""
 
     def __post_init__(self) -> None:
+        """Begin with nothing known of whether it runs."""
+        self.running = Running(self.asset.running)
+        self._index()
+
+    def _index(self) -> None:
         """Find the driver and the guards, and index the channels by metric."""
         first = next(model_rungs(self.asset.ladder), None)
         self.driver = self.models.get(first.model) if first else None
@@ -73,7 +80,7 @@ class Watch:
         """
         self.models = {**self.models, model: active} if active else _without(self.models, model)
         self.shadows = {**self.shadows, model: beside} if beside else _without(self.shadows, model)
-        self.__post_init__()
+        self._index()
 
     @property
     def paced(self) -> bool:
@@ -103,6 +110,8 @@ class Watch:
         ``signals``: the samples behind readings, by metric.
         """
         self.latest.take_all(readings, at_ms, mono_ms)
+        if self.running.expression is not None:
+            self.running.see(self.latest.at(mono_ms), at_ms)
         columns = self._columns
         due: list[Window] = []
         for metric, value, reason in readings:
@@ -148,7 +157,7 @@ class Watch:
 
     def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
         for window in windows:
-            well = not window.newest_has_gap and not state.windows.bad
+            well = not window.newest_has_gap and not state.windows.bad and self.running.learns
             if state.calibration is not None and well:
                 state.calibration.add(window.newest)
             if state.drift is not None and well:
@@ -163,7 +172,9 @@ class Watch:
 
     def turn(self, at_ms: int, mono_ms: int, window: Window | None) -> Turn:
         """Start down the ladder."""
-        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window, held=self.held)
+        self.running.see(self.latest.at(mono_ms), at_ms)
+        asked = self.asset, at_ms, mono_ms, self.latest, self.models, window
+        return Turn(*asked, held=self.held, running=self.running)
 
     def note(self, verdict: Verdict) -> bool:
         """Take the verdict of a turn; True when it differs from the last in label or rung."""
@@ -184,6 +195,8 @@ class Watch:
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
         self.failed_safe, self.held = old.failed_safe, old.held
         self.latest.take_over(old.latest)
+        if self.running.expression == old.running.expression:
+            self.running = old.running
         for model, state in self.states():
             for before in (one for name, one in old.states() if name == model):
                 if before.loaded == state.loaded and before.columns == state.columns:
@@ -212,6 +225,7 @@ def spans(asset: Asset) -> Mapping[str, int]:
     """How much history each metric of an asset needs for its rules and interlocks."""
     longest: dict[str, int] = {}
     expressions = [rung.expression for rung in asset.ladder if isinstance(rung, RuleRung)]
+    expressions += [asset.running] if asset.running else []
     for rule in asset.policy:
         expressions += [*rule.unless, *rule.only_if]
     for expression in expressions:

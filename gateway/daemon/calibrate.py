@@ -116,11 +116,12 @@ class Calibrate:
         with Reader.open(self.site.settings.store.path) as reader:
             found = reader.readings(asset, period.since_ms, until_ms=period.until_ms)
         good: list[Stored] = [
-            (one.at_ms, one.metric, float(one.value))
+            (one.at_ms, one.metric, one.value)
             for one in found
             if one.reason == "ok" and not isinstance(one.value, str)
         ]
-        history = list(recalibration.rows(good, state))
+        about = self.site.watches[asset].asset
+        history = list(recalibration.rows(good, state, about))
         return recalibration.learn(history[-period.rows :], before, period.source)
 
     def _take(self, asset: str, model: str, state: ModelState, learnt: Calibration) -> None:

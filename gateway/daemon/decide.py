@@ -16,7 +16,7 @@ from gateway.core.explanations import Explanation, of_score
 from gateway.core.inquiries import Inquiries, Inquiry, inquire
 from gateway.core.ladder import UNKNOWN
 from gateway.core.policy import fail_safe_decision
-from gateway.core.verdicts import Decision, Verdict
+from gateway.core.verdicts import IDLE, Decision, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.act import Act
@@ -154,7 +154,7 @@ class Decide:
     def _settle(self, watch: Watch, verdict: Verdict) -> list[Decision]:
         changed = watch.note(verdict)
         decisions: list[Decision] = []
-        if verdict.label != UNKNOWN:
+        if verdict.label not in (UNKNOWN, IDLE):  # they vote for nothing
             permit = partial(self._permits.action, watch.asset.id)
             view = watch.latest.at(verdict.mono_ms)
             decisions = list(watch.policy.decide(verdict, view, permit))

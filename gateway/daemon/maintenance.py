@@ -12,6 +12,7 @@ import structlog
 from gateway.core.abstentions import Abstentions, outcomes
 from gateway.core.drift import Drifts
 from gateway.core.ladder import Turn
+from gateway.core.running import RESTS, STARTS
 from gateway.core.topic_tree import Document
 from gateway.core.watch import Watch
 from gateway.daemon.announce import Announce
@@ -38,7 +39,8 @@ class Maintenance:
     def note(self, watch: Watch, turn: Turn) -> None:
         """A turn is over: what each model did in it, and what it said."""
         for model, outcome in outcomes(turn.scores, turn.abstained):
-            self.abstentions.note(model, outcome)
+            if outcome not in (RESTS, STARTS):
+                self.abstentions.note(model, outcome)
             self._journal.batch.counts[f"model:{model}", outcome] += 1
             self._journal.changed()
         for model, score in turn.scores.items():
