@@ -154,7 +154,8 @@ class Worker:
 
         Args:
             job: the window, as it was judged.
-            baseline: per channel, what stands in for it; None: the mean of the golden windows.
+            baseline: per channel, or of signals per feature, what stands in for it; None: what is
+                usual over the golden windows.
             method: ``occlusion``, ``residuals``, or ``auto``: residuals where the model has them.
             deadline_s: at most so long, and the second that killing takes.
 
@@ -163,11 +164,11 @@ class Worker:
         """
         question: dict[str, object] = {"op": "explain", "model": job.model, "method": method}
         question |= {"rows": job.rows, "columns": job.columns, "baseline": list(baseline)}
-        if job.rows * job.columns != len(job.values) or len(baseline) != job.columns:
+        if job.rows * job.columns != len(job.values) or not baseline:
             return Explained("", (), (), UNFIT.error)
         frame = self._ask(question, bytes(memoryview(job.values).cast("B")), deadline_s)
         try:
-            return explained(frame, job.columns)
+            return explained(frame, len(baseline))
         except (KeyError, TypeError, ValueError) as error:
             raise self._garbage(f"an explanation that does not add up: {error}") from error
 

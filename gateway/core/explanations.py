@@ -8,7 +8,7 @@ rung from answering.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, isfinite, log10
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from gateway.core import durations, grammar
 from gateway.core.leaves import leaves
@@ -45,11 +45,13 @@ class Cause:
     """The asset's metric."""
     unit: str
     value: float
-    """The newest of the window."""
+    """The newest of the window, or the feature's."""
     baseline: float
     usual: tuple[float, float] | None
     share: float
     """Of all that pushes the score towards its label, 0 to 1."""
+    feature: str = ""
+    """Of a signal: what was computed from it, in words; the numbers are of this."""
 
     @property
     def words(self) -> str:
@@ -58,7 +60,23 @@ class Cause:
         low, high = map(number, self.usual or (self.baseline, self.baseline))
         usually = f"{low} to {high}" if low != high else low if self.usual else f"about {low}"
         share = round(100 * self.share)
-        return f"{self.channel} {number(self.value)}{unit}, usually {usually}: {share} %"
+        return f"{self.what} {number(self.value)}{unit}, usually {usually}: {share} %"
+
+    @property
+    def what(self) -> str:
+        """``flow``, or ``vibration crest factor``."""
+        return f"{self.channel} {self.feature}" if self.feature else self.channel
+
+
+class Feature(NamedTuple):
+    """One number that is computed from a signal before the graph sees it."""
+
+    name: str
+    """As the manifest names it: ``acceleration.crest``."""
+    column: int
+    """The channel of the window it is of."""
+    words: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,4 +224,4 @@ def tree(cause: Cause) -> dict[str, object]:
         "baseline": cause.baseline,
         "usual": None if cause.usual is None else list(cause.usual),
         "share": round(cause.share, 4),
-    }
+    } | ({"feature": cause.feature} if cause.feature else {})

@@ -1,13 +1,13 @@
 """Inquiries: what is asked about a verdict, taken down while what it saw is still at hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 from gateway.core import explanations
 from gateway.core.assets import EnsembleRung, RuleRung
 from gateway.core.ensembles import How
-from gateway.core.explanations import Cause, Explanation, Wanted
+from gateway.core.explanations import Cause, Explanation, Feature, Wanted
 from gateway.core.ladder import ModelState, Question, Turn
 from gateway.core.verdicts import NORMAL, Verdict
 from gateway.core.windows import Channel
@@ -32,10 +32,14 @@ class Inquiry:
     mean: tuple[float, ...] = ()
     sd: tuple[float, ...] = ()
     """Of the asset's calibration; empty without one."""
+    features: tuple[Feature, ...] = ()
+    """Of signals: what is asked about, instead of channels."""
 
     @property
     def baseline(self) -> list[float | None]:
-        """Per channel, in the units of the question; None where the package's golden mean is."""
+        """Per channel or feature, as the model sees it; None where the golden mean stands in."""
+        if self.features:
+            return [self.wanted.baseline.get(feature.name) for feature in self.features]
         if self.sd:
             return [
                 (self.wanted.baseline.get(channel.name, mean) - mean) / sd
@@ -43,8 +47,15 @@ class Inquiry:
             ]
         return [self.wanted.baseline.get(channel.name) for channel in self.channels]
 
-    def causes(self, weights: tuple[float, ...], baseline: tuple[float, ...]) -> list[Cause]:
-        """Every channel with its share, from what the worker answered."""
+    def causes(
+        self,
+        weights: tuple[float, ...],
+        baseline: tuple[float, ...],
+        values: tuple[float, ...] = (),
+    ) -> list[Cause]:
+        """Every channel or feature with its share, from what the worker answered."""
+        if self.features:
+            return list(self._features(weights, baseline, values))
         found = []
         for i, share in enumerate(explanations.shares(weights)):
             base = baseline[i] * self.sd[i] + self.mean[i] if self.sd else baseline[i]
@@ -52,6 +63,14 @@ class Inquiry:
             unit = self.channels[i].unit
             found.append(Cause(self.metrics[i], unit, self.newest[i], base, self._usual(i), share))
         return found
+
+    def _features(
+        self, weights: tuple[float, ...], baseline: tuple[float, ...], values: tuple[float, ...]
+    ) -> Iterator[Cause]:
+        parts = zip(self.features, explanations.shares(weights), baseline, values, strict=True)
+        for feature, share, base, value in parts:
+            metric, usual = self.metrics[feature.column], self.wanted.usual.get(feature.name)
+            yield Cause(metric, feature.unit, value, base, usual, share, feature.words)
 
     def _usual(self, i: int) -> tuple[float, float] | None:
         if self.sd:
@@ -128,4 +147,5 @@ def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
         span_ms=state.windows.span_ms,
         mean=learnt.mean if learnt else (),
         sd=learnt.sd if learnt else (),
+        features=state.features,
     )

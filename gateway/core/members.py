@@ -69,7 +69,7 @@ def _together(label: str, how: How, told: Sequence[Member]) -> list[Cause]:
     parts: dict[str, list[tuple[float, Cause]]] = {}
     for member, weight in weights:
         for cause in member.causes:
-            parts.setdefault(cause.channel, []).append((cause.share * weight / total, cause))
+            parts.setdefault(cause.what, []).append((cause.share * weight / total, cause))
     return [
         replace(max(shares, key=lambda part: part[0])[1], share=sum(share for share, _ in shares))
         for shares in parts.values()

@@ -12,7 +12,7 @@ from gateway.core.calibration import Calibration
 from gateway.core.carried import Carried
 from gateway.core.drift import Drifts
 from gateway.core.ensembles import Heard, Scale
-from gateway.core.explanations import Wanted
+from gateway.core.explanations import Feature, Wanted
 from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Windows
@@ -65,6 +65,8 @@ class ModelState:
     calibration: Calibration | None = None
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
+    features: tuple[Feature, ...] = ()
+    """Of signals: what its scores are explained by, instead of channels."""
     trust: Trust = field(default_factory=Trust)
     """When it must not answer."""
     scale: Scale = field(default_factory=Scale)

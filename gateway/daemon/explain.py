@@ -87,7 +87,7 @@ class Explain:
         if isinstance(found, str):
             log.warning("explanation_failed", decision_id=decision.id, error=found)
             return explanations.of_score(decision.verdict, found, about.span_ms)
-        causes = about.causes(found.weights, found.baseline)
+        causes = about.causes(found.weights, found.baseline, found.values)
         return explanations.of_model(
             decision.verdict, found.method, causes, about.wanted.top, about.span_ms
         )
@@ -103,7 +103,7 @@ class Explain:
         if isinstance(found, str):
             log.warning("explanation_failed", decision_id=decision.id, error=found)
             return Member(said, "none", (), found)
-        causes = about.causes(found.weights, found.baseline)
+        causes = about.causes(found.weights, found.baseline, found.values)
         return Member(said, found.method, tuple(causes), "")
 
     def _record(self, decision: Decision, explanation: Explanation) -> None:

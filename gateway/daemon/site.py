@@ -175,6 +175,7 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         if calibration.per_asset == "none"
         else Calibration(calibration.rows, len(columns), level=calibration.level),
         explain=package.manifest.explain,
+        features=package.manifest.input.described,
         carried=_carried(package.manifest),
         trust=package.manifest.trust,
         drift=Drifts((*(channel.name for channel in shape.channels), "score")),

@@ -109,7 +109,16 @@ class Session:
         Raises:
             RunError: the model failed on the batch as a whole.
         """
-        batch = self._featured(windows)
+        return self.judge_features(self.features(windows), deadline, states)
+
+    def judge_features(
+        self, batch: npt.NDArray[Any], deadline: float, states: Floats | None = None
+    ) -> Judged:
+        """Judge what ``features`` made of n windows, or something like it.
+
+        Raises:
+            RunError: the model failed on the batch as a whole.
+        """
         if states is None:
             states = np.zeros((len(batch), sum(one.size for one, _ in self._memories)))
         if np.isfinite(batch).all() and np.isfinite(states).all():
@@ -124,7 +133,8 @@ class Session:
                 whole[good] = part
         return self._judged(outputs, dict.fromkeys(np.flatnonzero(~good).tolist(), NO_INPUT))
 
-    def _featured(self, windows: Floats) -> npt.NDArray[Any]:
+    def features(self, windows: Floats) -> npt.NDArray[Any]:
+        """What the graph is given for n windows."""
         wanted = self._input
         found = compute(wanted.features, windows, wanted.channels, wanted.vibration)
         with np.errstate(over="ignore"):  # what float32 cannot hold is refused as not finite

@@ -12,7 +12,8 @@ judge    limit_s, groups [model, count, rows,          groups [error] or [output
          columns, state] and as the block their        block: per group scores, then each output,
          windows, then their carried states            the next states being the last of them
 explain  limit_s, model, method, rows, columns,        method, or error; block: a weight per
-         baseline [per channel a number or null]       channel, then the baselines that were used
+         baseline [per channel a number or null;       channel, then the baselines that were
+         of signals per feature]                       used, then the values they stood in for
          and one window as the block
 =======  ============================================  =========================================
 
@@ -169,7 +170,8 @@ class Desk:
             found = self._explainer.explain(loaded, window, baseline, header["method"], deadline)
         except self._session.RunError as error:
             return {"error": str(error)}, b""
-        return {"method": found.method}, found.weights.tobytes() + found.baseline.tobytes()
+        parts = (found.weights, found.baseline, found.values)
+        return {"method": found.method}, b"".join(part.tobytes() for part in parts)
 
     def _group(
         self, model: str, windows: "Floats", states: "Floats", deadline: float
