@@ -12,6 +12,7 @@ from gateway.config.scalars import (
     Frequency,
     Label,
     Locks,
+    Moment,
     Name,
     OneOrMore,
     PathText,
@@ -115,6 +116,15 @@ class ActionSection(Section):
     """Bridge-specific, as ``port`` for LoRaWAN."""
 
 
+class PeriodSection(Section):
+    """A time of which readings are stored, and of which you know that the machine was well."""
+
+    from_: Moment = Field(alias="from")
+    """Its beginning, as ``2026-01-04T08:00:00Z``."""
+    to: Moment
+    """Its end; one that is still to come is waited for."""
+
+
 class VerdictSection(Section):
     """A rung of the ladder: a model or a rule. The first that can answer does."""
 
@@ -142,6 +152,9 @@ class VerdictSection(Section):
     """With a model: how long it may take; default 5s."""
     channels: dict[str, str] = Field(default_factory=dict)
     """With a model: its channel's name -> the asset's metric, where they differ."""
+    calibrate: PeriodSection | None = None
+    """With a model that is calibrated per asset: learn what is usual from the readings stored in
+    this time, ``{from: 2026-01-04T08:00:00Z, to: 2026-01-04T20:00:00Z}``, not from the first."""
 
 
 class PolicySection(Section):

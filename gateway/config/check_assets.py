@@ -30,6 +30,7 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
         yield from _rung(found, place, rung)
         for member in check_models.members(rung, known):
             yield from check_models.problems(found, id_, member, place, known)
+        yield from check_models.period(found, rung, (*place, "calibrate"), known)
     labels = _labels(found, id_, asset, known)
     for at, policy in enumerate(asset.policy):
         yield from _policy(found, ("assets", id_, "policy", at), policy, asset, labels)
@@ -68,7 +69,7 @@ def _conversion(found: Findings, place: Place, raw: str, unit: str) -> Iterator[
 _OURS = (NORMAL, UNKNOWN, IDLE)
 _OF_RULES = ("label", "guard")
 _OF_ENSEMBLES = {"combine", "least", "on", "off"}
-_OF_MODELS = ("deadline", "channels")
+_OF_MODELS = ("deadline", "channels", "calibrate")
 
 
 def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Problem]:

@@ -90,6 +90,23 @@ def problems(
             yield from check_signals.channel(found, at, section.metrics[name], wanted)
 
 
+def period(
+    found: Findings, rung: VerdictSection, place: Place, known: Manifests
+) -> Iterator[Problem]:
+    """A time to calibrate from that is none, or that no model asks for."""
+    if rung.calibrate is None:
+        return
+    if rung.calibrate.from_ >= rung.calibrate.to:
+        yield found.at((*place, "to"), "'to' is not after 'from'")
+    names = rung.models or ((rung.model,) if rung.model else ())
+    manifests = [known[name] for name in names if name in known]
+    plain = all(one.calibration.per_asset == "none" for one in manifests)
+    if names and len(manifests) == len(names) and plain:
+        what = " ".join(map(repr, names))
+        hint = "its package says nothing of calibration.per_asset: remove calibrate"
+        yield found.at(place, f"{what} is not calibrated per asset", hint, key=True)
+
+
 def _channel(
     found: Findings,
     section: AssetSection,

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from gateway.config.tree import Word
-from gateway.core import durations, rules
+from gateway.core import durations, rules, times
 from gateway.core.paths import Path
 from gateway.core.rules import Expression
 from gateway.core.signals import HIGHEST_HZ, LOWEST_HZ
@@ -111,6 +111,14 @@ def _frequency(value: object) -> float:
     return hz
 
 
+def _moment(value: object) -> int:
+    form = "a time with its zone, like 2026-01-04T08:00:00Z"
+    found = times.parse(_text(value, form), "iso8601")
+    if found is None:
+        raise ValueError(f"not a time: {str(value)!r}; write {form}")
+    return found
+
+
 def _target(value: object) -> Target:
     source, slash, device = _text(value, "<source>/<device>").partition("/")
     if not (source and slash and device):
@@ -186,6 +194,10 @@ Duration = Annotated[
     _schema("string", "15m", r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w|y)$"),
 ]
 """Milliseconds, written like 15m."""
+Moment = Annotated[
+    int, BeforeValidator(_moment), _schema("string", "2026-01-04T08:00:00Z", "^[0-9]{4}-")
+]
+"""UTC epoch milliseconds, written like 2026-01-04T08:00:00Z."""
 Size = Annotated[
     int, BeforeValidator(_size), _schema("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
 ]

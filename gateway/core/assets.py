@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.core.ensembles import Bound, How
 from gateway.core.readings import Metric
 from gateway.core.rules import Expression
+from gateway.core.times import rfc3339
 from gateway.core.verdicts import Mode
 
 
@@ -39,6 +41,18 @@ class Action:
     """Bridge-specific, e.g. the LoRaWAN ``port``."""
 
 
+class Period(NamedTuple):
+    """A time of which the user knows that the machine was well; UTC epoch milliseconds."""
+
+    since_ms: int
+    until_ms: int
+
+    @property
+    def source(self) -> str:
+        """``2026-01-04T08:00:00.000Z to 2026-01-04T20:00:00.000Z``."""
+        return f"{rfc3339(self.since_ms)} to {rfc3339(self.until_ms)}"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRung:
     """A rung of the ladder: a local model, by its name in the file."""
@@ -47,6 +61,8 @@ class ModelRung:
     deadline_ms: int = 5_000
     channels: Mapping[str, str] = field(default_factory=dict)
     """Channel name of the package -> metric name of the asset, where they differ."""
+    calibrate: Period | None = None
+    """Learn what is usual from what was stored then, not from the first rows."""
 
 
 @dataclass(frozen=True, slots=True)

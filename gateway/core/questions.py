@@ -81,6 +81,19 @@ class ModelState:
     conversions: tuple[tuple[float, float], ...] = ()
     """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
 
+    @property
+    def awaits(self) -> bool:
+        """The file names the time to learn from, and that was not done yet."""
+        learnt = self.calibration
+        return self.rung.calibrate is not None and learnt is not None and not learnt.source
+
+    def learn(self, row: tuple[float, ...]) -> None:
+        """Take a whole row of a machine that runs."""
+        if self.calibration is not None and not self.awaits:
+            self.calibration.add(row)
+        if self.drift is not None:
+            self.drift.row(row)
+
     def doubt(self, score: float) -> str:
         """Why a score must not be used, by the package's own uncertainty; empty when it may."""
         conformal = self.trust.conformal

@@ -158,10 +158,8 @@ class Watch:
     def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
         for window in windows:
             well = not window.newest_has_gap and not state.windows.bad and self.running.learns
-            if state.calibration is not None and well:
-                state.calibration.add(window.newest)
-            if state.drift is not None and well:
-                state.drift.row(window.newest)
+            if well:
+                state.learn(window.newest)
             if state is self.driver:
                 yield window
 

@@ -33,6 +33,7 @@ from gateway.daemon.journal import Journal
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import open_store, worker_settings
+from gateway.daemon.periods import Periods
 from gateway.daemon.permits import Permits
 from gateway.daemon.promotion import Promotion
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
@@ -49,7 +50,7 @@ WORKER_START_S: Final = 10.0
 """READY does not wait longer than this for the models; the ladder's other rungs work meanwhile."""
 DRAIN_S: Final = 2.0
 
-KEPT: Final = ("versions", "version_history", "calibration")
+KEPT: Final = ("versions", "version_history", "calibration", "calibration_period")
 """Rooms of the store that the models start from."""
 
 log = structlog.get_logger()
@@ -113,7 +114,8 @@ class Daemon:
             site, self._inference, journal, self._act, *shown, announce, permits, clock
         )
         calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
-        await self._wire_ingest(looks, (permits, shadow, calibrate))
+        self._periods = Periods(site, calibrate, keep["calibration_period"], journal, clock)
+        await self._wire_ingest(looks, (permits, shadow, calibrate, self._periods))
         promotion = Promotion(self._versions, self._inference, journal, clock)
         self._requests.register("model", promotion.answer)
         self._requests.register("calibrate", calibrate.answer)
@@ -134,7 +136,8 @@ class Daemon:
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
         upkeep = Upkeep(site, journal, self._ingest, announce, looks, clock, store, self._pool)
-        health = Health(site, links, pulses, journal, self._ingest, self._inference, looks, clock)
+        models = self._inference, looks, self._periods
+        health = Health(site, links, pulses, journal, self._ingest, *models, clock)
         self._beat = Beat(upkeep, health, pulses, journal, self._decide, announce, clock)
         parts: tuple[Part, ...] = (
             *(self._act, self._decide, self._ingest, self._requests),
@@ -155,6 +158,7 @@ class Daemon:
                     ("explain", self._explain.run()),
                     ("docket", self._docket.run()),
                     ("requests", self._requests.run()),
+                    ("periods", self._periods.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
                     ("threads", self._links.watch_threads()),

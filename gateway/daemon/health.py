@@ -10,6 +10,7 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.maintenance import Maintenance
+from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import StoreHealth
@@ -27,6 +28,7 @@ class Health:
         ingest: Ingest,
         inference: Inference,
         maintenance: Maintenance,
+        periods: Periods,
         clock: Clock,
     ) -> None:
         """What is looked at."""
@@ -37,6 +39,7 @@ class Health:
         self._ingest = ingest
         self._inference = inference
         self._maintenance = maintenance
+        self._periods = periods
         self._clock = clock
 
     @property
@@ -66,6 +69,7 @@ class Health:
         if self._inference.state == "down":
             found.append("worker: down")
         found += [f"model {name}: {why}" for name, why in self._inference.refused.items()]
+        found += self._periods.problems()
         for feed in self.site.feeds.values():
             if feed.rhythm.silent:
                 found.append(f"source {feed.source.name}: silent")
@@ -95,6 +99,7 @@ class Health:
                 "rss_bytes": self._inference.rss_bytes,
             },
             "models": self._maintenance.abstentions.rates(),
+            "calibrations": self._periods.documents(),
             "clock_ok": self._ingest.clock_ok,
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }
