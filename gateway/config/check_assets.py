@@ -187,7 +187,9 @@ def _running(found: Findings, place: Place, asset: AssetSection) -> Iterator[Pro
     yield from _condition(found, place, asset.running)
     if not any(rung.model or rung.models for rung in asset.verdicts):
         hint = "say it in the rule: power > 50 and ..."
-        yield found.at(place, "'running' keeps models from being asked: here is none", hint, key=True)
+        yield found.at(
+            place, "'running' keeps models from being asked: here is none", hint, key=True
+        )
 
 
 def _fail_safe(found: Findings, place: Place, safe: FailSafeSection) -> Iterator[Problem]:

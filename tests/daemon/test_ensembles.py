@@ -79,7 +79,10 @@ def test_an_ensemble_is_explained_by_each_member_and_by_all_together(
         told = zigbee.newest("asset/pump/explanation")
         assert (told["method"], told["rung"]) == ("ensemble", "ensemble:a+b+c")
         first, second, *lines = told["words"]
-        hot, strong = "temperature 85 degC, usually 35 to 45: ", "power 1400 W, usually about 1000: "
+        hot, strong = (
+            "temperature 85 degC, usually 35 to 45: ",
+            "power 1400 W, usually about 1000: ",
+        )
         assert (first[: len(hot)], second[: len(strong)]) == (hot, strong)
         assert lines == [
             f"a 1.0.0 says alarm, 1.55 times its level: {hot}69 %; {strong}31 %",
