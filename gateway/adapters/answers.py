@@ -37,10 +37,13 @@ class Explained(NamedTuple):
     method: str
     """``occlusion`` or ``residuals``; empty on an error."""
     weights: tuple[float, ...]
-    """Per channel; above 0 what pushes towards an alarm. Only their proportions mean anything."""
+    """Per channel, of signals per feature; above 0 what pushes towards an alarm. Only their
+    proportions mean anything."""
     baseline: tuple[float, ...]
     """Per channel: what stood in for it, in the units of the window that was asked about."""
     error: str | None = None
+    values: tuple[float, ...] = ()
+    """Per channel: its newest value in the window; of signals, per feature."""
 
 
 UNFIT: Final = Answer(None, {}, "values that are not rows x columns")
@@ -67,8 +70,8 @@ def answers(frame: Frame, groups: Sequence[Sequence[int]]) -> Iterator[tuple[int
         raise ValueError("numbers too many")
 
 
-def explained(frame: Frame, columns: int) -> Explained:
-    """The worker's explanation of one window of so many columns.
+def explained(frame: Frame, parts: int) -> Explained:
+    """The worker's explanation of one window of so many channels or features.
 
     Raises:
         KeyError, TypeError, ValueError: the frame does not add up.
@@ -77,11 +80,10 @@ def explained(frame: Frame, columns: int) -> Explained:
         return Explained("", (), (), str(frame.header["error"]))
     numbers = array("d")
     numbers.frombytes(frame.block)
-    if len(numbers) != 2 * columns or not all(map(math.isfinite, numbers)):
+    if len(numbers) != 3 * parts or not all(map(math.isfinite, numbers)):
         raise ValueError("weights that are not one finite number per channel")
-    return Explained(
-        str(frame.header["method"]), tuple(numbers[:columns]), tuple(numbers[columns:])
-    )
+    weights, baseline, values = (tuple(numbers[i * parts : (i + 1) * parts]) for i in range(3))
+    return Explained(str(frame.header["method"]), weights, baseline, values=values)
 
 
 def _group(

@@ -36,19 +36,6 @@ def watchdog() -> bool:
     return notify("WATCHDOG=1")
 
 
-def watchdog_interval_s() -> float | None:
-    """How long systemd waits between two signs of life; None: it does not wait for any.
-
-    Send one at half of this.
-    """
-    microseconds, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
-    if not microseconds.isdecimal() or int(microseconds) == 0:
-        return None
-    if pid and pid != str(os.getpid()):
-        return None
-    return int(microseconds) / 1_000_000
-
-
 def notify(*lines: str) -> bool:
     """Send lines as one datagram; False when nobody listens. Never raises and never waits."""
     address = os.environ.get("NOTIFY_SOCKET", "")

@@ -92,10 +92,11 @@ class Worker:
         self._child, self._asked = Child((*settings.command, *words), _environment()), 0
         return str(self._take(b"", settings.start_s).header.get("runtime", ""))
 
-    def load(self, name: str, path: Path | str, trust: str = "") -> Loaded:
+    def load(self, name: str, path: Path | str, trust: str = "", seal: str = "") -> Loaded:
         """Load a package under a name; one that is loaded under that name is replaced.
 
         ``trust`` is the public key (PEM) that must have signed it; empty: nobody need have.
+        ``seal`` is the package's that must lie there; empty: any.
 
         Raises:
             PackageError: the package is refused; the worker lives on, and so does its predecessor.
@@ -103,7 +104,7 @@ class Worker:
         """
         limit_s = self._settings.load_s
         place = str(Path(path).absolute())
-        question = {"op": "load", "name": name, "path": place, "trust": trust}
+        question = {"op": "load", "name": name, "path": place, "trust": trust, "seal": seal}
         header = self._ask(question, b"", limit_s).header
         if "refused" in header:
             raise PackageError(str(header["refused"]))
@@ -153,7 +154,8 @@ class Worker:
 
         Args:
             job: the window, as it was judged.
-            baseline: per channel, what stands in for it; None: the mean of the golden windows.
+            baseline: per channel, or of signals per feature, what stands in for it; None: what is
+                usual over the golden windows.
             method: ``occlusion``, ``residuals``, or ``auto``: residuals where the model has them.
             deadline_s: at most so long, and the second that killing takes.
 
@@ -162,11 +164,11 @@ class Worker:
         """
         question: dict[str, object] = {"op": "explain", "model": job.model, "method": method}
         question |= {"rows": job.rows, "columns": job.columns, "baseline": list(baseline)}
-        if job.rows * job.columns != len(job.values) or len(baseline) != job.columns:
+        if job.rows * job.columns != len(job.values) or not baseline:
             return Explained("", (), (), UNFIT.error)
         frame = self._ask(question, bytes(memoryview(job.values).cast("B")), deadline_s)
         try:
-            return explained(frame, job.columns)
+            return explained(frame, len(baseline))
         except (KeyError, TypeError, ValueError) as error:
             raise self._garbage(f"an explanation that does not add up: {error}") from error
 

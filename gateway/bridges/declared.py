@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from gateway.core import times
 from gateway.core.documents import text
-from gateway.core.messages import Event, Message, Presence, Reject, Tree
+from gateway.core.echoes import shows
+from gateway.core.messages import Device, Event, Message, Presence, Reject, Tree, Uplink
 from gateway.core.paths import Path
-from gateway.core.ports import Subscription
+from gateway.core.ports import Order, Outgoing, Subscription
+from gateway.core.routes import Routes, command, nowhere
 from gateway.core.topics import Pattern, matches, overlaps
 from gateway.errors import DecodeError, EncodeError
 
@@ -40,6 +42,68 @@ class Time:
     def read(self, value: Tree) -> int | None:
         """Give UTC epoch milliseconds; None when it cannot be read."""
         return times.parse(value, self.format, zone(self.zone))
+
+
+class Declared:
+    """The half of a bridge that is the same for both; each adds its states and its orders."""
+
+    def __init__(
+        self,
+        source: str,
+        wanted: Sequence[Subscription],
+        routes: Sequence[tuple[str, str]],
+        words: Mapping[str, bool],
+        deadline_s: float,
+    ) -> None:
+        """Take what ``filters`` and ``table`` chose, and the words of an announcement."""
+        self.source = source
+        self._wanted = wanted
+        self._routes = Routes(routes)
+        self._words = words
+        self._deadline_s = deadline_s
+        self._readers = {
+            "": nowhere,
+            "command": command,
+            "availability": self._availability,
+            "state": self._state,
+        }
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Take what is declared."""
+        return self._wanted
+
+    def decode(self, message: Message) -> Sequence[Event]:
+        """Read one message; see ``core.ports``."""
+        route = self._routes[message.topic]
+        try:
+            return self._readers[route.kind](message, route.names)
+        except DecodeError as error:
+            return rejected(error, route.names)
+
+    def confirms(self, order: Order, uplink: Uplink) -> bool:
+        """Tell whether the device reports what was ordered."""
+        return uplink.device == order.device and shows(order.set, uplink.values)
+
+    def ask(self, order: Order) -> Sequence[Outgoing]:
+        """Nothing is declared that could be asked."""
+        del order
+        return ()
+
+    def device(self, name: str) -> Device | None:
+        """There is no registry."""
+        del name
+        return None
+
+    def deadline_s(self, order: Order) -> float:
+        """As declared."""
+        del order
+        return self._deadline_s
+
+    def _availability(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        return presence(message, names.get("device", ""), self._words)
+
+    def _state(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        raise NotImplementedError
 
 
 def zone(name: str) -> tzinfo | None:

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.bridges import declared
-from gateway.bridges.declared import Time
+from gateway.bridges.declared import Declared, Time
 from gateway.core import downlinks
 from gateway.core.documents import load
-from gateway.core.echoes import shows
-from gateway.core.messages import Device, Event, Message, Origin, Reason, Tree, Uplink
+from gateway.core.messages import Event, Message, Origin, Reason, Tree, Uplink
 from gateway.core.paths import MISSING, Path
-from gateway.core.ports import Order, Outgoing, Subscription
-from gateway.core.routes import Routes, command, nowhere
+from gateway.core.ports import Order, Outgoing
 from gateway.errors import DecodeError, EncodeError
 
 _TRUE = frozenset({"true", "1", "yes", "on", "enable", "enabled"})
@@ -76,23 +74,20 @@ class Settings:
 _Settings = Settings
 
 
-class Bridge:
+class Bridge(Declared):
     """Devices that speak JSON."""
 
     Settings = _Settings
 
     def __init__(self, source: str, settings: _Settings) -> None:
-        self.source = source
-        self._settings = settings
-        self._routes = Routes(
-            declared.table(settings.command_topic, settings.availability, settings.topic)
+        super().__init__(
+            source,
+            declared.filters(settings.subscribe, (settings.topic, settings.availability)),
+            declared.table(settings.command_topic, settings.availability, settings.topic),
+            {settings.online: True, settings.offline: False},
+            settings.deadline_s,
         )
-        self._readers = {
-            "": nowhere,
-            "command": command,
-            "availability": self._availability,
-            "state": self._state,
-        }
+        self._settings = settings
         self._each = Path.parse(settings.each) if settings.each else None
         self._name = Path.parse(settings.name) if settings.name else None
         self._device = tuple(map(Path.parse, settings.device))
@@ -100,19 +95,6 @@ class Bridge:
         self._dedup = tuple(map(Path.parse, settings.dedup))
         self._historical = Path.parse(settings.historical) if settings.historical else None
         self._time = Path.parse(settings.time.path) if settings.time else None
-
-    def subscriptions(self) -> Sequence[Subscription]:
-        """Take what is declared."""
-        settings = self._settings
-        return declared.filters(settings.subscribe, (settings.topic, settings.availability))
-
-    def decode(self, message: Message) -> Sequence[Event]:
-        """Read one message; see ``core.ports``."""
-        route = self._routes[message.topic]
-        try:
-            return self._readers[route.kind](message, route.names)
-        except DecodeError as error:
-            return declared.rejected(error, route.names)
 
     def encode(self, order: Order) -> Sequence[Outgoing]:
         """Write an order as one object, or each property by itself.
@@ -131,29 +113,6 @@ class Bridge:
             Outgoing(declared.fill(pattern, order.device, key), downlinks.body(value))
             for key, value in order.set.items()
         )
-
-    def confirms(self, order: Order, uplink: Uplink) -> bool:
-        """Tell whether the device reports the properties as ordered."""
-        return uplink.device == order.device and shows(order.set, uplink.values)
-
-    def ask(self, order: Order) -> Sequence[Outgoing]:
-        """Nothing is declared that could be asked."""
-        del order
-        return ()
-
-    def device(self, name: str) -> Device | None:
-        """There is no registry."""
-        del name
-        return None
-
-    def deadline_s(self, order: Order) -> float:
-        """As declared."""
-        del order
-        return self._settings.deadline_s
-
-    def _availability(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
-        words = {self._settings.online: True, self._settings.offline: False}
-        return declared.presence(message, names.get("device", ""), words)
 
     def _state(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
         if not message.payload:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.bridges import declared
-from gateway.bridges.declared import Time
+from gateway.bridges.declared import Declared, Time
 from gateway.core import downlinks
 from gateway.core.documents import text
-from gateway.core.echoes import shows
-from gateway.core.messages import Device, Event, Message, Origin, Reason, Tree, Uplink
-from gateway.core.ports import Order, Outgoing, Subscription
-from gateway.core.routes import Routes, command, nowhere
+from gateway.core.messages import Event, Message, Origin, Reason, Tree, Uplink
+from gateway.core.ports import Order, Outgoing
 from gateway.errors import DecodeError, EncodeError
 
 
@@ -72,37 +70,21 @@ class Settings:
 _Settings = Settings
 
 
-class Bridge:
+class Bridge(Declared):
     """Devices that send bare values."""
 
     Settings = _Settings
 
     def __init__(self, source: str, settings: _Settings) -> None:
-        self.source = source
-        self._settings = settings
-        self._routes = Routes(
-            declared.table(settings.command_topic, settings.availability, settings.topic)
+        super().__init__(
+            source,
+            declared.filters(settings.subscribe, (settings.topic, settings.availability)),
+            declared.table(settings.command_topic, settings.availability, settings.topic),
+            {settings.online: True, settings.offline: False},
+            settings.deadline_s,
         )
-        self._readers = {
-            "": nowhere,
-            "command": command,
-            "availability": self._availability,
-            "state": self._state,
-        }
+        self._settings = settings
         self._reason = Reason.UNTRUSTED_RADIO if settings.untrusted else Reason.OK
-
-    def subscriptions(self) -> Sequence[Subscription]:
-        """Take what is declared."""
-        settings = self._settings
-        return declared.filters(settings.subscribe, (settings.topic, settings.availability))
-
-    def decode(self, message: Message) -> Sequence[Event]:
-        """Read one message; see ``core.ports``."""
-        route = self._routes[message.topic]
-        try:
-            return self._readers[route.kind](message, route.names)
-        except DecodeError as error:
-            return declared.rejected(error, route.names)
 
     def encode(self, order: Order) -> Sequence[Outgoing]:
         """Write each property by itself, as a bare value.
@@ -120,29 +102,6 @@ class Bridge:
             Outgoing(declared.fill(pattern, order.device, key), _bare(key, value))
             for key, value in order.set.items()
         )
-
-    def confirms(self, order: Order, uplink: Uplink) -> bool:
-        """Tell whether the device reports the property as ordered."""
-        return uplink.device == order.device and shows(order.set, uplink.values)
-
-    def ask(self, order: Order) -> Sequence[Outgoing]:
-        """Nothing is declared that could be asked."""
-        del order
-        return ()
-
-    def device(self, name: str) -> Device | None:
-        """There is no registry."""
-        del name
-        return None
-
-    def deadline_s(self, order: Order) -> float:
-        """As declared."""
-        del order
-        return self._settings.deadline_s
-
-    def _availability(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
-        words = {self._settings.online: True, self._settings.offline: False}
-        return declared.presence(message, names.get("device", ""), words)
 
     def _state(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
         if not message.payload:

@@ -13,7 +13,7 @@ from gateway.core.times import rfc3339
 
 
 @click.command("calibrate")
-@click.argument("asset")
+@click.argument("asset", default="")
 @click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
 @click.option("--model", default="", help="Only this one of the asset's models.")
 @click.option("--from", "since", metavar="TIME", help="Learn from the readings stored since then,")
@@ -35,8 +35,13 @@ def command(
     """Calibrate the models of ASSET anew, from stored readings of a time when it was healthy.
 
     Without a time, from as many of the newest rows as the model asks for. The running gateway does
-    it, and judges with it from the next window on.
+    it, and judges with it from the next window on. Without ASSET, list all calibrations.
     """
+    if not asset:
+        if since is not None or until is not None or rows is not None or op or model:
+            raise click.UsageError("name the asset")
+        _list(ask(path, "calibrate", {"op": "list"})["calibrations"], as_json=as_json)
+        return
     if (since is None) != (until is None) or (since is not None and rows is not None):
         raise click.UsageError("give --from and --to, or --rows, or none of them")
     fields: dict[str, object] = {"asset": asset, "op": op or "redo", "model": model}
@@ -50,6 +55,23 @@ def command(
     else:
         for name, one in answer["calibrations"].items():
             _show(name, one)
+
+
+def _list(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"calibrations": found}, ensure_ascii=False))
+        return
+    cells = [
+        (
+            one["asset"],
+            f"{one['model']} {one['version']}",
+            str(one["number"]),
+            "ready" if one["ready"] else one["error"] or f"{one['seen']} of {one['rows']} rows",
+            one["source"],
+        )
+        for one in found
+    ]
+    print_table(("asset", "model", "number", "state", "source"), cells)
 
 
 def _show(model: str, one: dict[str, Any]) -> None:

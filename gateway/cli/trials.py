@@ -95,6 +95,21 @@ def file_windows(path: Path, shape: Shape) -> list["array[float]"]:
     return found
 
 
+def file_truth(path: Path, count: int) -> list[str]:
+    """The true labels that a ``.json`` of windows names, one per window; empty where it does not.
+
+    Raises:
+        ClickException: there are more or fewer than windows.
+    """
+    if path.suffix == ".csv":
+        return []
+    tree = json.loads(path.read_text("utf-8"))
+    labels = [str(one) for one in tree.get("labels", ())] if isinstance(tree, dict) else []
+    if labels and len(labels) != count:
+        raise click.ClickException(f"{path}: {len(labels)} labels for {count} windows")
+    return labels
+
+
 def _cut(values: "array[float]", size: int) -> list["array[float]"]:
     return [values[at : at + size] for at in range(0, len(values), size)]
 

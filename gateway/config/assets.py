@@ -10,8 +10,10 @@ from gateway.config.scalars import (
     Device,
     Duration,
     Free,
+    Frequency,
     Label,
     Locks,
+    Moment,
     Name,
     OneOrMore,
     PathText,
@@ -22,7 +24,23 @@ from gateway.config.scalars import (
 )
 from gateway.config.schema import Section
 from gateway.core.readings import MetricKind
+from gateway.core.signals import Encoding
 from gateway.core.verdicts import Mode
+
+
+class SignalSection(Section):
+    """Samples in one message, as vibration sensors send them; the metric's value is their rms."""
+
+    rate: Frequency | None = None
+    """Samples a second."""
+    rate_path: PathText | None = None
+    """Where the message says the rate in Hz; with ``rate``, a message that says another is bad."""
+    encoding: Encoding = "numbers"
+    """An array of numbers, or base64 text of packed ones (little-endian, or ``be``)."""
+    scale_path: PathText | None = None
+    """Where the message says what one count is; it multiplies ``scale``."""
+    max_samples: Annotated[int, Field(ge=16, le=65_536)] = 16_384
+    """A longer block is bad; the longest payload of a message is 256 KiB."""
 
 
 class MetricSection(Section):
@@ -55,6 +73,8 @@ class MetricSection(Section):
     rail: Range | None = None
     """``[lowest, highest]`` the sensor can say; three readings in a row at or beyond one of them
     are a sensor stuck at its end (bad, reason ``rail``)."""
+    signal: SignalSection | None = None
+    """The metric is a signal: ``path`` leads to samples; ``range`` and ``rail`` hold for each."""
     words: dict[str, Free] = Field(default_factory=dict)
     """What words mean: ``{"ON": true, "OFF": false}``."""
     missing_if: Annotated[tuple[float, ...], OneOrMore()] = ()
@@ -98,6 +118,15 @@ class ActionSection(GuardSection):
     """Bridge-specific, as ``port`` for LoRaWAN."""
 
 
+class PeriodSection(Section):
+    """A time of which readings are stored, and of which you know that the machine was well."""
+
+    from_: Moment = Field(alias="from")
+    """Its beginning, as ``2026-01-04T08:00:00Z``."""
+    to: Moment
+    """Its end; one that is still to come is waited for."""
+
+
 class VerdictSection(Section):
     """A rung of the ladder: a model or a rule. The first that can answer does."""
 
@@ -125,6 +154,9 @@ class VerdictSection(Section):
     """With a model: how long it may take; default 5s."""
     channels: dict[str, str] = Field(default_factory=dict)
     """With a model: its channel's name -> the asset's metric, where they differ."""
+    calibrate: PeriodSection | None = None
+    """With a model that is calibrated per asset: learn what is usual from the readings stored in
+    this time, ``{from: 2026-01-04T08:00:00Z, to: 2026-01-04T20:00:00Z}``, not from the first."""
 
 
 class PolicySection(Section):
@@ -183,5 +215,8 @@ class AssetSection(Section):
     cross: Annotated[tuple[Rule, ...], OneOrMore()] = ()
     """Rules over the newest values that must hold, as ``power < 50 or flow > 5``: while one is
     false, the metrics it names are suspect (reason ``cross``)."""
+    running: Rule | None = None
+    """A rule that is true while the machine runs, as ``power > 50``: while it is false no model is
+    asked, and the verdict is ``idle``, which neither raises nor clears; unknown counts as true."""
     flags: Annotated[tuple[Name, ...], OneOrMore()] = ()
     """Flags that people may set besides ``maintenance``, to be named in ``unless``."""

@@ -13,6 +13,7 @@ from gateway.config.assets import (
     MetricSection,
     PolicySection,
     ProofSection,
+    SignalSection,
 )
 from gateway.config.root import Root
 from gateway.config.schema import BrokerSection, StoreSection, TlsSection
@@ -28,6 +29,7 @@ from gateway.core.assets import (
 from gateway.core.grammar import Name
 from gateway.core.paths import Path as ValuePath
 from gateway.core.readings import Metric, MetricKind
+from gateway.core.signals import Sampling
 from gateway.store.settings import StoreSettings
 
 ALWAYS_FLAGS = ("maintenance",)
@@ -137,6 +139,7 @@ def _asset(id_: str, asset: AssetSection) -> Asset:
         fail_safe=FailSafe(safe.after, safe.do, safe.mode, safe.with_) if safe else None,
         rates=guards.rates(asset.limits),
         cross=asset.cross,
+        running=asset.running,
     )
 
 
@@ -166,7 +169,14 @@ def metric(asset: str, name: str, entry: MetricSection) -> Metric:
         max_rate=entry.max_rate.per_s if entry.max_rate else None,
         flatline_ms=entry.flatline,
         rail=entry.rail,
+        signal=_sampling(entry.signal) if entry.signal else None,
         **_given(stale_ms=entry.stale),
+    )
+
+
+def _sampling(entry: SignalSection) -> Sampling:
+    return Sampling(
+        entry.rate, entry.rate_path, entry.encoding, entry.scale_path, entry.max_samples
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config import build, check_gates, check_models, rungs
+from gateway.config import build, check_gates, check_models, check_signals, rungs
 from gateway.config.assets import (
     AssetSection,
     FailSafeSection,
@@ -18,7 +18,7 @@ from gateway.core import units
 from gateway.core.ladder import UNKNOWN
 from gateway.core.readings import MetricKind
 from gateway.core.rules import Expression
-from gateway.core.verdicts import NORMAL, Mode
+from gateway.core.verdicts import IDLE, NORMAL, Mode
 
 
 def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> Iterator[Problem]:
@@ -30,10 +30,13 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
         yield from _rung(found, place, rung)
         for member in check_models.members(rung, known):
             yield from check_models.problems(found, id_, member, place, known)
+        yield from check_models.period(found, rung, (*place, "calibrate"), known)
     labels = _labels(found, id_, asset, known)
     for at, policy in enumerate(asset.policy):
         yield from _policy(found, ("assets", id_, "policy", at), policy, asset, labels)
     yield from check_gates.problems(found, id_, asset)
+    if asset.running is not None:
+        yield from _running(found, ("assets", id_, "running"), asset)
     if asset.fail_safe is not None:
         yield from _fail_safe(found, ("assets", id_, "fail_safe"), asset.fail_safe)
 
@@ -50,6 +53,7 @@ def _metric(found: Findings, place: Place, metric: MetricSection) -> Iterator[Pr
         if not isinstance(value, bool | int | float):
             at = (*place, "words", word)
             yield found.at(at, f"word {word!r} should mean a number, true or false, not {value!r}")
+    yield from check_signals.metric(found, place, metric)
     if metric.source_unit is not None:
         yield from _conversion(found, place, metric.source_unit, metric.unit)
 
@@ -62,9 +66,10 @@ def _conversion(found: Findings, place: Place, raw: str, unit: str) -> Iterator[
         yield found.at((*place, "source_unit"), message, hint or "use scale and offset")
 
 
+_OURS = (NORMAL, UNKNOWN, IDLE)
 _OF_RULES = ("label", "guard")
 _OF_ENSEMBLES = {"combine", "least", "on", "off"}
-_OF_MODELS = ("deadline", "channels")
+_OF_MODELS = ("deadline", "channels", "calibrate")
 
 
 def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Problem]:
@@ -88,7 +93,7 @@ def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Probl
         yield from found.unknown((*place, "model"), "model", rung.model, found.names("models"))
     if rung.rule is not None:
         yield from _condition(found, (*place, "rule"), rung.rule)
-    if rung.label in (NORMAL, UNKNOWN):
+    if rung.label in _OURS:
         yield found.at((*place, "label"), f"{rung.label!r} is not a rule's to say")
 
 
@@ -108,7 +113,7 @@ def _ensemble(found: Findings, place: Place, rung: VerdictSection) -> Iterator[P
         yield found.at((*place, "on"), "a vote counts labels: it has no level", key=True)
     if rung.on is not None and rung.off is not None and rung.off > rung.on:
         yield found.at((*place, "off"), "off is above on: it could never clear")
-    if rung.label in (NORMAL, UNKNOWN):
+    if rung.label in _OURS:
         yield found.at((*place, "label"), f"{rung.label!r} is not an ensemble's to say")
 
 
@@ -120,6 +125,7 @@ def _condition(found: Findings, place: Place, rule: Expression) -> Iterator[Prob
     for name in sorted(rule.metrics & metrics.keys()):
         if metrics[name].kind is MetricKind.TEXT:
             yield found.at(place, f"metric {name!r} is text: it is stored, never judged")
+    yield from check_signals.rule(found, place, rule, metrics)
 
 
 def _labels(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> list[str] | None:
@@ -174,6 +180,16 @@ def _lock(
         yield from found.metrics(place, lock, words, "flag or metric")
     else:
         yield from _condition(found, place, lock)
+
+
+def _running(found: Findings, place: Place, asset: AssetSection) -> Iterator[Problem]:
+    assert asset.running is not None  # noqa: S101  # its caller has seen to it
+    yield from _condition(found, place, asset.running)
+    if not any(rung.model or rung.models for rung in asset.verdicts):
+        hint = "say it in the rule: power > 50 and ..."
+        yield found.at(
+            place, "'running' keeps models from being asked: here is none", hint, key=True
+        )
 
 
 def _fail_safe(found: Findings, place: Place, safe: FailSafeSection) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from gateway.config.findings import Findings
 from gateway.config.problems import Problem
 from gateway.config.tree import Place
 from gateway.core import units
+from gateway.core.leaves import of_signals
 from gateway.core.readings import MetricKind
 from gateway.core.rules import Expression
 
@@ -26,7 +27,7 @@ def problems(found: Findings, id_: str, asset: AssetSection) -> Iterator[Problem
 
 def _metric(found: Findings, place: Place, metric: MetricSection) -> Iterator[Problem]:
     numeric = metric.kind in _NUMERIC and not (metric.words and metric.kind is None)
-    for key in _OF_NUMBERS:
+    for key in () if metric.signal else _OF_NUMBERS:
         if getattr(metric, key) is not None and not numeric:
             message = f"{key!r} is for numbers, and this metric is a state, an event or text"
             yield found.at((*place, key), message, key=True)
@@ -52,3 +53,6 @@ def _cross(found: Findings, place: Place, rule: Expression) -> Iterator[Problem]
     for name in sorted(rule.metrics & metrics.keys()):
         if metrics[name].kind is MetricKind.TEXT:
             yield found.at(place, f"metric {name!r} is text: it is stored, never judged")
+    for name in sorted(of_signals(rule.node)):
+        message = f"a cross rule looks at values, not at the samples of {name!r}"
+        yield found.at(place, message, "the value of a signal is its rms: write its name alone")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.config import check_signals
 from gateway.config.assets import AssetSection, VerdictSection
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem, choices, near
@@ -82,6 +83,28 @@ def problems(
         channels.setdefault(channel.name, channel)
     for channel in channels.values():
         yield from _channel(found, section, rung, (asset, channel), place)
+        name = rung.channels.get(channel.name, channel.name)
+        if channel.rate_hz and name in section.metrics:
+            at = ("assets", asset, "metrics", name)
+            wanted = (rung.model or "", channel, manifest.shape.length)
+            yield from check_signals.channel(found, at, section.metrics[name], wanted)
+
+
+def period(
+    found: Findings, rung: VerdictSection, place: Place, known: Manifests
+) -> Iterator[Problem]:
+    """A time to calibrate from that is none, or that no model asks for."""
+    if rung.calibrate is None:
+        return
+    if rung.calibrate.from_ >= rung.calibrate.to:
+        yield found.at((*place, "to"), "'to' is not after 'from'")
+    names = rung.models or ((rung.model,) if rung.model else ())
+    manifests = [known[name] for name in names if name in known]
+    plain = all(one.calibration.per_asset == "none" for one in manifests)
+    if names and len(manifests) == len(names) and plain:
+        what = " ".join(map(repr, names))
+        hint = "its package says nothing of calibration.per_asset: remove calibrate"
+        yield found.at(place, f"{what} is not calibrated per asset", hint, key=True)
 
 
 def _channel(

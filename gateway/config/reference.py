@@ -22,6 +22,7 @@ written by `edge-gateway config reference`; a test fails when it is stale.
 | duration | `500ms`, `30s`, `15m`, `3h`, `90d`, `2w`, `2y` | a year is 365 days |
 | size | `512MiB`, `2GiB`, `10MB`, `4096` | |
 | range | `[0, 4000]` | lowest, highest |
+| frequency | `12000 Hz`, `12.8 kHz` | |
 | count | `3 of 5` | three of the last five |
 | device | `zigbee/line 3/pump plug` | a source, a slash, the device as its bridge calls it |
 | path | `object.temperature`, `"odd.key".x`, `list[3]`, `list[flag=AI1].value` | in a message |
@@ -44,6 +45,7 @@ these functions of a metric:
 | `rate(power, 15m)` | change per second from the first to the last of them |
 | `count(power, 15m)` | how many there were |
 | `age(power)` | seconds since the newest |
+| `rms(vibration)`, `peak(...)`, `crest(...)`, `kurtosis(...)` | of the newest samples of a signal |
 
 A metric that is stale or was never seen is *unknown*, and so is what is computed from it.
 `unknown and false` is false, `unknown or true` is true; a verdict whose rule is unknown abstains,
@@ -60,6 +62,7 @@ _KINDS = {
     "zigbee/pump plug": "device",
     "object.temperature": "path",
     "temperature > 90": "rule",
+    "12 kHz": "frequency",
 }
 """What a type is called, by the example in its schema."""
 _TYPES = {

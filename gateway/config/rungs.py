@@ -6,7 +6,7 @@ from typing import Any
 from gateway.config.assets import VerdictSection
 from gateway.config.schema import ModelSection
 from gateway.config.settings import ModelSettings
-from gateway.core.assets import EnsembleRung, ModelRung, RuleRung, Rung
+from gateway.core.assets import EnsembleRung, ModelRung, Period, RuleRung, Rung
 from gateway.core.ensembles import Bound
 from gateway.core.trials import Rules
 
@@ -38,6 +38,8 @@ def rung(entry: VerdictSection) -> Rung:
         return RuleRung(entry.rule, entry.label or DEFAULT_LABEL, entry.guard)
     given: dict[str, Any] = {} if entry.deadline is None else {"deadline_ms": entry.deadline}
     names = entry.models or (entry.model or "",)
+    if entry.calibrate is not None:
+        given["calibrate"] = Period(entry.calibrate.from_, entry.calibrate.to)
     members = tuple(ModelRung(name, channels=dict(entry.channels), **given) for name in names)
     if not entry.models:
         return members[0]

@@ -16,15 +16,17 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from gateway.config.tree import Word
-from gateway.core import durations, rules
+from gateway.core import durations, rules, times
 from gateway.core.paths import Path
 from gateway.core.rules import Expression
+from gateway.core.signals import HIGHEST_HZ, LOWEST_HZ
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([kKMGT]i?)?B?", re.ASCII)
 _PREFIXES = {"k": 1, "M": 2, "G": 3, "T": 4}
 _VOTES = re.compile(r"([0-9]{1,4}) +of +([0-9]{1,4})", re.ASCII)
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([^0-9/ ][^ ]*)?/(s|min|h)", re.ASCII)
 _WINDOWS = re.compile(r"([0-9]{1,7})(?: +windows?)?", re.ASCII)
+_FREQUENCY = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,6})?) ?(k?Hz)?", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
@@ -97,6 +99,24 @@ def _rate(value: object) -> RateOf:
     if found is None or not float(found[1]):
         raise ValueError(f"not a rate: {str(value)!r}; write it like 5/min or 0.2 degC/s")
     return RateOf(float(found[1]) / _SECONDS[found[3]], found[2] or "")
+
+
+def _frequency(value: object) -> float:
+    found = _FREQUENCY.fullmatch(_text(value, "a frequency like 12 kHz").strip())
+    if found is None:
+        raise ValueError(f"not a frequency: {str(value)!r}; write it like 12000 Hz or 12.8 kHz")
+    hz = float(found[1]) * (1000 if found[2] == "kHz" else 1)
+    if not LOWEST_HZ <= hz <= HIGHEST_HZ:
+        raise ValueError(f"{value} cannot be: from {LOWEST_HZ:g} Hz to {HIGHEST_HZ:g} Hz")
+    return hz
+
+
+def _moment(value: object) -> int:
+    form = "a time with its zone, like 2026-01-04T08:00:00Z"
+    found = times.parse(_text(value, form), "iso8601")
+    if found is None:
+        raise ValueError(f"not a time: {str(value)!r}; write {form}")
+    return found
 
 
 def _target(value: object) -> Target:
@@ -175,6 +195,10 @@ Duration = Annotated[
     schema_of("string", "15m", r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w|y)$"),
 ]
 """Milliseconds, written like 15m."""
+Moment = Annotated[
+    int, BeforeValidator(_moment), schema_of("string", "2026-01-04T08:00:00Z", "^[0-9]{4}-")
+]
+"""UTC epoch milliseconds, written like 2026-01-04T08:00:00Z."""
 Size = Annotated[
     int, BeforeValidator(_size), schema_of("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
 ]
@@ -197,6 +221,12 @@ Rate = Annotated[
 """Change per second, written like 5/min."""
 Rule = Annotated[Expression, BeforeValidator(_expression), schema_of("string", "temperature > 90")]
 PathText = Annotated[Path, BeforeValidator(_path), schema_of("string", "object.temperature")]
+Frequency = Annotated[
+    float,
+    BeforeValidator(_frequency),
+    schema_of("string", "12 kHz", r"^[0-9]+(\.[0-9]+)? ?(k?Hz)?$"),
+]
+"""Hertz, written like 12 kHz."""
 Free = Annotated[Any, BeforeValidator(free)]
 Locks = Annotated[tuple[Rule, ...], OneOrMore()]
 Name = Annotated[str, Field(pattern=_NAME, max_length=64)]

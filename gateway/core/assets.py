@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.core.ensembles import Bound, How
 from gateway.core.guards import Guard, Rates, ValueRule
 from gateway.core.readings import Metric
 from gateway.core.rules import Expression
+from gateway.core.times import rfc3339
 from gateway.core.verdicts import Mode
 
 
@@ -51,6 +53,18 @@ class Action:
         return {**self.set, self.value.key: int(number) if number.is_integer() else number}
 
 
+class Period(NamedTuple):
+    """A time of which the user knows that the machine was well; UTC epoch milliseconds."""
+
+    since_ms: int
+    until_ms: int
+
+    @property
+    def source(self) -> str:
+        """``2026-01-04T08:00:00.000Z to 2026-01-04T20:00:00.000Z``."""
+        return f"{rfc3339(self.since_ms)} to {rfc3339(self.until_ms)}"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRung:
     """A rung of the ladder: a local model, by its name in the file."""
@@ -59,6 +73,8 @@ class ModelRung:
     deadline_ms: int = 5_000
     channels: Mapping[str, str] = field(default_factory=dict)
     """Channel name of the package -> metric name of the asset, where they differ."""
+    calibrate: Period | None = None
+    """Learn what is usual from what was stored then, not from the first rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +168,5 @@ class Asset:
     rates: Rates = field(default_factory=Rates)
     cross: tuple[Expression, ...] = ()
     """What must hold between the newest values of its metrics; else those it names are suspect."""
+    running: Expression | None = None
+    """While it is false the machine stands still, and no model is asked."""

@@ -1,7 +1,9 @@
 """Carried state: what a recurrent model hands from one window to the next, kept per asset.
 
 The state belongs to one unbroken row of windows. A window that was dropped, or that could not be
-judged, breaks it: it begins again from zeros, and the model warms up before its word counts.
+judged, breaks it: it begins again from zeros, and the model warms up before its word counts. A
+package may let it go on over a few missing windows: one that took days to learn need not forget
+them for a lost message.
 """
 
 import json
@@ -21,6 +23,8 @@ class Carried:
     """From one window to the next."""
     warmup: int = 0
     """Windows after a beginning whose scores do not count."""
+    bridge: int = 0
+    """Windows in a row that may be missing."""
     values: tuple[float, ...] = field(init=False)
     steps: int = 0
     """Windows since the beginning."""
@@ -42,9 +46,11 @@ class Carried:
         return f"warming up {self.steps} of {self.warmup}" if self.steps <= self.warmup else ""
 
     def meet(self, end_ms: int) -> None:
-        """The window that ends then is asked about next; one was left out: begin again."""
-        if self.end_ms is not None and end_ms != self.end_ms + self.step_ms:
-            self.begin()
+        """The window that ends then is asked about next; too many were left out: begin again."""
+        if self.end_ms is not None:
+            steps, off = divmod(end_ms - self.end_ms, self.step_ms)
+            if off or not 1 <= steps <= self.bridge + 1:
+                self.begin()
         self.end_ms = end_ms
 
     def begin(self) -> None:

@@ -12,6 +12,7 @@ from gateway.core.assets import Asset
 from gateway.core.messages import Reason
 from gateway.core.readings import Metric, Report, Value
 from gateway.core.rules import evaluate
+from gateway.core.signals import Signal
 
 _REFUSED = frozenset({Reason.RATE, Reason.FLATLINE, Reason.RAIL, Reason.RANGE, Reason.TYPE})
 
@@ -36,6 +37,11 @@ class _Beside:
         if found is None or self.now_ms - found.mono_ms > self.metrics[metric].stale_ms:
             return None
         return found.value
+
+    def signal(self, metric: str) -> Signal | None:
+        """There is none: cross rules are about values; ``check`` sees to it."""
+        del metric
+        return None
 
     def age_ms(self, metric: str) -> int | None:
         """Since its newest value."""

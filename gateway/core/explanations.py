@@ -8,9 +8,10 @@ rung from answering.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, isfinite, log10
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from gateway.core import durations, grammar
+from gateway.core.leaves import leaves
 from gateway.core.readings import Value
 from gateway.core.rules import Expression, View, evaluate, parse
 from gateway.core.verdicts import Decision, Verdict
@@ -44,11 +45,13 @@ class Cause:
     """The asset's metric."""
     unit: str
     value: float
-    """The newest of the window."""
+    """The newest of the window, or the feature's."""
     baseline: float
     usual: tuple[float, float] | None
     share: float
     """Of all that pushes the score towards its label, 0 to 1."""
+    feature: str = ""
+    """Of a signal: what was computed from it, in words; the numbers are of this."""
 
     @property
     def words(self) -> str:
@@ -57,7 +60,23 @@ class Cause:
         low, high = map(number, self.usual or (self.baseline, self.baseline))
         usually = f"{low} to {high}" if low != high else low if self.usual else f"about {low}"
         share = round(100 * self.share)
-        return f"{self.channel} {number(self.value)}{unit}, usually {usually}: {share} %"
+        return f"{self.what} {number(self.value)}{unit}, usually {usually}: {share} %"
+
+    @property
+    def what(self) -> str:
+        """``flow``, or ``vibration crest factor``."""
+        return f"{self.channel} {self.feature}" if self.feature else self.channel
+
+
+class Feature(NamedTuple):
+    """One number that is computed from a signal before the graph sees it."""
+
+    name: str
+    """As the manifest names it: ``acceleration.crest``."""
+    column: int
+    """The channel of the window it is of."""
+    words: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,8 @@ class Explanation:
     """How far back from the verdict its inputs reach."""
     note: str = ""
     """Why there is no more to say."""
+    members: tuple[Mapping[str, object], ...] = ()
+    """Of an ensemble: what each model says, and why, as documents."""
 
 
 def shares(weights: Iterable[float]) -> tuple[float, ...]:
@@ -127,26 +148,13 @@ def of_rule(
 
 def terms(expression: Expression, view: View) -> Iterator[tuple[str, Value | None]]:
     """Every metric and function in a rule, as it would be written, and its value."""
-    for leaf in _leaves(expression.node):
+    for leaf in leaves(expression.node):
         if isinstance(leaf, grammar.Name):
             yield leaf.metric, view.value(leaf.metric)
             continue
         span = f", {durations.render(leaf.span_ms)}" if leaf.span_ms else ""
         value = evaluate(parse(f"{leaf.function}(`{leaf.metric}`{span})"), view)
         yield f"{leaf.function}({leaf.metric}{span})", value
-
-
-def _leaves(node: grammar.Node) -> Iterator[grammar.Name | grammar.Call]:
-    match node:
-        case grammar.Name() | grammar.Call():
-            yield node
-        case grammar.Unary(_, operand):
-            yield from _leaves(operand)
-        case grammar.Binary(_, left, right):
-            yield from _leaves(left)
-            yield from _leaves(right)
-        case grammar.Literal():
-            pass
 
 
 def scored(verdict: Verdict) -> str:
@@ -199,14 +207,16 @@ def document(decision: Decision, explanation: Explanation) -> dict[str, object]:
         "level": verdict.level,
         "method": explanation.method,
         "words": list(explanation.words),
-        "channels": [_tree(cause) for cause in explanation.causes],
+        "channels": [tree(cause) for cause in explanation.causes],
+        "members": [dict(member) for member in explanation.members],
         "terms": dict(explanation.terms),
         "span_s": explanation.span_ms / 1000,
         "note": explanation.note or None,
     }
 
 
-def _tree(cause: Cause) -> dict[str, object]:
+def tree(cause: Cause) -> dict[str, object]:
+    """One cause in data."""
     return {
         "channel": cause.channel,
         "value": cause.value,
@@ -214,4 +224,4 @@ def _tree(cause: Cause) -> dict[str, object]:
         "baseline": cause.baseline,
         "usual": None if cause.usual is None else list(cause.usual),
         "share": round(cause.share, 4),
-    }
+    } | ({"feature": cause.feature} if cause.feature else {})

@@ -17,6 +17,7 @@ from gateway.core.assets import Asset
 from gateway.core.crosses import Crosses
 from gateway.core.messages import Reason
 from gateway.core.readings import Metric, Reading, Report
+from gateway.core.signal_gates import SignalGates
 
 SETTLED: Final = 3
 """Readings in a row that agree, but are not the same, make a jump the new level: what lives moves.
@@ -139,16 +140,21 @@ class Gates:
         """
         assets = tuple(assets)
         self._crosses = Crosses(assets)
+        self._signals = SignalGates()
         known = flatlines_ms or {}
         self._gates: dict[Metric, Gate] = {}
         for asset in assets:
             for metric in asset.metrics.values():
+                if metric.signal is not None:
+                    continue
                 flat_ms = metric.flatline_ms or known.get(metric.key)
                 if flat_ms is not None or metric.max_rate is not None or metric.rail is not None:
                     self._gates[metric] = Gate(metric, flat_ms)
 
     def judge(self, report: Report) -> Report:
         """The report with the reasons that its readings keep."""
+        if report.signals:
+            report = self._signals.judge(report)
         return self._crosses.judge(self._gated(report) if self._gates else report)
 
     def _gated(self, report: Report) -> Report:
@@ -175,6 +181,7 @@ class Gates:
         for metric, gate in self._gates.items():
             if metric.key in before:
                 gate.take_over(before[metric.key])
+        self._signals.take_over(old._signals)  # noqa: SLF001
         self._crosses.take_over(old._crosses)  # noqa: SLF001
 
 

@@ -2,7 +2,7 @@
 
 Loosest first: ``or``, ``and``, ``not``, one comparison, ``+ -``, ``* /``, unary ``-``. A name is an
 identifier, possibly with dots, or anything between backticks. ``min max mean rate count`` take a
-metric and a duration; ``age`` takes a metric.
+metric and a duration; ``age`` takes a metric, ``rms peak crest kurtosis`` one that is a signal.
 """
 
 import re
@@ -26,6 +26,8 @@ LOOSENESS = {
 COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 SPANNED = ("min", "max", "mean", "rate", "count")
 """Functions of a metric over a duration."""
+SHAPES = ("rms", "peak", "crest", "kurtosis")
+"""Functions of a metric's newest block of samples."""
 
 
 class RuleError(ValueError):
@@ -52,7 +54,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of one metric; ``span_ms`` is 0 for ``age``."""
+    """A function of one metric; ``span_ms`` is 0 where it takes no duration."""
 
     function: str
     metric: str
@@ -191,13 +193,13 @@ class _Parser:
         return Name(token.text)
 
     def _call(self, function: Token) -> Node:
-        if function.text != "age" and function.text not in SPANNED:
-            known = ", ".join((*SPANNED, "age"))
+        if function.text not in ("age", *SPANNED, *SHAPES):
+            known = ", ".join((*SPANNED, "age", *SHAPES))
             raise RuleError(f"no function {function.text!r}; there are {known}", function.column)
         self._expect("(")
         metric = self._metric()
         span_ms = 0
-        if function.text != "age":
+        if function.text in SPANNED:
             self._expect(",")
             span_ms = self._duration()
         self._expect(")")

@@ -1,11 +1,13 @@
 """Inquiries: what is asked about a verdict, taken down while what it saw is still at hand."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 from gateway.core import explanations
-from gateway.core.assets import RuleRung
-from gateway.core.explanations import Cause, Explanation, Wanted
+from gateway.core.assets import EnsembleRung, RuleRung
+from gateway.core.ensembles import How
+from gateway.core.explanations import Cause, Explanation, Feature, Wanted
 from gateway.core.ladder import ModelState, Question, Turn
 from gateway.core.verdicts import NORMAL, Verdict
 from gateway.core.windows import Channel
@@ -30,10 +32,14 @@ class Inquiry:
     mean: tuple[float, ...] = ()
     sd: tuple[float, ...] = ()
     """Of the asset's calibration; empty without one."""
+    features: tuple[Feature, ...] = ()
+    """Of signals: what is asked about, instead of channels."""
 
     @property
     def baseline(self) -> list[float | None]:
-        """Per channel, in the units of the question; None where the package's golden mean is."""
+        """Per channel or feature, as the model sees it; None where the golden mean stands in."""
+        if self.features:
+            return [self.wanted.baseline.get(feature.name) for feature in self.features]
         if self.sd:
             return [
                 (self.wanted.baseline.get(channel.name, mean) - mean) / sd
@@ -41,8 +47,15 @@ class Inquiry:
             ]
         return [self.wanted.baseline.get(channel.name) for channel in self.channels]
 
-    def causes(self, weights: tuple[float, ...], baseline: tuple[float, ...]) -> list[Cause]:
-        """Every channel with its share, from what the worker answered."""
+    def causes(
+        self,
+        weights: tuple[float, ...],
+        baseline: tuple[float, ...],
+        values: tuple[float, ...] = (),
+    ) -> list[Cause]:
+        """Every channel or feature with its share, from what the worker answered."""
+        if self.features:
+            return list(self._features(weights, baseline, values))
         found = []
         for i, share in enumerate(explanations.shares(weights)):
             base = baseline[i] * self.sd[i] + self.mean[i] if self.sd else baseline[i]
@@ -51,6 +64,14 @@ class Inquiry:
             found.append(Cause(self.metrics[i], unit, self.newest[i], base, self._usual(i), share))
         return found
 
+    def _features(
+        self, weights: tuple[float, ...], baseline: tuple[float, ...], values: tuple[float, ...]
+    ) -> Iterator[Cause]:
+        parts = zip(self.features, explanations.shares(weights), baseline, values, strict=True)
+        for feature, share, base, value in parts:
+            metric, usual = self.metrics[feature.column], self.wanted.usual.get(feature.name)
+            yield Cause(metric, feature.unit, value, base, usual, share, feature.words)
+
     def _usual(self, i: int) -> tuple[float, float] | None:
         if self.sd:
             far = SPREAD * self.sd[i]
@@ -58,11 +79,28 @@ class Inquiry:
         return self.wanted.usual.get(self.channels[i].name)
 
 
-def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Explanation:
+@dataclass(frozen=True, slots=True)
+class Inquiries:
+    """An ensemble's word that is to be explained: by each member, then together."""
+
+    how: How
+    each: tuple[tuple[Mapping[str, object], Inquiry | None], ...]
+    """What a member said, as the verdict has it, and what to ask about it; None: nothing."""
+    span_ms: int
+
+    @property
+    def top(self) -> int:
+        """Channels worth a word."""
+        return max((one.wanted.top for _, one in self.each if one), default=0)
+
+
+def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Inquiries | Explanation:
     """What to ask the worker about a verdict; what is known already where it need not be asked."""
     kind, _, name = verdict.rung.partition(":")
     if kind == "rule" and name.isdecimal():
         return _rule(turn, verdict, int(name))
+    if kind == "ensemble" and verdict.label != NORMAL:
+        return _members(turn, verdict)
     state = turn.models.get(name) if kind == "model" else None
     if state is None:
         return explanations.of_score(verdict)
@@ -70,6 +108,18 @@ def inquire(turn: Turn, verdict: Verdict) -> Inquiry | Explanation:
     if inquiry is None or verdict.label == NORMAL or state.explain.method == "none":
         return explanations.of_score(verdict, span_ms=inquiry.span_ms if inquiry else 0)
     return inquiry
+
+
+def _members(turn: Turn, verdict: Verdict) -> Inquiries:
+    rungs = [rung for rung in turn.asset.ladder if isinstance(rung, EnsembleRung)]
+    how: How = next((rung.combine for rung in rungs if rung.name == verdict.rung), "mean")
+    each = []
+    for said in verdict.members:
+        state = turn.models.get(str(said["model"]))
+        silent = state is None or state.explain.method == "none"
+        each.append((said, None if state is None or silent else _inquiry(turn, state)))
+    spans = [inquiry.span_ms for _, inquiry in each if inquiry is not None]
+    return Inquiries(how, tuple(each), max(spans, default=0))
 
 
 def _rule(turn: Turn, verdict: Verdict, place: int) -> Explanation:
@@ -82,9 +132,10 @@ def _rule(turn: Turn, verdict: Verdict, place: int) -> Explanation:
 
 
 def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
-    """What the model saw in this turn; None when it was another model."""
-    question, window = turn.asked, turn.judged
-    if question is None or window is None or question.model != state.rung.model:
+    """What the model saw in this turn; None when it was not asked."""
+    question = turn.questions.get(state.rung.model)
+    window = turn.windows.get(state.rung.model)
+    if question is None or window is None:
         return None
     shape, learnt = state.windows.shape, state.calibration
     return Inquiry(
@@ -93,7 +144,8 @@ def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
         channels=shape.channels,
         metrics=state.columns,
         newest=window.newest,
-        span_ms=shape.length * shape.period_ms,
+        span_ms=state.windows.span_ms,
         mean=learnt.mean if learnt else (),
         sd=learnt.sd if learnt else (),
+        features=state.features,
     )

@@ -4,7 +4,8 @@ A model abstains when its window does (a bad channel, a gap, too little coverage
 calibrated, when its worker fails, and when its package says that it cannot know (``uncertainty``).
 A rule abstains when it is unknown. Rules are asked in order: the first that is true gives its
 label; when none is true and one is known to be false, all is normal. A ``guard`` rule is asked
-beside the ladder too, and wins over a model that says normal.
+beside the ladder too, and wins over a model that says normal. While the machine stands still no
+model is asked, and quiet rules are no proof that it is well: the verdict is ``idle``.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ from gateway.core.latest import Latest
 from gateway.core.questions import ModelState, Panel, Question
 from gateway.core.readings import Value
 from gateway.core.rules import View, evaluate
-from gateway.core.verdicts import NORMAL, Verdict
+from gateway.core.running import Running
+from gateway.core.verdicts import IDLE, NORMAL, Verdict
 from gateway.core.windows import Window
 
 __all__ = ["UNKNOWN", "ModelState", "Panel", "Question", "Turn"]
@@ -40,15 +42,18 @@ class Turn:
     _next: int = 0
     judged: Window | None = None
     """What the last question was made of, before calibration."""
-    asked: Question | None = None
-    """The last question to a model."""
     windows: dict[str, Window] = field(default_factory=dict)
     """What each model's question was made of."""
+    questions: dict[str, Question] = field(default_factory=dict)
+    """What each model was asked last."""
     held: dict[str, str] = field(default_factory=dict)
     """The label that each ensemble holds; shared with the next turns."""
     scores: dict[str, float] = field(default_factory=dict)
     """What each model that answered said, whatever came of it."""
+    running: Running = field(default_factory=Running)
     _quiet_rule: str = ""
+    _rests: bool = False
+    """A model was not asked, because the machine does not run, or not for long enough."""
     _sitting: EnsembleRung | None = None
 
     def step(self) -> Question | Panel | Verdict:
@@ -66,6 +71,8 @@ class Turn:
                     return panel
             elif not rung.guard and self._fires(rung):
                 return self._verdict(_rule_name(rung, self.asset), rung.label)
+        if self._rests:
+            return self._guarded(self._verdict("running", IDLE))
         if self._quiet_rule:
             return self._guarded(self._verdict(self._quiet_rule, NORMAL))
         return self._guarded(self._verdict("none", UNKNOWN))
@@ -163,7 +170,9 @@ class Turn:
         first = next(model_rungs(self.asset.ladder), None)
         due = self.window if first is not None and first.model == rung.model else None
         window = due or state.windows.latest()
-        values, why = window.values, window.abstained
+        rests = self.running.why_not(window.end_ms - state.windows.span_ms)
+        self._rests = self._rests or bool(rests)
+        values, why = window.values, rests or window.abstained
         if not why and state.calibration is not None:
             if state.calibration.ready:
                 values = state.calibration.apply(values, len(state.columns))
@@ -179,8 +188,9 @@ class Turn:
         dims = shape.length, len(shape.channels)
         if state.carried is not None:
             state.carried.meet(window.end_ms)
-        self.asked = Question(rung.model, self.asset.id, values, *dims, state.carried)
-        return self.asked
+        question = Question(rung.model, self.asset.id, values, *dims, state.carried)
+        self.questions[rung.model] = question
+        return question
 
     def _fires(self, rung: RuleRung) -> bool:
         name = _rule_name(rung, self.asset)
@@ -192,7 +202,7 @@ class Turn:
         return bool(truth)
 
     def _guarded(self, verdict: Verdict) -> Verdict:
-        if verdict.label not in (NORMAL, UNKNOWN):
+        if verdict.label not in (NORMAL, UNKNOWN, IDLE):
             return verdict
         for rung in self.asset.ladder:
             if isinstance(rung, RuleRung) and rung.guard and evaluate(rung.expression, self._view):

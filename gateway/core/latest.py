@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gateway.core.messages import DEAD, Quality, Reason
 from gateway.core.readings import Metric, MetricKind, Reading, Value
+from gateway.core.signals import Signal
 
 HISTORY = 4_096
 """Values kept per metric for min, max, mean, rate and count; older ones are forgotten."""
@@ -40,6 +41,8 @@ class Latest:
         self._history: dict[str, deque[tuple[int, float]]] = {
             name: deque(maxlen=HISTORY) for name in spans_ms
         }
+        self.signals: dict[str, Signal] = {}
+        """The newest good block of each signal."""
         self.evidence_mono_ms: int | None = None
         """When the asset's newest good reading came in."""
 
@@ -71,6 +74,8 @@ class Latest:
             metric = self._metrics.get(name)
             if metric is not None and metric.unit == old.metric(name).unit:
                 self._known[name] = known
+                if name in old.signals:
+                    self.signals[name] = old.signals[name]
         self._last_reason.update(old._last_reason)  # noqa: SLF001
         self._dead.update(old._dead)  # noqa: SLF001
         for name, history in self._history.items():
@@ -133,6 +138,10 @@ class Sight:
         age = self._now - known.mono_ms
         limit = 0 if declared.kind is MetricKind.EVENT else declared.stale_ms
         return known.value if age <= limit else None
+
+    def signal(self, metric: str) -> Signal | None:
+        """Its newest good block; None when the metric is unknown or no signal."""
+        return None if self.value(metric) is None else self._latest.signals.get(metric)
 
     def age_ms(self, metric: str) -> int | None:
         """Milliseconds since the newest good reading."""

@@ -12,6 +12,7 @@ from gateway.core import units
 from gateway.core.messages import Message, Quality, Reason, Tree, Uplink
 from gateway.core.paths import MISSING, Index, Key, Path, Step
 from gateway.core.readings import Metric, MetricKind, Reading, Report
+from gateway.core.signal_mapping import NO_SIGNALS, add_signals
 from gateway.core.times import axis
 from gateway.core.values import MAX_TEXT, NULL_WORDS, coerce, number
 
@@ -49,11 +50,15 @@ class Mapper:
             found += self._unmapped(uplink, device)
             if len(found) > mapped:
                 self._devices[uplink.device] = device
-        if device is None or not found:
+        if device is None or not (found or device.signals):
             return None
         received_at_ms = message.received_at_ms
         at_ms, when = axis(uplink, received_at_ms, clock_ok=clock_ok)
         readings = _judged(found, uplink, device, retain=message.retain, when=when)
+        signals = NO_SIGNALS
+        if device.signals:
+            strong, weak = _marks(uplink, when, retain=message.retain)
+            signals = add_signals(readings, device.signals, device.last, uplink, strong, weak)
         if not readings:
             return None
         return Report(
@@ -66,11 +71,12 @@ class Mapper:
             uplink.measured_at_ms,
             uplink.origin,
             uplink.dedup,
+            signals,
         )
 
     def _unmapped(self, uplink: Uplink, device: "_Device") -> Iterator["_Found"]:
         """Read every leaf that no metric names, up to the limits."""
-        leaves = chain(_links(uplink), _leaves(uplink.values, uplink.aside))
+        leaves = chain(_links(uplink), _leaves(uplink.values, uplink.aside | device.tops))
         for steps, raw in islice(leaves, MAX_LEAVES):
             kind = _kind(raw)
             if kind is None or steps in device.paths:
@@ -95,7 +101,7 @@ _Found = tuple[Metric, str | None, Tree]
 class _Device:
     """The metrics of one device, ready to be looked up."""
 
-    __slots__ = ("_pathed", "_plain", "found", "last", "paths")
+    __slots__ = ("_pathed", "_plain", "found", "last", "paths", "signals", "tops")
 
     def __init__(self) -> None:
         self._plain: list[tuple[Metric, str]] = []
@@ -104,9 +110,16 @@ class _Device:
         self.found: dict[tuple[tuple[Step, ...], MetricKind], Metric] = {}
         self.last: dict[Metric, Tree] = {}
         """Raw values of the previous uplink; what the bridge repeats is held against them."""
+        self.signals: list[Metric] = []
+        self.tops: frozenset[str] = frozenset()
+        """Top-level keys with samples: thousands of values that nobody wants one by one."""
 
     def add(self, metric: Metric) -> None:
         self.paths.add(metric.path.steps)
+        if metric.signal is not None:
+            self.signals.append(metric)
+            self.tops |= {_top(metric.path.steps) or ""}
+            return
         key = metric.path.key
         if key is None:
             top = _top(metric.path.steps)
@@ -136,9 +149,7 @@ def _judged(
     found: list[_Found], uplink: Uplink, device: _Device, *, retain: bool, when: Reason
 ) -> list[Reading]:
     """Coerce what was found, and mark each reading with the first reason that applies."""
-    given = uplink.reason
-    strong = given if given in _BAD else Reason.RETAINED if retain else _OK
-    weak = when if when is not _OK else given
+    strong, weak = _marks(uplink, when, retain=retain)
     repeats = _repeats(found, uplink, device) if uplink.cached else ()
     if strong is _OK and weak is _OK and not repeats:  # nearly every one
         return [one for metric, _, raw in found if (one := coerce(metric, raw)) is not None]
@@ -152,6 +163,13 @@ def _judged(
             reading = Reading(metric, reading[1], mark)
         readings.append(reading)
     return readings
+
+
+def _marks(uplink: Uplink, when: Reason, *, retain: bool) -> tuple[Reason, Reason]:
+    """What holds for every value of an uplink: before ``cached``, and after it."""
+    given = uplink.reason
+    strong = given if given in _BAD else Reason.RETAINED if retain else _OK
+    return strong, when if when is not _OK else given
 
 
 def _repeats(found: list[_Found], uplink: Uplink, device: _Device) -> set[Metric]:

@@ -70,6 +70,7 @@ class Reason(StrEnum):
     FLATLINE = "flatline"
     RAIL = "rail"
     CROSS = "cross"
+    SIGNAL = "signal"
 
     @property
     def quality(self) -> Quality:
@@ -81,7 +82,7 @@ class Reason(StrEnum):
 # not move, or stands at its end, measures nothing (IOOS QARTOD: "suspect" and "fail").
 _BAD = (
     *(Reason.RANGE, Reason.TYPE, Reason.UNIT, Reason.SIMULATED, Reason.UPDATING),
-    *(Reason.FLATLINE, Reason.RAIL),
+    *(Reason.FLATLINE, Reason.RAIL, Reason.SIGNAL),
 )
 DEAD = frozenset({Reason.FLATLINE, Reason.RAIL})
 """What is wrong with the sensor itself: nothing that it said before is held any longer."""

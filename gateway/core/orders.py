@@ -23,8 +23,12 @@ class _Open:
     proof: Proof | None
     asked: bool = False
     """The device was asked for its state after the bridge had accepted."""
-    published: bool = False
-    """It left this machine, or may have: before that nothing can be about it."""
+    published_mono_ms: int | None = None
+    """When it left this machine, or may have: nothing received before can be about it."""
+
+    def may_show(self, mono_ms: int) -> bool:
+        """Whether what was received at a time can be about the command."""
+        return self.published_mono_ms is not None and mono_ms >= self.published_mono_ms
 
 
 def order_of(command: Command) -> Order:
@@ -51,14 +55,13 @@ class Orders:
 
     def add(self, command: Command, proof: Proof | None, *, asked: bool = False) -> None:
         """Watch a command; one that was sent by an earlier process may have been published."""
-        published = command.state is not State.STORED
-        self._open[command.id] = _Open(command, proof, asked, published)
+        self._open[command.id] = _Open(command, proof, asked, command.sent_mono_ms)
 
-    def published(self, command_id: str) -> None:
-        """The command is on its way: from now on news can be about it."""
+    def published(self, command_id: str, mono_ms: int) -> None:
+        """The command is on its way: what is received from now on can be about it."""
         watched = self._open.get(command_id)
         if watched is not None:
-            watched.published = True
+            watched.published_mono_ms = mono_ms
 
     def update(self, command: Command) -> Command:
         """Note a command's new state; an ended one is watched no more."""
@@ -90,13 +93,7 @@ class Orders:
             return
         for watched in list(self._open.values()):
             command = watched.command
-            if (
-                watched.proof is None
-                or not watched.published
-                or command.asset != asset
-                or command.sent_mono_ms is None
-                or mono_ms < command.sent_mono_ms
-            ):
+            if watched.proof is None or command.asset != asset or not watched.may_show(mono_ms):
                 continue
             proof = proves(watched.proof, reading)
             if proof:
@@ -119,10 +116,8 @@ class Orders:
             command = watched.command
             if (
                 command.source != source
-                or not watched.published
                 or command.device != uplink.device
-                or command.sent_mono_ms is None
-                or mono_ms < command.sent_mono_ms
+                or not watched.may_show(mono_ms)
                 or not bridge.confirms(order_of(command), uplink)
             ):
                 continue

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.assets import ModelRung
+from gateway.core.blocks import Blocks
 from gateway.core.calibration import Calibration
 from gateway.core.carried import Carried
 from gateway.core.drift import Drifts
 from gateway.core.ensembles import Heard, Scale
-from gateway.core.explanations import Wanted
+from gateway.core.explanations import Feature, Wanted
 from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Windows
@@ -54,7 +55,7 @@ class ModelState:
     """What one asset remembers of one model."""
 
     rung: ModelRung
-    windows: Windows
+    windows: Windows | Blocks
     decide: Callable[[float, str], tuple[str, float]]
     """(score, label held so far) -> (label, the level it met): the package's decision levels."""
     version: str
@@ -64,6 +65,8 @@ class ModelState:
     calibration: Calibration | None = None
     explain: Wanted = field(default_factory=Wanted)
     """How its scores are to be explained."""
+    features: tuple[Feature, ...] = ()
+    """Of signals: what its scores are explained by, instead of channels."""
     trust: Trust = field(default_factory=Trust)
     """When it must not answer."""
     scale: Scale = field(default_factory=Scale)
@@ -77,6 +80,19 @@ class ModelState:
     """What the worker knows this version by."""
     conversions: tuple[tuple[float, float], ...] = ()
     """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
+
+    @property
+    def awaits(self) -> bool:
+        """The file names the time to learn from, and that was not done yet."""
+        learnt = self.calibration
+        return self.rung.calibrate is not None and learnt is not None and not learnt.source
+
+    def learn(self, row: tuple[float, ...]) -> None:
+        """Take a whole row of a machine that runs."""
+        if self.calibration is not None and not self.awaits:
+            self.calibration.add(row)
+        if self.drift is not None:
+            self.drift.row(row)
 
     def doubt(self, score: float) -> str:
         """Why a score must not be used, by the package's own uncertainty; empty when it may."""

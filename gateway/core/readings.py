@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.core.messages import Origin, Quality, Reason
 from gateway.core.paths import Path
+from gateway.core.signals import Sampling, Signal
 
 
 class MetricKind(StrEnum):
@@ -60,6 +62,8 @@ class Metric:
     """A sensor that is well never says the same value for so long."""
     rail: tuple[float, float] | None = None
     """The ends of the sensor: pinned there, it measures nothing."""
+    signal: Sampling | None = None
+    """It comes as blocks of samples, and its value is their rms; ranges hold for each sample."""
 
     @property
     def key(self) -> str:
@@ -98,3 +102,5 @@ class Report(NamedTuple):
     measured_at_ms: int | None = None
     origin: Origin = Origin.NONE
     dedup: str | None = None
+    signals: Mapping[int, Signal] = MappingProxyType({})
+    """The samples behind a reading, by its place among ``readings``."""

@@ -4,29 +4,40 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from gateway.core.assets import Asset
 from gateway.core.calibration import Calibration
 from gateway.core.ladder import ModelState
+from gateway.core.latest import Latest
+from gateway.core.readings import Reading
+from gateway.core.running import Running
+from gateway.core.watch import spans
 from gateway.core.windows import Windows
 
 LEAST: Final = 20
 """Fewer whole rows say nothing about a spread."""
 
-Stored = tuple[int, str, float]
+Stored = tuple[int, str, float | bool]
 """at_ms, metric, value in the metric's unit; good readings only, oldest first."""
 
 
-def rows(readings: Iterable[Stored], state: ModelState) -> Iterator[tuple[float, ...]]:
-    """The whole rows of a history, as the model would have seen them."""
+def rows(
+    readings: Iterable[Stored], state: ModelState, asset: Asset
+) -> Iterator[tuple[float, ...]]:
+    """The whole rows of a history, as the model would have seen them while the machine ran."""
+    running, latest = Running(asset.running), Latest(asset.metrics, spans(asset))
     shape = replace(state.windows.shape, length=1, stride=1, min_coverage=0.0)
     windows = Windows(shape)
     columns: dict[str, list[int]] = {}
     for column, metric in enumerate(state.columns):
         columns.setdefault(metric, []).append(column)
     for at_ms, metric, value in readings:
+        if running.expression is not None and metric in asset.metrics:
+            latest.take(Reading(asset.metrics[metric], value), at_ms, at_ms)
+            running.see(latest.at(at_ms), at_ms)
         for column in columns.get(metric, ()):
             scale, offset = state.conversions[column] if state.conversions else (1.0, 0.0)
             for window in windows.take(column, at_ms, value * scale + offset):
-                if not window.newest_has_gap:
+                if not window.newest_has_gap and running.learns:
                     yield window.newest
 
 

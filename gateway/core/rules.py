@@ -14,6 +14,8 @@ from typing import Protocol
 
 from gateway.core import durations, grammar
 from gateway.core.grammar import Binary, Call, Literal, Name, Node, RuleError, Unary
+from gateway.core.leaves import leaves
+from gateway.core.signals import Signal
 
 __all__ = ["Expression", "RuleError", "View", "evaluate", "parse"]
 
@@ -31,6 +33,10 @@ class View(Protocol):
 
     def history(self, metric: str, span_ms: int) -> Sequence[tuple[int, float]]:
         """Readings of the last ``span_ms``, oldest first: (monotonic ms, value)."""
+        ...
+
+    def signal(self, metric: str) -> Signal | None:
+        """The newest block of a signal; None when there is none or it is stale."""
         ...
 
     def age_ms(self, metric: str) -> int | None:
@@ -159,6 +165,9 @@ def _call(function: str, metric: str, span_ms: int, view: View) -> float | None:
     if function == "age":
         age_ms = view.age_ms(metric)
         return None if age_ms is None else age_ms / 1000
+    if function in grammar.SHAPES:
+        signal = view.signal(metric)
+        return None if signal is None else float(getattr(signal, function))
     return _SPANNED[function](view.history(metric, span_ms))
 
 
@@ -186,18 +195,8 @@ _SPANNED: Mapping[str, Callable[[Sequence[tuple[int, float]]], float | None]] = 
 
 
 def _uses(node: Node) -> Iterator[tuple[str, int]]:
-    match node:
-        case Name(metric):
-            yield metric, 0
-        case Call(_, metric, span_ms):
-            yield metric, span_ms
-        case Unary(_, operand):
-            yield from _uses(operand)
-        case Binary(_, left, right):
-            yield from _uses(left)
-            yield from _uses(right)
-        case Literal():
-            pass
+    for leaf in leaves(node):
+        yield leaf.metric, leaf.span_ms if isinstance(leaf, Call) else 0
 
 
 def _render(node: Node, around: int) -> str:

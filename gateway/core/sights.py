@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gateway.core.latest import Known, Latest
 from gateway.core.readings import Value
+from gateway.core.signals import Signal
 
 
 class Moment(NamedTuple):
@@ -39,6 +40,11 @@ class Evidence:
         """The value; None when it is unknown, stale, or from before the start."""
         found = self._found(metric)
         return None if found is None else found[0].at(self._moment.mono_ms).value(found[1])
+
+    def signal(self, metric: str) -> Signal | None:
+        """The newest block of a signal; None where ``value`` is."""
+        found = self._found(metric)
+        return None if found is None else found[0].at(self._moment.mono_ms).signal(found[1])
 
     def age_ms(self, metric: str) -> int | None:
         """Milliseconds since the newest good reading; None when none came since the start."""

@@ -13,6 +13,7 @@ from typing import Final
 from gateway.core import interventions_told
 from gateway.core.commands import Command
 from gateway.core.policy import Alert
+from gateway.core.signals import Signal
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
 
@@ -89,7 +90,17 @@ def _metric(watch: Watch, name: str, mono_ms: int) -> Document:
         "quality": quality.value,
         "reason": reason,
         "age_s": round((mono_ms - known.mono_ms) / 1000, 3) if known else None,
+        **_samples(watch.latest.signals.get(name)),
     }
+
+
+def _samples(signal: Signal | None) -> Document:
+    """What the newest good block of a signal is; its value is its rms."""
+    if signal is None:
+        return {}
+    shape = {"peak": signal.peak, "crest": signal.crest, "kurtosis": signal.kurtosis}
+    rounded = {name: float(f"{value:.6g}") for name, value in shape.items()}
+    return {"signal": {"samples": len(signal.samples), "rate_hz": signal.rate_hz, **rounded}}
 
 
 def decision(made: Decision, now_ms: int) -> Document:

@@ -45,10 +45,17 @@ class Conformal:
     coverage: float
     """How often the truth lies within, on what it was calibrated on."""
     calibrated_on: str
+    bands: tuple[tuple[float, float], ...] = ()
+    """(a score below this, its own q), rising: a model that errs less where it says less."""
+
+    def half(self, score: float) -> float:
+        """The q of a score."""
+        return next((q for below, q in self.bands if score < below), self.q)
 
     def interval(self, score: float) -> tuple[float, float]:
         """[score - q, score + q]."""
-        return score - self.q, score + self.q
+        q = self.half(score)
+        return score - q, score + q
 
     def crosses(self, score: float, held: str, decide: Decide) -> str:
         """The two labels that the interval reaches, in words; empty when it is one."""

@@ -86,7 +86,7 @@ _ALIASES = {  # the micro sign and the Greek mu are both in use
     "km/h": ("km_h", "kmh", "kph"),
     "m/s": ("m_s", "mps"),
     "m/s2": ("m/s²", "m/s^2", "m_s2"),
-    "rpm": ("r/min", "1/min", "min-1"),
+    "rpm": ("r/min", "1/min", "/min", "min-1"),
     "s": ("sec", "second", "seconds"),
     "us": ("µs", "μs"),
     "min": ("minute", "minutes"),

@@ -10,6 +10,8 @@ PERSON = "person:"
 """What the rung of a person's own verdict begins with; then comes the author."""
 FORCED = "forced"
 """The label of a person's own verdict, and the event of its decision."""
+IDLE = "idle"
+"""The label of a verdict on a machine that stands still: it neither raises nor clears."""
 
 
 class Mode(StrEnum):

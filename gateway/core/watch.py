@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.assets import Asset, RuleRung, model_rungs
+from gateway.core.blocks import Blocks
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
@@ -11,6 +12,8 @@ from gateway.core.pace import Pace, Slow, slow
 from gateway.core.policy import Policy
 from gateway.core.readings import Reading
 from gateway.core.rules import evaluate
+from gateway.core.running import Running
+from gateway.core.signals import Signal
 from gateway.core.verdicts import Verdict
 from gateway.core.windows import Window
 
@@ -45,21 +48,31 @@ class Watch:
     """The label that each ensemble holds."""
     scores: dict[str, float] = field(default_factory=dict)
     """What each model said that answered in the last turn."""
+    running: Running = field(init=False)
     _guards: tuple[RuleRung, ...] = ()
     _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
+    _blocks: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
+    """The same of channels that take signals."""
 
     def __post_init__(self) -> None:
+        """Begin with nothing known of whether it runs."""
+        self.running = Running(self.asset.running)
+        self._index()
+
+    def _index(self) -> None:
         """Find the driver and the guards, and index the channels by metric."""
         first = next(model_rungs(self.asset.ladder), None)
         self.driver = self.models.get(first.model) if first else None
         rules = [rung for rung in self.asset.ladder if isinstance(rung, RuleRung)]
         self._guards = tuple(rung for rung in rules if rung.guard)
-        self._columns = {}
+        self._columns, self._blocks = {}, {}
         for _, state in self.states():
+            channels = state.windows.shape.channels
             conversions = state.conversions or ((1.0, 0.0),) * len(state.columns)
             for column, metric in enumerate(state.columns):
                 self.paces.setdefault(metric, Pace())
-                self._columns.setdefault(metric, []).append((state, column, *conversions[column]))
+                wanted = self._blocks if channels[column].rate_hz else self._columns
+                wanted.setdefault(metric, []).append((state, column, *conversions[column]))
 
     def states(self) -> Iterator[tuple[str, ModelState]]:
         """Every version that is fed, with its model."""
@@ -73,7 +86,7 @@ class Watch:
         """
         self.models = {**self.models, model: active} if active else _without(self.models, model)
         self.shadows = {**self.shadows, model: beside} if beside else _without(self.shadows, model)
-        self.__post_init__()
+        self._index()
 
     @property
     def paced(self) -> bool:
@@ -91,9 +104,20 @@ class Watch:
         view = self.latest.at(mono_ms)
         return any(evaluate(guard.expression, view) is True for guard in guards)
 
-    def take(self, readings: Iterable[Reading], at_ms: int, mono_ms: int) -> list[Window]:
-        """Note readings of one time; the windows of the driver that they make due. The hot path."""
+    def take(
+        self,
+        readings: Iterable[Reading],
+        at_ms: int,
+        mono_ms: int,
+        signals: Mapping[str, Signal] | None = None,
+    ) -> list[Window]:
+        """Note readings of one time; the windows of the driver that they make due. The hot path.
+
+        ``signals``: the samples behind readings, by metric.
+        """
         self.latest.take_all(readings, at_ms, mono_ms)
+        if self.running.expression is not None:
+            self.running.see(self.latest.at(mono_ms), at_ms)
         columns = self._columns
         due: list[Window] = []
         for metric, value, reason in readings:
@@ -109,7 +133,28 @@ class Watch:
                 windows = state.windows.take(column, at_ms, value * scale + offset)
                 if windows:
                     due += self._due(state, windows)
+        if self._blocks or signals:
+            due += self.take_signals(readings, at_ms, signals or {})
         return due
+
+    def take_signals(
+        self, readings: Iterable[Reading], at_ms: int, signals: Mapping[str, Signal]
+    ) -> Iterator[Window]:
+        """After the scalars of the same message: a speed beside the samples is theirs."""
+        for metric, _, reason in readings:
+            signal = signals.get(metric.name)
+            if signal is not None and reason is _OK:
+                self.latest.signals[metric.name] = signal
+            for state, column, scale, offset in self._blocks.get(metric.name, ()):
+                blocks = state.windows
+                if not isinstance(blocks, Blocks):
+                    continue
+                if reason is not _OK:
+                    yield from self._due(state, blocks.refuse_signal(column, reason, at_ms))
+                elif signal is not None:
+                    self.paces[metric.name].note(at_ms)
+                    found = blocks.take_signal(column, at_ms, signal, scale, offset)
+                    yield from self._due(state, found)
 
     def advance(self, now_ms: int) -> Iterator[Window]:
         """Close rows whose time is over; the windows of the driver that become due."""
@@ -118,11 +163,9 @@ class Watch:
 
     def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
         for window in windows:
-            well = not window.newest_has_gap and not state.windows.bad
-            if state.calibration is not None and well:
-                state.calibration.add(window.newest)
-            if state.drift is not None and well:
-                state.drift.row(window.newest)
+            well = not window.newest_has_gap and not state.windows.bad and self.running.learns
+            if well:
+                state.learn(window.newest)
             if state is self.driver:
                 yield window
 
@@ -133,7 +176,9 @@ class Watch:
 
     def turn(self, at_ms: int, mono_ms: int, window: Window | None) -> Turn:
         """Start down the ladder."""
-        return Turn(self.asset, at_ms, mono_ms, self.latest, self.models, window, held=self.held)
+        self.running.see(self.latest.at(mono_ms), at_ms)
+        asked = self.asset, at_ms, mono_ms, self.latest, self.models, window
+        return Turn(*asked, held=self.held, running=self.running)
 
     def note(self, verdict: Verdict) -> bool:
         """Take the verdict of a turn; True when it differs from the last in label or rung."""
@@ -154,6 +199,8 @@ class Watch:
         self.verdict, self.answered_mono_ms = old.verdict, old.answered_mono_ms
         self.failed_safe, self.held = old.failed_safe, old.held
         self.latest.take_over(old.latest)
+        if self.running.expression == old.running.expression:
+            self.running = old.running
         for model, state in self.states():
             for before in (one for name, one in old.states() if name == model):
                 if before.loaded == state.loaded and before.columns == state.columns:
@@ -183,6 +230,7 @@ def spans(asset: Asset) -> Mapping[str, int]:
     """How much history each metric of an asset needs for its rules and interlocks."""
     longest: dict[str, int] = {}
     expressions = [rung.expression for rung in asset.ladder if isinstance(rung, RuleRung)]
+    expressions += [asset.running] if asset.running else []
     for rule in asset.policy:
         expressions += [*rule.unless, *rule.only_if]
     for action in asset.actions.values():

@@ -11,42 +11,13 @@ Nothing here reads a clock: rows close through readings and through ``advance``.
 
 from array import array
 from collections import deque
-from dataclasses import dataclass
 from math import inf, nan
 from typing import NamedTuple
 
 from gateway.core.messages import Quality, Reason
+from gateway.core.shapes import Channel, Shape
 
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One column of a window."""
-
-    name: str
-    unit: str
-    required: bool = True
-    hold_ms: int = 60_000
-    """A value older than this is not held any further: the row has a gap."""
-    fill: float | None = None
-    """Stands in for a missing optional channel; None: its absence is a gap too."""
-    low: float | None = None
-    high: float | None = None
-    """Physical limits: a value outside them is not taken."""
-    flatline_ms: int | None = None
-    """A sensor that is well never says the same value for so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What one inference sees: ``length`` rows, ``period_ms`` apart, one column per channel."""
-
-    channels: tuple[Channel, ...]
-    period_ms: int
-    length: int
-    stride: int = 1
-    """Rows between two windows."""
-    min_coverage: float = 0.8
-    """Share of cells that must come from a reading inside its own row."""
+__all__ = ["Channel", "Shape", "Window", "Windows"]
 
 
 class Window(NamedTuple):
@@ -152,6 +123,17 @@ class Windows:
     def rows(self) -> int:
         """Closed rows at hand, up to ``length``."""
         return len(self._gaps)
+
+    @property
+    def span_ms(self) -> int:
+        """How far back a window reaches."""
+        return self.shape.period_ms * self.shape.length
+
+    @property
+    def reach_ms(self) -> int:
+        """How far back a restart must look."""
+        held = max(channel.hold_ms for channel in self.shape.channels)
+        return self.span_ms + self.shape.period_ms + held
 
     def latest(self) -> Window:
         """The window that ends with the newest closed row."""

@@ -141,7 +141,7 @@ class Act:
             self._docket.end(command, Step.FAIL, f"{refused}; nothing was published")
             return
         link = self._link(command)
-        self._docket.orders.published(command.id)
+        self._docket.orders.published(command.id, self._clock.mono_ms())
         left_s = max(1.0, (command.expires_mono_ms - self._clock.mono_ms()) / 1000)
         for message in outgoing:
             try:

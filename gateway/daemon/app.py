@@ -40,6 +40,7 @@ from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import history_of, open_store, worker_settings
 from gateway.daemon.people import People
+from gateway.daemon.periods import Periods
 from gateway.daemon.permits import Permits
 from gateway.daemon.promotion import Promotion
 from gateway.daemon.pulse import alive_text, away_ms, make_pulses
@@ -59,7 +60,7 @@ WORKER_START_S: Final = 10.0
 DRAIN_S: Final = 2.0
 
 KEPT: Final = (
-    *("versions", "version_history", "calibration"),
+    *("versions", "version_history", "calibration", "calibration_period"),
     *("interventions", "answers", "daemon", "audit"),
 )
 """Rooms of the store that the models and what people decided start from."""
@@ -133,7 +134,8 @@ class Daemon:
             site, self._inference, journal, self._act, *shown, announce, permits, clock
         )
         calibrate = Calibrate(site, keep["calibration"], journal, announce, clock)
-        await self._wire_ingest(looks, (permits, shadow, calibrate))
+        self._periods = Periods(site, calibrate, keep["calibration_period"], journal, clock)
+        await self._wire_ingest(looks, (permits, shadow, calibrate, self._periods))
         self._wire_people(keep, permits)
         promotion = Promotion(self._versions, self._inference, journal, clock)
         self._requests.register("model", promotion.answer)
@@ -169,10 +171,8 @@ class Daemon:
         await self._in_store(lambda: restore(site, store, clock))
         self._act.restore(await self._in_store(store.open_commands))
         upkeep = Upkeep(site, journal, self._ingest, announce, looks, clock, store, self._pool)
-        health = Health(
-            *(site, links, pulses, journal, self._ingest, self._inference, looks),
-            *(self._standing, clock),
-        )
+        models = self._inference, looks, self._periods
+        health = Health(site, links, pulses, journal, self._ingest, *models, self._standing, clock)
         health.audit = self._audit
         told = (self._versions, self._ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, link, health, *told)
@@ -199,6 +199,7 @@ class Daemon:
                     ("requests", self._requests.run()),
                     ("held", self._held.run()),
                     ("audit", self._audit.run()),
+                    ("periods", self._periods.run()),
                     ("beat", self._beat.run()),
                     ("connections", self._connections()),
                     ("threads", self._links.watch_threads()),
@@ -241,6 +242,8 @@ class Daemon:
                 await self._journal.committed()
                 if self._audit.sign():
                     await self._journal.committed()
+                await self._announce.settled()
+                await self._journal.committed()
         self._decide.close()
         await asyncio.gather(self._links.stop(), self._inference.close())
 

@@ -53,6 +53,7 @@ class Beat:
         self._clock = clock
         self._health_due_ms = 0
         self._state = ""
+        self._problems = 0
         self._progress: dict[str, int] = {}
         self._moved_ms: dict[str, int] = {}
 
@@ -105,16 +106,13 @@ class Beat:
         }
 
     async def _show(self) -> None:
-        now_ms, state = self._clock.mono_ms(), self._health.state
+        now_ms, problems = self._clock.mono_ms(), self._health.problems()
+        state, more = self._health.state, len(problems) != self._problems
+        self._problems = len(problems)
         if state != self._state:
-            log.info(
-                "gateway_changed",
-                state=state,
-                before=self._state,
-                problems=self._health.problems(),
-            )
+            log.info("gateway_changed", state=state, before=self._state, problems=problems)
             self._state = state
-        elif now_ms < self._health_due_ms:
+        elif now_ms < self._health_due_ms and not more:
             return
         self._health_due_ms = now_ms + HEALTH_MS
         self._upkeep.keep_states()

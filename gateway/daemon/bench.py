@@ -15,7 +15,7 @@ from typing import Final
 from gateway.config.settings import Settings
 from gateway.core.ladder import Question, Turn
 from gateway.core.versions import Lineage
-from gateway.daemon.fleet import Fleet, loaded_name, open_fleet
+from gateway.daemon.fleet import Fleet, loaded_name, open_fleet, shelf_of
 from gateway.daemon.inference import Inference
 from gateway.daemon.opening import worker_settings
 from gateway.errors import WorkerError
@@ -85,7 +85,7 @@ async def bench(settings: Settings, kept: Mapping[str, str]) -> AsyncIterator[Be
         WorkerError: it did not come up, or a package killed it.
     """
     known = {model: Lineage.from_json(text, model) for model, text in kept.items()}
-    fleet = await asyncio.to_thread(open_fleet, settings, known, 0)
+    fleet = await asyncio.to_thread(open_fleet, settings, known, shelf_of(settings), 0)
     active = dict(fleet.active)
     if not active:
         yield Bench({}, fleet.refused)

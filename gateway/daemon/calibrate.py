@@ -4,16 +4,18 @@ The rows come from the store, read beside the daemon's own connection, so nothin
 """
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Final, NamedTuple
 
 import structlog
 
 from gateway.core import recalibration, times
+from gateway.core.assets import Period
 from gateway.core.calibration import Calibration
 from gateway.core.ladder import ModelState
 from gateway.core.recalibration import Stored
 from gateway.core.requests import Request, RequestError
+from gateway.core.topic_tree import Document
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
@@ -53,6 +55,8 @@ class Calibrate:
         self._journal = journal
         self._announce = announce
         self._clock = clock
+        self.listed: Callable[[], list[Document]] = list
+        """Every calibration, as health shows them."""
 
     async def answer(self, request: Request) -> Mapping[str, object]:
         """The calibrations of one asset, after what was asked was done.
@@ -61,8 +65,10 @@ class Calibrate:
             RequestError: it cannot be done; nothing was changed.
         """
         op = request.fields.get("op", "redo")
+        if op == "list":
+            return {"calibrations": self.listed()}
         if op not in OPS:
-            raise RequestError(f"op should be one of {', '.join(OPS)}")
+            raise RequestError(f"op should be one of {', '.join(OPS)}, list")
         asset = request.text("asset")
         states = self._states(asset, str(request.fields.get("model") or ""))
         if op != "show":
@@ -90,6 +96,20 @@ class Calibrate:
             raise RequestError(f"no model of {asset} asks for a calibration")
         return [(name, one) for name, one in known.items() if model in ("", name)]
 
+    async def learn(self, asset: str, model: str, state: ModelState, period: Period) -> None:
+        """Learn from a period that the file names.
+
+        Raises:
+            StoreError: the history cannot be read.
+            ValueError: it is too short; nothing was changed.
+        """
+        before = state.calibration
+        assert before is not None  # noqa: S101  # its caller has seen to it
+        wanted = _Period(*period, 0, period.source)
+        self._take(
+            asset, model, state, await asyncio.to_thread(self._learn, asset, state, before, wanted)
+        )
+
     async def _new(
         self, op: object, asset: str, state: ModelState, request: Request
     ) -> Calibration:
@@ -116,11 +136,12 @@ class Calibrate:
         with Reader.open(self.site.settings.store.path) as reader:
             found = reader.readings(asset, period.since_ms, until_ms=period.until_ms)
         good: list[Stored] = [
-            (one.at_ms, one.metric, float(one.value))
+            (one.at_ms, one.metric, one.value)
             for one in found
             if one.reason == "ok" and not isinstance(one.value, str)
         ]
-        history = list(recalibration.rows(good, state))
+        about = self.site.watches[asset].asset
+        history = list(recalibration.rows(good, state, about))
         return recalibration.learn(history[-period.rows :], before, period.source)
 
     def _take(self, asset: str, model: str, state: ModelState, learnt: Calibration) -> None:

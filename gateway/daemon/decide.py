@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from gateway.core.explanations import Explanation, of_score
-from gateway.core.inquiries import Inquiry, inquire
+from gateway.core.inquiries import Inquiries, Inquiry, inquire
 from gateway.core.limits import By
 from gateway.core.verdicts import Decision, Verdict
 from gateway.core.watch import Watch
@@ -134,7 +134,7 @@ class Decide:
 
     async def _judge(self, due: list[Due]) -> None:
         decisions: list[Decision] = []
-        reasons: list[Inquiry | Explanation] = []
+        reasons: list[Inquiry | Inquiries | Explanation] = []
         for one in await judge(due, self._inference, self._shadow, self._wanted):
             self._maintenance.note(one.watch, one.turn)
             self._settled_one(one)

@@ -7,13 +7,15 @@ most ``LIMIT_S``. The decision does not wait for it and does not need it.
 import asyncio
 import json
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import structlog
 
 from gateway.core import explanations
 from gateway.core.explanations import Explanation
-from gateway.core.inquiries import Inquiry
+from gateway.core.inquiries import Inquiries, Inquiry
+from gateway.core.members import Member, of_members
 from gateway.core.verdicts import Decision
 from gateway.daemon.announce import Announce
 from gateway.daemon.inference import Inference
@@ -28,7 +30,7 @@ log = structlog.get_logger()
 
 class _Due(NamedTuple):
     decision: Decision
-    about: Inquiry | Explanation
+    about: Inquiry | Inquiries | Explanation
 
 
 class Explain:
@@ -44,7 +46,7 @@ class Explain:
         self._busy = False
         self._settled = asyncio.Event()
 
-    def offer(self, decision: Decision, about: Inquiry | Explanation) -> None:
+    def offer(self, decision: Decision, about: Inquiry | Inquiries | Explanation) -> None:
         """A decision was made; what its verdict saw was taken down."""
         if len(self._due) == PENDING:
             lost = self._due.popleft()
@@ -71,19 +73,38 @@ class Explain:
             self._busy = False
             self._settled.set()
 
-    async def _explained(self, decision: Decision, about: Inquiry | Explanation) -> Explanation:
+    async def _explained(
+        self, decision: Decision, about: Inquiry | Inquiries | Explanation
+    ) -> Explanation:
         if isinstance(about, Explanation):
             return about
+        if isinstance(about, Inquiries):
+            told = [await self._member(decision, *one) for one in about.each]
+            return of_members(decision.verdict, about, told)
         found = await self._inference.explain(
             about.question, about.baseline, about.wanted.method, LIMIT_S
         )
         if isinstance(found, str):
             log.warning("explanation_failed", decision_id=decision.id, error=found)
             return explanations.of_score(decision.verdict, found, about.span_ms)
-        causes = about.causes(found.weights, found.baseline)
+        causes = about.causes(found.weights, found.baseline, found.values)
         return explanations.of_model(
             decision.verdict, found.method, causes, about.wanted.top, about.span_ms
         )
+
+    async def _member(
+        self, decision: Decision, said: Mapping[str, object], about: Inquiry | None
+    ) -> Member:
+        if about is None:
+            return Member(said, "none", (), "its package asks for no explanation")
+        found = await self._inference.explain(
+            about.question, about.baseline, about.wanted.method, LIMIT_S
+        )
+        if isinstance(found, str):
+            log.warning("explanation_failed", decision_id=decision.id, error=found)
+            return Member(said, "none", (), found)
+        causes = about.causes(found.weights, found.baseline, found.values)
+        return Member(said, found.method, tuple(causes), "")
 
     def _record(self, decision: Decision, explanation: Explanation) -> None:
         tree = explanations.document(decision, explanation)

@@ -6,8 +6,8 @@ candidate loads beside the active version, and nothing needs to stop for it.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from gateway.core import lineages
 from gateway.core.versions import Lineage, Version
 from gateway.errors import PackageError
 from gateway.models.package import Package, verify
+from gateway.models.shelf import Shelf
 from gateway.models.signature import public_key
 
 SHORT: Final = 12
@@ -63,7 +64,12 @@ def fingerprint(package: Package) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def open_fleet(settings: Settings, known: Mapping[str, Lineage], at_ms: int) -> Fleet:
+def shelf_of(settings: Settings) -> Shelf:
+    """Where the copies of packages lie: beside the store."""
+    return Shelf(settings.store.path.parent / "packages", settings.store.min_free_bytes)
+
+
+def open_fleet(settings: Settings, known: Mapping[str, Lineage], shelf: Shelf, at_ms: int) -> Fleet:
     """Verify every package that may be needed, and take up what the file declares."""
     packages: dict[str, Package] = {}
     refused: dict[str, str] = {}
@@ -79,8 +85,14 @@ def open_fleet(settings: Settings, known: Mapping[str, Lineage], at_ms: int) -> 
             candidate = None
         rules = json.dumps(asdict(model.rules)) if model.candidate else ""
         lineage = lineages.declare(lineage, package, candidate, rules, at_ms, model.keep)
-        found[name] = _held(model, lineage, packages, at_ms)
+        found[name] = _held(model, lineage, packages, shelf, at_ms)
     return Fleet(found, packages, refused)
+
+
+def kept(fleet: Fleet, shelf: Shelf) -> Fleet:
+    """The same, with a copy of every package on the shelf."""
+    packages = {one: replace(of, copy=shelf.keep(one, of)) for one, of in fleet.packages.items()}
+    return fleet._replace(packages=packages)
 
 
 def _opened(
@@ -107,21 +119,33 @@ def _verified(model: ModelSettings, path: Path) -> Package:
 
 
 def _held(
-    model: ModelSettings, lineage: Lineage, packages: dict[str, Package], at_ms: int
+    model: ModelSettings, lineage: Lineage, packages: dict[str, Package], shelf: Shelf, at_ms: int
 ) -> Lineage:
     """Open the versions that only the store names; one that judges must be what it was."""
     for version in lineage.versions:
         name = loaded_name(model.name, version.hash)
         if name in packages:
             continue
-        try:
-            package = _verified(model, Path(version.path))
-            why = "" if fingerprint(package) == version.hash else "its package was changed"
-        except PackageError as error:
-            why = str(error)
-        else:
-            if not why:
-                packages[name] = package
-        if why:
+        package, why = _found(model, version, (Path(version.path), shelf.path(name)))
+        if package is None:
             lineage = lineages.lost(lineage, version.hash, at_ms, why)
+        else:
+            packages[name] = package
     return lineage
+
+
+def _found(
+    model: ModelSettings, version: Version, places: Sequence[Path]
+) -> tuple[Package | None, str]:
+    """A version at the first place where it still is what it was; else why it is at none."""
+    whys = []
+    for place in places:
+        try:
+            package = _verified(model, place)
+        except PackageError as error:
+            whys.append(str(error))
+            continue
+        if fingerprint(package) == version.hash:
+            return package, ""
+        whys.append("its package was changed")
+    return None, whys[0]

@@ -13,6 +13,7 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.maintenance import Maintenance
+from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.store.batch import StoreHealth
@@ -30,6 +31,7 @@ class Health:
         ingest: Ingest,
         inference: Inference,
         maintenance: Maintenance,
+        periods: Periods,
         standing: Standing,
         clock: Clock,
     ) -> None:
@@ -41,6 +43,7 @@ class Health:
         self._ingest = ingest
         self._inference = inference
         self._maintenance = maintenance
+        self._periods = periods
         self._standing = standing
         self._clock = clock
         self.failing: Mapping[str, str] = {}
@@ -75,6 +78,7 @@ class Health:
         if self._inference.state == "down":
             found.append("worker: down")
         found += [f"model {name}: {why}" for name, why in self._inference.refused.items()]
+        found += self._periods.problems()
         for feed in self.site.feeds.values():
             if feed.rhythm.silent:
                 found.append(f"source {feed.source.name}: silent")
@@ -111,6 +115,7 @@ class Health:
                 "rss_bytes": self._inference.rss_bytes,
             },
             "models": self._maintenance.abstentions.rates(),
+            "calibrations": self._periods.documents(),
             "clock_ok": self._ingest.clock_ok,
             "stop": shown(self._standing.stop(times[1]), *times),
             "mode_override": mode_override(self._standing, GATEWAY, *times),

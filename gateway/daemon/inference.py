@@ -16,8 +16,9 @@ from typing import Final, TypeVar, TypeVarTuple
 
 import structlog
 
-from gateway.adapters.worker import Explained, Job, Worker, WorkerSettings
+from gateway.adapters.worker import Explained, Job, Loaded, Worker, WorkerSettings
 from gateway.core.ladder import Question
+from gateway.daemon.berths import Berths
 from gateway.daemon.listener import Listener
 from gateway.errors import ModelError, PackageError, WorkerError
 from gateway.models.package import Package
@@ -38,18 +39,12 @@ class Inference:
     def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
         """Nothing is wanted yet."""
         self._listener = listener
-        self._packages: Mapping[str, Package] = {}
-        self._names: Mapping[str, str] = {}
-        self._unfit: Mapping[str, str] = {}
-        self._in: set[str] = set()
-        """Names that are loaded."""
+        self._berths = Berths()
         self._worker = Worker(settings)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._down = asyncio.Event()
         self._wanted = asyncio.Event()
         self.state = "off"
-        self._refused: dict[str, str] = {}
-        """Packages the worker would not load, by name, and why."""
         self._news = asyncio.Event()
         """Something was loaded."""
         self._closed = False
@@ -62,12 +57,7 @@ class Inference:
     @property
     def refused(self) -> Mapping[str, str]:
         """Models that are out, and why; a candidate that is out is none of them."""
-        out = {
-            model: self._refused[name]
-            for model, name in self._names.items()
-            if name in self._refused
-        }
-        return {**self._unfit, **out}
+        return self._berths.refused
 
     @property
     def rss_bytes(self) -> int:
@@ -108,7 +98,7 @@ class Inference:
     def _job(self, question: Question) -> Job:
         """A model is asked under the name of its active version."""
         job = Job(*question[:5], question.state)
-        return job._replace(model=self._names.get(job.model, job.model))
+        return job._replace(model=self._berths.names.get(job.model, job.model))
 
     def _lost(self, error: WorkerError, blamed: Iterable[str] = ()) -> None:
         if self.state == "running":
@@ -125,7 +115,7 @@ class Inference:
         """Start the worker, and again whenever it is lost."""
         attempt = 0
         while not self._closed:
-            while not self._packages:
+            while not self._berths.packages:
                 self.state = "off"
                 self.first.set()
                 self._wanted.clear()
@@ -159,62 +149,79 @@ class Inference:
     async def _start(self) -> bool:
         """Start the worker with the active versions."""
         self._down.clear()
-        self._in.clear()
+        self._berths.taken.clear()
         name = ""
         try:
             await self._blocking(self._worker.start)
-            for name in self._missing(set(self._names.values())):
+            for name in self._berths.first():
                 await self._load(name)
         except ModelError as error:
             log.error("worker_start_failed", error=str(error), loading=name)
             self.state = "down"
-            self._listener.killed([name] if name else [], str(error))
+            if name:
+                self._strike(name, error)
             await self._blocking(self._worker.stop)
             return False
         self.state = "running"
-        log.info("worker_started", models=sorted(self._names), loaded=sorted(self._in))
+        names = self._berths.names
+        log.info("worker_started", models=sorted(names), loaded=sorted(self._berths.taken))
         return True
-
-    def _missing(self, names: Iterable[str]) -> list[str]:
-        """Of these, what is wanted and neither loaded nor refused."""
-        out = self._in | self._refused.keys()
-        return [name for name in self._packages if name in set(names) and name not in out]
 
     async def _exchange(self) -> None:
         """Load what is wanted, one at a time, active versions first; then unload the rest."""
-        while missing := self._missing(self._packages):
+        while missing := self._berths.missing():
             try:
                 await self._load(missing[0])
             except WorkerError as error:
-                self._lost(error, [missing[0]])
+                self._lost(error)
+                self._strike(missing[0], error)
                 return
-        for name in self._in - self._packages.keys():
-            self._in.discard(name)
+        for name in self._berths.surplus():
+            self._berths.taken.discard(name)
             try:
                 await self._blocking(self._worker.unload, name)
             except WorkerError as error:
                 self._lost(error)
                 return
 
+    def _strike(self, name: str, error: ModelError) -> None:
+        """It killed the worker while it was loaded: once more, or never again."""
+        self._listener.killed([name], str(error))
+        why = self._berths.strike(name, str(error))
+        if why:
+            log.error("model_refused", model=name, error=why)
+            self._listener.refused(name, why)
+
     async def _load(self, name: str) -> None:
         """Raises WorkerError when it killed the worker."""
-        package, began = self._packages[name], time.monotonic()
+        package, began = self._berths.packages[name], time.monotonic()
         try:
-            await self._blocking(self._worker.load, name, package.path, package.trust)
+            loaded = await self._load_from(name, package)
         except PackageError as error:
             log.error("model_refused", model=name, error=str(error))
-            self._refused[name] = str(error)
+            self._berths.refuse(name, str(error))
             self._listener.refused(name, str(error))
         else:
-            self._in.add(name)
+            self._berths.taken.add(name)
             self._news.set()
+            told = {"sha256": loaded.sha256, "rss_bytes": self.rss_bytes}
             took_ms = round((time.monotonic() - began) * 1000, 1)
-            log.info("model_loaded", model=name, took_ms=took_ms, rss_bytes=self.rss_bytes)
+            log.info("model_loaded", model=name, took_ms=took_ms, **told)
             self._listener.loaded(name)
+
+    async def _load_from(self, name: str, package: Package) -> Loaded:
+        """From where the user has it; from our copy, when it is no longer what was checked."""
+        load, given = self._worker.load, (package.trust, package.seal)
+        try:
+            return await self._blocking(load, name, package.path, *given)
+        except PackageError:
+            if package.copy is None or package.copy == package.path:
+                raise
+            return await self._blocking(load, name, package.copy, *given)
 
     def loaded(self, name: str) -> bool:
         """The worker has a package of this name."""
-        return name in self._in
+        return name in self._berths.taken
 
     async def has(self, name: str) -> None:
         """Wait until the worker has it."""
@@ -225,15 +232,8 @@ class Inference:
     def want(
         self, packages: Mapping[str, Package], names: Mapping[str, str], unfit: Mapping[str, str]
     ) -> None:
-        """Run these packages from now on; nothing stops for it.
-
-        Args:
-            packages: by the name to load them under, active versions first.
-            names: model -> name of its active version.
-            unfit: models that are out already, and why.
-        """
-        self._refused = {name: why for name, why in self._refused.items() if name in packages}
-        self._packages, self._names, self._unfit = packages, names, unfit
+        """Run these packages from now on, as ``Berths.want`` has it; nothing stops for it."""
+        self._berths.want(packages, names, unfit)
         if packages and self.state == "off" and not self._closed:
             self.state = "starting"
         self._wanted.set()

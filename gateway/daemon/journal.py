@@ -55,16 +55,20 @@ class Journal:
         store: Store,
         pool: Executor,
         clock: Clock,
-        on_outbox: Callable[[list[OutboxRow]], None],
+        on_commit: Callable[[list[OutboxRow], list[int]], None],
         limits: Limits,
     ) -> None:
-        """``pool`` has one thread, the only one that touches ``store``."""
+        """``pool`` has one thread, the only one that touches ``store``.
+
+        ``on_commit`` is told the rows of the outbox that are durable, and the ids of those that
+        are forgotten.
+        """
         self._store = store
         self._pool = pool
         self._clock = clock
         self.on_head: Callable[[Head, str], None] = lambda _head, _epoch: None
         """Told the end of the audit chain, and its epoch, after each commit."""
-        self._on_outbox = on_outbox
+        self._on_commit = on_commit
         self._limits = limits
         self.batch = Batch()
         self._volatile: deque[StoredReport] = deque()
@@ -157,13 +161,9 @@ class Journal:
         batch, receipts, ticket = self._turn_over()
         batch.clock_ok, batch.at_ms = self._clock.ok(), self._clock.now_ms()
         if batch:
-            committed = await self._insist(batch)
-            if committed:
-                rows = [
-                    row._replace(id=row_id)
-                    for row, row_id in zip(batch.outbox, committed, strict=True)
-                ]
-                self._on_outbox(rows)
+            ids = await self._insist(batch)
+            rows = [row._replace(id=id_) for row, id_ in zip(batch.outbox, ids, strict=True)]
+            self._on_commit(rows, batch.published)
         for client, numbers in receipts.items():
             client.acknowledge(numbers)
         self.commits += 1

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple, Protocol
 from gateway.core.ladder import UNKNOWN, Turn
 from gateway.core.policy import fail_safe_decision
 from gateway.core.readings import Reading, Report
-from gateway.core.verdicts import Decision, Mode, Verdict
+from gateway.core.signals import Signal
+from gateway.core.verdicts import IDLE, Decision, Mode, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.rounds import rounds
@@ -97,14 +98,24 @@ def observe(report: Report, watches: Mapping[str, Watch], into: Takes) -> None:
     shown: dict[str, list[Reading]] = {}
     for reading in report.readings:
         shown.setdefault(reading[0].asset, []).append(reading)
+    signals = _by_asset(report) if report.signals else {}
     for asset, readings in shown.items():
         watch = watches.get(asset)
         if watch is None:
             continue
-        for window in watch.take(readings, at_ms, mono_ms):
+        for window in watch.take(readings, at_ms, mono_ms, signals.get(asset)):
             into.offer(watch, window, at_ms, mono_ms)
         if not watch.paced or (watch.guarded(mono_ms) and not into.pending(asset)):
             into.offer(watch, None, at_ms, mono_ms)
+
+
+def _by_asset(report: Report) -> dict[str, dict[str, Signal]]:
+    """The samples of a report, by asset and metric."""
+    found: dict[str, dict[str, Signal]] = {}
+    for place, signal in report.signals.items():
+        metric = report.readings[place].metric
+        found.setdefault(metric.asset, {})[metric.name] = signal
+    return found
 
 
 async def judge(
@@ -120,7 +131,7 @@ async def judge(
 def _settle(watch: Watch, turn: Turn, verdict: Verdict, permitted: Permitted) -> Judged:
     changed = watch.note(verdict)
     decisions: tuple[Decision, ...] = ()
-    if verdict.label != UNKNOWN:
+    if verdict.label not in (UNKNOWN, IDLE):  # they vote for nothing
         view = watch.latest.at(verdict.mono_ms)
         decisions = tuple(watch.policy.decide(verdict, view, partial(permitted, watch.asset.id)))
     return Judged(watch, turn, verdict, changed, decisions)

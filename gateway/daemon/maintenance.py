@@ -12,6 +12,7 @@ import structlog
 from gateway.core.abstentions import Abstentions, outcomes
 from gateway.core.drift import Drifts
 from gateway.core.ladder import Turn
+from gateway.core.running import RESTS, STARTS
 from gateway.core.topic_tree import Document
 from gateway.core.watch import Watch
 from gateway.daemon.announce import Announce
@@ -39,7 +40,8 @@ class Maintenance:
         """A turn is over: what each model did in it, and what it said."""
         watch.scores = dict(turn.scores)
         for model, outcome in outcomes(turn.scores, turn.abstained):
-            self.abstentions.note(model, outcome)
+            if outcome not in (RESTS, STARTS):
+                self.abstentions.note(model, outcome)
             self._journal.batch.counts[f"model:{model}", outcome] += 1
             self._journal.changed()
         for model, score in turn.scores.items():

@@ -13,7 +13,7 @@ from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
 from gateway.daemon.maintenance import restore_drift
 from gateway.daemon.site import Site
-from gateway.store.batch import StoredReading
+from gateway.store.batch import StoredReading, StoredSignal
 from gateway.store.writer import Store
 
 _GATED = frozenset({"ok", "rate", "flatline", "rail", "cross"})
@@ -49,6 +49,10 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
             continue
         _replay(known, stored.value, stored.at_ms, _mono_ms(stored, clock))
         used += 1
+    for block in store.newest_signals():
+        known = metrics.get(block.reading.key)
+        if known is not None and block.reading.at_ms <= until_ms:
+            _replay_block(known, block)
     restore_drift(site, store.kept("drift"))
     if used:
         log.info("windows_rebuilt", readings=used)
@@ -72,6 +76,17 @@ def _replay(known: tuple[Watch, Metric], value: object, at_ms: int, mono_ms: int
     watch.latest.evidence_mono_ms = evidence
 
 
+def _replay_block(known: tuple[Watch, Metric], block: StoredSignal) -> None:
+    """The newest block of a signal, whose value is known already; nothing becomes due by it."""
+    watch, metric = known
+    if metric.signal is not None and metric.unit == block.unit:
+        readings = (Reading(metric, block.signal.rms),)
+        for _window in watch.take_signals(
+            readings, block.reading.at_ms, {metric.name: block.signal}
+        ):
+            pass
+
+
 def _mono_ms(stored: StoredReading, clock: Clock) -> int:
     """On this boot's monotonic clock; from another boot, as old as the wall clock says."""
     if stored.boot == clock.boot:
@@ -82,10 +97,7 @@ def _mono_ms(stored: StoredReading, clock: Clock) -> int:
 def reach_ms(site: Site) -> int:
     """How far back the longest window goes, and the longest flatline."""
     spans = [
-        state.windows.shape.period_ms * (state.windows.shape.length + 1)
-        + max(channel.hold_ms for channel in state.windows.shape.channels)
-        for watch in site.watches.values()
-        for _, state in watch.states()
+        state.windows.reach_ms for watch in site.watches.values() for _, state in watch.states()
     ]
     spans += [
         metric.flatline_ms or 0

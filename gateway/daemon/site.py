@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway import registry
 from gateway.config.settings import Settings, Source
 from gateway.core import topics, units
 from gateway.core.assets import Asset, ModelRung, model_rungs
+from gateway.core.blocks import Blocks
 from gateway.core.calibration import Calibration
 from gateway.core.carried import Carried
 from gateway.core.drift import Drifts
@@ -160,9 +161,10 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
     decision = package.manifest.decision
     levels = tuple(Bound(level.label, level.on, level.off) for level in decision.levels)
     columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
+    shape = _held(shape, columns, asset)
     return ModelState(
         rung=rung,
-        windows=Windows(shape),
+        windows=Blocks(shape) if shape.of_signals else Windows(shape),
         decide=decision.decide,
         scale=Scale(levels, below=decision.raises == "below"),
         version=package.manifest.version,
@@ -173,9 +175,24 @@ def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
         if calibration.per_asset == "none"
         else Calibration(calibration.rows, len(columns), level=calibration.level),
         explain=package.manifest.explain,
+        features=package.manifest.input.described,
         carried=_carried(package.manifest),
         trust=package.manifest.trust,
         drift=Drifts((*(channel.name for channel in shape.channels), "score")),
+    )
+
+
+def _held(shape: Shape, columns: Sequence[str], asset: Asset) -> Shape:
+    """A block is held as long as its metric says, where the package does not."""
+    if not shape.of_signals:
+        return shape
+    metrics = [asset.metrics.get(column) for column in columns]
+    return replace(
+        shape,
+        channels=tuple(
+            one if one.hold_ms or metric is None else replace(one, hold_ms=metric.stale_ms)
+            for one, metric in zip(shape.channels, metrics, strict=True)
+        ),
     )
 
 
@@ -183,7 +200,8 @@ def _carried(manifest: Manifest) -> Carried | None:
     if not manifest.memories:
         return None
     outputs = tuple((memory.output, memory.size) for memory in manifest.memories)
-    return Carried(outputs, manifest.shape.period_ms * manifest.shape.stride, manifest.warmup)
+    step_ms = manifest.shape.period_ms * manifest.shape.stride
+    return Carried(outputs, step_ms, manifest.warmup, manifest.bridge)
 
 
 def _conversions(

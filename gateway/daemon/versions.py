@@ -20,11 +20,12 @@ from gateway.core.versions import Change, Lineage, State, Step, Version, changes
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.dressing import Dressing
-from gateway.daemon.fleet import Fleet, loaded_name, open_fleet
+from gateway.daemon.fleet import Fleet, kept, loaded_name, open_fleet, shelf_of
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
 from gateway.daemon.site import Site
 from gateway.models.contract import Manifest
+from gateway.models.shelf import Shelf
 
 HISTORY: Final = 256
 """Changes that are remembered."""
@@ -45,6 +46,7 @@ class Versions:
         self._history = sorted(history)
         self._clock = clock
         self._fleet = Fleet({}, {}, {})
+        self._shelf: Shelf | None = None
         self._dressing = dressing
         self.called_back: set[str] = set()
         """Names of retired versions that are loaded for a rollback."""
@@ -59,7 +61,9 @@ class Versions:
 
     def open(self, settings: Settings) -> Fleet:
         """Verify the packages of a file; nothing is changed by it. Blocks."""
-        return open_fleet(settings, dict(self.lineages), self._clock.now_ms())
+        self._shelf = self._shelf or shelf_of(settings)
+        fleet = open_fleet(settings, dict(self.lineages), self._shelf, self._clock.now_ms())
+        return kept(fleet, self._shelf)
 
     def adopt(self, fleet: Fleet, site: Site) -> None:
         """Go on with what a file declares, on the site that was built of it."""
@@ -76,6 +80,12 @@ class Versions:
         for lineage in fleet.lineages.values():
             self.become(lineage)
         self._apply()
+        if self._shelf is not None:
+            self._shelf.tidy(
+                loaded_name(model, one.hash)
+                for model, lineage in self.lineages.items()
+                for one in lineage.versions
+            )
 
     # -- what is seen of versions ---------------------------------------------------------------
 

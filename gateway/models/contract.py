@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.core.calibration import ScoreLevel
-from gateway.core.explanations import Wanted
+from gateway.core.explanations import Feature, Wanted
 from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
 from gateway.core.windows import Shape
 from gateway.models.features import presets
+from gateway.models.features.described import described
 
 Task = Literal["anomaly", "class", "rul", "forecast"]
 Layout = Literal["n,t,c", "n,f"]
@@ -48,6 +49,14 @@ class Input:
     def names(self) -> tuple[str, ...]:
         """What each number of a row of layout ``n,f`` is, in order."""
         return presets.names(self.features, self.channels, self.shape.length, self.vibration)
+
+    @property
+    def described(self) -> tuple[Feature, ...]:
+        """What its scores are explained by, where that is not channels; in the order of names."""
+        if self.vibration is None:
+            return ()
+        units = [channel.unit for channel in self.shape.channels]
+        return tuple(described(self.channels, units, self.vibration))
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -164,6 +173,8 @@ class Manifest:
     """Its carried state; zeros at the beginning."""
     warmup: int = 0
     """Windows after a beginning whose scores do not count."""
+    bridge: int = 0
+    """Windows in a row that may be missing without a new beginning."""
     trust: Trust = field(default_factory=Trust)
     """When it must not answer."""
 

@@ -10,18 +10,27 @@ from gateway.models.schema import Problem
 def problems(manifest: Manifest) -> Iterator[Problem]:
     """Yield what is wrong with ``explain`` and ``calibration.level``."""
     wanted, channels = manifest.explain, manifest.input.channels
+    parts = [feature.name for feature in manifest.input.described] or channels
     meanings = {output.meaning for output in manifest.outputs}
     if wanted.method == "residuals" and "residuals" not in meanings:
         advice = "name the output of that meaning, or use occlusion"
         yield _problem("explain.method", "an output of residuals", "none", advice)
     for field, named in (("baseline", wanted.baseline), ("usual", wanted.usual)):
-        for name in sorted(set(named) - set(channels)):
-            expected = f"one of {', '.join(channels[:20])}"
-            yield _problem(f"explain.{field}", expected, repr(name), "name a channel of input")
+        for name in sorted(set(named) - set(parts)):
+            expected = f"one of {', '.join(parts[:20])}"
+            what = "feature" if manifest.input.described else "channel"
+            yield _problem(f"explain.{field}", expected, repr(name), f"name a {what} of input")
+    if wanted.method == "residuals" and manifest.input.described:
+        advice = "use occlusion: signals are explained by their features"
+        yield _problem("explain.method", "occlusion with vibration", "residuals", advice)
     for name, (low, high) in wanted.usual.items():
         if low > high:
             found = f"[{low:g}, {high:g}]"
             yield _problem(f"explain.usual.{name}", "the lower bound first", found, "swap the two")
+    yield from _level(manifest)
+
+
+def _level(manifest: Manifest) -> Iterator[Problem]:
     level = manifest.calibration.level
     if level is not None and manifest.decision.levels[0].on <= 0:
         found = f"{manifest.decision.levels[0].on:g}"

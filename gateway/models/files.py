@@ -31,13 +31,14 @@ def read(directory: Path, name: str, *, max_bytes: int = MAX_FILE_BYTES) -> byte
     opened = descriptor(directory, name, max_bytes)
     try:
         with os.fdopen(opened, "rb", closefd=False) as file:
-            content = file.read(max_bytes + 1)
+            size = os.fstat(opened).st_size  # read(n) takes n bytes of memory at once
+            content = file.read(min(size, max_bytes) + 1)
     except OSError as error:
         raise _unreadable(directory, name, error) from error
     finally:
         os.close(opened)
-    if len(content) > max_bytes:
-        raise refused(name, "", f"at most {max_bytes} bytes", "more", "it grew while it was read")
+    if len(content) > min(size, max_bytes):
+        raise refused(name, "", f"at most {size} bytes", "more", "it grew while it was read")
     return content
 
 

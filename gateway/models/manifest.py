@@ -136,6 +136,7 @@ def _build(tree: Mapping[str, Any]) -> Manifest:
         explain=_explain(tree.get("explain", {})),
         memories=tuple(Memory(**entry) for entry in tree.get("state", {}).get("carried", ())),
         warmup=tree.get("state", {}).get("warmup", 0),
+        bridge=tree.get("state", {}).get("bridge", 0),
         trust=trust_rules.trust(tree, _input(tree["input"]).shape),
     )
 
@@ -168,7 +169,9 @@ def _output(entry: Mapping[str, Any]) -> Output:
 
 def _input(entry: Mapping[str, Any]) -> Input:
     period_ms = round(entry["period_s"] * 1000)
-    channels = tuple(_channel(channel, 3 * period_ms) for channel in entry["channels"])
+    channels = tuple(
+        _channel(one, 3 * period_ms, _rate_hz(one, entry)) for one in entry["channels"]
+    )
     shape = Shape(
         channels=channels,
         period_ms=period_ms,
@@ -197,7 +200,21 @@ def _vibration(entry: Mapping[str, Any]) -> Vibration:
     )
 
 
-def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
+def _rate_hz(channel: Mapping[str, Any], entry: Mapping[str, Any]) -> float | None:
+    """Of a channel that takes a signal: with the preset vibration all but the speed do."""
+    settings = entry.get("vibration", {})
+    if "signal" in channel:
+        return float(channel["signal"]["rate_hz"])
+    return (
+        float(settings["rate_hz"])
+        if settings and settings.get("speed") != channel["name"]
+        else None
+    )
+
+
+def _channel(entry: Mapping[str, Any], hold_ms: int, rate_hz: float | None) -> Channel:
+    """``hold_ms`` 0: as long as the metric that feeds it says itself."""
+    hold_ms = 0 if rate_hz else hold_ms
     low, high = entry.get("range", (None, None))
     fill = entry.get("fill")
     return Channel(
@@ -209,4 +226,5 @@ def _channel(entry: Mapping[str, Any], hold_ms: int) -> Channel:
         low=None if low is None else float(low),
         high=None if high is None else float(high),
         flatline_ms=round(entry["flatline_s"] * 1000) if "flatline_s" in entry else None,
+        rate_hz=rate_hz,
     )

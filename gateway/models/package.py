@@ -40,6 +40,10 @@ class Package:
     graph: Graph
     trust: str = ""
     """The public key (PEM) whose signature it bears; empty where none was asked for."""
+    seal: str = ""
+    """sha256 of ``manifest.json``, hex: it holds every other file's, so this is the whole."""
+    copy: Path | None = None
+    """Where a copy of it lies that nobody overwrites."""
 
     @property
     def sha256(self) -> str:
@@ -89,7 +93,8 @@ def unpack(path: Path | str, trust: str = "") -> tuple[Package, Mapping[str, byt
     path = Path(path)
     box = opened(path)
     names = box.names()
-    manifest = parse(_trusted(box, names, trust))
+    told = _trusted(box, names, trust)
+    manifest = parse(told)
     _check_names(names, manifest)
     contents = {name: _content(box, name, manifest) for name in manifest.files}
     graph = _graph(contents[MODEL])
@@ -97,7 +102,8 @@ def unpack(path: Path | str, trust: str = "") -> tuple[Package, Mapping[str, byt
     if found:
         raise PackageError("\n".join(map(str, found[:MAX_PROBLEMS])))
     golden.parse(contents[manifest.golden.file], manifest)
-    return Package(path, manifest, graph, trust), contents
+    seal = hashlib.sha256(told).hexdigest()
+    return Package(path, manifest, graph, trust, seal), contents
 
 
 def _trusted(box: Box, names: set[str], trust: str) -> bytes:

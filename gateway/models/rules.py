@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from gateway.core.verdicts import NORMAL
-from gateway.models import explain_rules, feature_rules, trust_rules
+from gateway.core.verdicts import IDLE, NORMAL
+from gateway.models import explain_rules, feature_rules, signal_rules, trust_rules
 from gateway.models.contract import SCORED, Manifest
 from gateway.models.files import MANIFEST, MODEL
 from gateway.models.schema import Problem
@@ -94,8 +94,10 @@ def _levels(manifest: Manifest) -> Iterator[Problem]:
     previous: float | None = None
     for index, level in enumerate(manifest.decision.levels):
         field = f"decision.levels[{index}]"
-        if level.label == NORMAL:
-            yield _problem(f"{field}.label", "a label that asks for something", NORMAL, "rename it")
+        if level.label in (NORMAL, IDLE):
+            yield _problem(
+                f"{field}.label", "a label that asks for something", level.label, "rename it"
+            )
         if sign * level.off > sign * level.on:
             found = f"on {level.on:g}, off {level.off:g}"
             yield _problem(
@@ -121,6 +123,7 @@ _RULES: Final[tuple[Callable[[Manifest], Iterator[Problem]], ...]] = (
     _window,
     _channels,
     feature_rules.problems,
+    signal_rules.problems,
     _outputs,
     _levels,
     _calibration,

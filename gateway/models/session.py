@@ -93,8 +93,9 @@ class Session:
                 contents[MODEL], _options(), providers=["CPUExecutionProvider"]
             )
         except RUNTIME_ERRORS as error:
-            advice = "export the model again, with another version of the exporter"
-            raise refused(MODEL, "", "a model onnxruntime loads", _said(error), advice) from error
+            raise refused(
+                MODEL, "", "a model onnxruntime loads", _said(error), _advice(error)
+            ) from error
         self._prove(golden.parse(contents[manifest.golden.file], manifest), deadline)
 
     def judge(self, windows: Floats, deadline: float, states: Floats | None = None) -> Judged:
@@ -108,7 +109,16 @@ class Session:
         Raises:
             RunError: the model failed on the batch as a whole.
         """
-        batch = self._featured(windows)
+        return self.judge_features(self.features(windows), deadline, states)
+
+    def judge_features(
+        self, batch: npt.NDArray[Any], deadline: float, states: Floats | None = None
+    ) -> Judged:
+        """Judge what ``features`` made of n windows, or something like it.
+
+        Raises:
+            RunError: the model failed on the batch as a whole.
+        """
         if states is None:
             states = np.zeros((len(batch), sum(one.size for one, _ in self._memories)))
         if np.isfinite(batch).all() and np.isfinite(states).all():
@@ -123,7 +133,8 @@ class Session:
                 whole[good] = part
         return self._judged(outputs, dict.fromkeys(np.flatnonzero(~good).tolist(), NO_INPUT))
 
-    def _featured(self, windows: Floats) -> npt.NDArray[Any]:
+    def features(self, windows: Floats) -> npt.NDArray[Any]:
+        """What the graph is given for n windows."""
         wanted = self._input
         found = compute(wanted.features, windows, wanted.channels, wanted.vibration)
         with np.errstate(over="ignore"):  # what float32 cannot hold is refused as not finite
@@ -223,6 +234,12 @@ def _options() -> ort.SessionOptions:
 def _failed(file: str, field: str, found: str) -> PackageError:
     advice = "the model does not do here what it did where it was made: make both again"
     return refused(file, field, "the golden outputs", found, advice)
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        return "it does not fit into memory: raise limits.worker_memory, or use a smaller model"
+    return "export the model again, with another version of the exporter"
 
 
 def _said(error: Exception) -> str:

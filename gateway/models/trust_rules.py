@@ -23,8 +23,12 @@ def _conformal(entry: Mapping[str, Any] | None) -> Conformal | None:
     quantiles = {float(key): float(q) for key, q in entry["residual_quantiles"].items()}
     best = USUAL_COVERAGE if USUAL_COVERAGE in quantiles else max(quantiles)
     coverage = float(entry.get("coverage", best))
+    bands = tuple(
+        (float(band["below"]), float(band["residual_quantiles"].get(f"{coverage:g}", -1.0)))
+        for band in entry.get("bands", ())
+    )
     q = quantiles.get(coverage, -1.0)  # which the rules below refuse
-    return Conformal(q, coverage, entry["calibrated_on"])
+    return Conformal(q, coverage, entry["calibrated_on"], bands)
 
 
 def _range(entry: Mapping[str, Any] | None, shape: Shape) -> TrainingRange | None:
@@ -40,10 +44,14 @@ def _range(entry: Mapping[str, Any] | None, shape: Shape) -> TrainingRange | Non
 def problems(manifest: Manifest) -> Iterator[Problem]:
     """Yield what is wrong with ``uncertainty`` and ``ood``."""
     conformal, ood = manifest.trust.conformal, manifest.trust.ood
-    if conformal is not None and conformal.q < 0:
+    if conformal is not None and min((conformal.q, *(q for _, q in conformal.bands))) < 0:
         found = f"{conformal.coverage:g}"
         advice = "add it to residual_quantiles, or choose one of them"
         yield Problem(MANIFEST, "uncertainty.coverage", "a known quantile", found, advice)
+    ends = [below for below, _ in conformal.bands] if conformal is not None else []
+    if ends != sorted(set(ends)):
+        found = ", ".join(f"{end:g}" for end in ends)
+        yield Problem(MANIFEST, "uncertainty.bands", "rising ends", found, "reorder them")
     if ood is None:
         return
     channels = {channel.name for channel in manifest.shape.channels}

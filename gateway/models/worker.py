@@ -6,13 +6,14 @@ Started as ``python -m gateway.models.worker FD PARENT MEMORY_BYTES NICENESS``; 
 =======  ============================================  =========================================
 op       asks                                          answers
 =======  ============================================  =========================================
-load     name, path, trust, limit_s                    version, sha256; or refused
+load     name, path, trust, seal, limit_s              version, sha256; or refused
 unload   name                                          (nothing)
 judge    limit_s, groups [model, count, rows,          groups [error] or [outputs, refused];
          columns, state] and as the block their        block: per group scores, then each output,
          windows, then their carried states            the next states being the last of them
 explain  limit_s, model, method, rows, columns,        method, or error; block: a weight per
-         baseline [per channel a number or null]       channel, then the baselines that were used
+         baseline [per channel a number or null;       channel, then the baselines that were
+         of signals per feature]                       used, then the values they stood in for
          and one window as the block
 =======  ============================================  =========================================
 
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.core.frames import HEAD, Frame, FrameError, encode, parse, sizes
 from gateway.errors import PackageError
 from gateway.models.confine import confine, die_with, offer_to_oom_killer
+from gateway.models.files import MANIFEST, MODEL, refused
 from gateway.models.package import unpack
 from gateway.models.watchdog import Watchdog
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.models.session import Floats
 
 EXIT_PROTOCOL: Final = 3
+_CHANGED: Final = "it was changed meanwhile: reload the configuration to take it up"
 
 
 def main(arguments: list[str]) -> int:
@@ -124,11 +127,15 @@ class Desk:
     def _load(self, header: Mapping[str, Any]) -> dict[str, object]:
         try:
             package, contents = unpack(header["path"], header.get("trust", ""))
+            if header.get("seal", "") not in ("", package.seal):
+                raise refused(MANIFEST, "", "the package that was checked", "another", _CHANGED)
             loaded = self._session.open_session(
                 package, contents, self._watchdog, header["limit_s"]
             )
         except PackageError as error:
             return {"refused": str(error)}
+        except MemoryError:
+            return {"refused": f"{MODEL}: it does not fit into memory; raise limits.worker_memory"}
         self._models[header["name"]] = loaded
         self._means[header["name"]] = self._explainer.golden_mean(package, contents)
         return {"version": package.manifest.version, "sha256": package.sha256}
@@ -163,7 +170,8 @@ class Desk:
             found = self._explainer.explain(loaded, window, baseline, header["method"], deadline)
         except self._session.RunError as error:
             return {"error": str(error)}, b""
-        return {"method": found.method}, found.weights.tobytes() + found.baseline.tobytes()
+        parts = (found.weights, found.baseline, found.values)
+        return {"method": found.method}, b"".join(part.tobytes() for part in parts)
 
     def _group(
         self, model: str, windows: "Floats", states: "Floats", deadline: float

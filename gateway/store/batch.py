@@ -8,6 +8,7 @@ from gateway.core.audit import Head, Record
 from gateway.core.checkpoints import Checkpoint
 from gateway.core.commands import Command
 from gateway.core.readings import Report, Value
+from gateway.core.signals import Signal
 from gateway.core.verdicts import Decision, Verdict
 
 
@@ -63,6 +64,8 @@ class Batch:
     kept: dict[tuple[str, str], str | None] = field(default_factory=dict)
     """(room, key) -> text; None forgets it."""
     outbox: list[OutboxRow] = field(default_factory=list)
+    published: list[int] = field(default_factory=list)
+    """Ids of outbox rows that the broker has: they are forgotten."""
     cursors: dict[str, int] = field(default_factory=dict)
     """Sink name -> the last report row it has taken."""
     records: list[Record] = field(default_factory=list)
@@ -103,6 +106,15 @@ class StoredReading(NamedTuple):
     boot: str
     value: Value
     reason: str
+
+
+class StoredSignal(NamedTuple):
+    """One block of samples as the store gives it back, with its reading."""
+
+    reading: StoredReading
+    metric: str
+    unit: str
+    signal: Signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ def _audited(connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp)
 
 
 def upsert(connection: sqlite3.Connection, batch: Batch) -> None:
-    """Counters, kept texts and cursors."""
+    """Counters, kept texts and cursors; what was published leaves the outbox."""
+    published = [(one,) for one in batch.published]
+    connection.executemany("DELETE FROM outbox WHERE id = ?", published)
     queries.count(connection, batch.counts)
     kept = [(plain(room), plain(key), text) for (room, key), text in batch.kept.items()]
     forgotten = [(room, key) for room, key, text in kept if text is None]

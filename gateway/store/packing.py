@@ -110,7 +110,7 @@ class Packer:
     def pack(self, stored: StoredReport, row_id: int, boot: int) -> tuple[object, ...]:
         """One row of ``report``."""
         report, key, clock_ok = stored
-        _, _, readings, at_ms, received_at_ms, mono_ms, measured, origin, _ = report
+        _, _, readings, at_ms, received_at_ms, mono_ms, measured, origin, _, _ = report
         metrics, values, reasons = zip(*readings, strict=True) if readings else ((), (), ())
         layout = self._layouts.get(metrics) or self._layout(metrics)
         text = layout.template % values

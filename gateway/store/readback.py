@@ -4,11 +4,15 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
-from gateway.store.batch import StoredReading
+from gateway.store.batch import StoredReading, StoredSignal
+from gateway.store.blocks import block_rows
 from gateway.store.packing import COLUMNS, Row
 
 LATEST_ROWS: Final = 50_000
 """How far back ``latest`` looks for series that are silent."""
+
+LATEST_BLOCKS: Final = 500
+"""The same of signals."""
 
 
 class Series(NamedTuple):
@@ -53,6 +57,30 @@ class Unpacker:
         for series, value, reason in zip(layout, values, reasons, strict=True):
             if wanted(series):
                 yield StoredReading(series.key, row.at_ms, row.mono_ms, boot, value, reason)
+
+    def signals(self, row: Row, wanted: Callable[[Series], bool]) -> Iterator[StoredSignal]:
+        """The blocks of samples that one row brought, of wanted series."""
+        series = {at: one for at, one in enumerate(self.layout(row.layout)) if wanted(one)}
+        if not series:
+            return
+        readings = list(self.readings(row, lambda _: True))
+        where = "WHERE report = ? ORDER BY position"
+        for block in block_rows(self._connection, where, (row.id,)):
+            signal, own = block.signal(), series.get(block.position)
+            if signal is None:
+                self.bad_rows += 1
+            elif own is not None:
+                yield StoredSignal(readings[block.position], own.metric, own.unit, signal)
+
+    def newest_signals(self) -> list[StoredSignal]:
+        """The newest good block of each signal, among the newest ``LATEST_BLOCKS``."""
+        found: dict[str, StoredSignal] = {}
+        newest = "SELECT DISTINCT report FROM signal_block ORDER BY report DESC LIMIT ?"
+        for row in self.rows(f"WHERE id IN ({newest}) ORDER BY id DESC", (LATEST_BLOCKS,)):
+            for one in self.signals(row, lambda series: series.key not in found):
+                if one.reading.reason == "ok":
+                    found.setdefault(one.reading.key, one)
+        return list(found.values())
 
     def layout(self, layout: int) -> tuple[Series, ...]:
         """The series of a layout, in order; empty when there is no such layout."""

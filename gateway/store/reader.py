@@ -13,6 +13,7 @@ from gateway.core.readings import Value
 from gateway.errors import StoreError, StoreReadOnlyError
 from gateway.store import schema
 from gateway.store.audit_reader import AuditReader
+from gateway.store.batch import StoredSignal
 from gateway.store.connecting import connect_reader
 from gateway.store.faults import kind_of, translated
 from gateway.store.readback import Series, Unpacker
@@ -134,6 +135,30 @@ class Reader:
         with translated("readings"):
             wanted = self._series(asset, metric)
             return self._readings(wanted, (since_ms, until_ms), limit)
+
+    def signals(
+        self,
+        asset: str,
+        since_ms: int,
+        metric: str | None = None,
+        limit: int = 1,
+        until_ms: int = END_MS,
+    ) -> list[StoredSignal]:
+        """Blocks of samples of an asset, oldest first; the newest ``limit`` of them.
+
+        Raises:
+            StoreError: the database has no such asset, or cannot be read.
+        """
+        with translated("signals"):
+            wanted = self._series(asset, metric)
+            newest = "SELECT DISTINCT report FROM signal_block"
+            where = f"WHERE id IN ({newest}) AND at_ms BETWEEN ? AND ? ORDER BY at_ms DESC, id DESC"
+            found: list[StoredSignal] = []
+            for row in self._unpacker.rows(where, (since_ms, until_ms)):
+                found += reversed(list(self._unpacker.signals(row, lambda s: s.id in wanted)))
+                if len(found) >= limit:
+                    break
+            return found[:limit][::-1]
 
     def _series(self, asset: str, metric: str | None) -> frozenset[int]:
         query = "SELECT id, metric FROM series WHERE asset = ?"

@@ -26,6 +26,11 @@ FRESH_MS: Final = DAY_MS
 REJECTS_KEPT: Final = 100
 """Under pressure, so that somebody can still see what was wrong."""
 
+SIGNALS_KEPT: Final = 100
+"""Blocks of samples that stay under pressure, as long as anything else can go."""
+BLOCK_ROWS: Final = 20
+"""Rows of reports that one block of samples weighs as much as."""
+
 Counts = Counter[tuple[str, str]]
 """(kind, reason) -> rows."""
 
@@ -102,6 +107,16 @@ class Shedder:
         dropped = self._delete(table, f"{bound}rowid IN ({picked})", reason)
         return Shed(Counter({(table, reason): dropped} if dropped else {}))
 
+    def blocks(self, reason: str, *, spare: int = 0) -> Shed:
+        """Drop the oldest blocks of samples, but for the newest ``spare``."""
+        fewer = Shedder(
+            self._connection,
+            self._unpacker,
+            self._running_ms,
+            max(1, self._rows // BLOCK_ROWS),
+        )
+        return fewer.front("signal_block", reason, spare=spare)
+
     def _expired(self, table: str, older_ms: int) -> Counts:
         query = (
             f"SELECT t.rowid, b.base_ms - b.first_mono_ms + t.mono_ms FROM {table} t "  # noqa: S608
@@ -145,6 +160,7 @@ _WHERE: Final = {"command": _ENDED}
 """A command that has not ended is never dropped."""
 
 _AGING: Final = (
+    ("signals", "signal_block"),
     ("hours", "reading_hour"),
     ("verdicts", "verdict"),
     ("decisions", "decision"),
@@ -165,9 +181,11 @@ ORDER BY c.seq DESC LIMIT 1"""
 
 LOSS_ORDER: Final = (
     Step("rejects", lambda all_, why: all_.front("reject", why, spare=REJECTS_KEPT)),
+    Step("signals", lambda all_, why: all_.blocks(why, spare=SIGNALS_KEPT)),
     Step("readings", Shedder.stale_reports),
     Step("verdicts", lambda all_, why: all_.front("verdict", why, spare=ROWS)),
     Step("hours", lambda all_, why: all_.front("reading_hour", why, spare=ROWS)),
+    Step("signals", lambda all_, why: all_.blocks(why)),
     Step("readings", Shedder.any_reports),
     Step("hours", lambda all_, why: all_.front("reading_hour", why)),
     Step("verdicts", lambda all_, why: all_.front("verdict", why)),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.core.audit import When
-from gateway.store import salvage_audit
+from gateway.store import blocks, salvage_audit
 from gateway.store.boots import Boot
 from gateway.store.faults import transaction
 from gateway.store.packing import COLUMNS, INSERT, Row, row_values
@@ -215,6 +215,7 @@ class Salvage:
             copied += 1
             moved = row._replace(id=lowest, layout=layout, boot=self._ids.boot(row.boot))
             self._new.execute(INSERT, row_values(moved))
+            blocks.copy(self._old, self._new, row.id, (moved.id, moved.boot))
         return copied
 
 

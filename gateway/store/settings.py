@@ -11,6 +11,7 @@ DAY_MS: Final = 86_400_000
 KEEP_MS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "readings": 90 * DAY_MS,
+        "signals": 7 * DAY_MS,
         "hours": 730 * DAY_MS,
         "verdicts": 90 * DAY_MS,
         "decisions": 730 * DAY_MS,

@@ -72,6 +72,8 @@ def thin(connection: sqlite3.Connection, unpacker: Unpacker, rows: Sequence[Row]
     readings = sum(_gather(row, unpacker, hours) for row in intact)
     delete = "DELETE FROM report WHERE id BETWEEN ? AND ?"
     connection.execute(delete, (rows[0].id, rows[-1].id))
+    blocks = "DELETE FROM signal_block WHERE report BETWEEN ? AND ?"
+    connection.execute(blocks, (rows[0].id, rows[-1].id))
     connection.executemany(
         _MERGE,
         [

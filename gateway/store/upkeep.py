@@ -18,7 +18,15 @@ from gateway.store.settings import StoreSettings
 SALVAGE_S: Final = 0.05
 """How long one call salvages."""
 
-_KINDS: Final = ("report", "reading_hour", "verdict", "decision", "command", "reject")
+_KINDS: Final = (
+    "report",
+    "signal_block",
+    "reading_hour",
+    "verdict",
+    "decision",
+    "command",
+    "reject",
+)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import Self
 
 from gateway.core.commands import Command
-from gateway.store import chain, queries
+from gateway.store import blocks, chain, queries
 from gateway.store.batch import (
     Batch,
     Committed,
@@ -13,6 +13,7 @@ from gateway.store.batch import (
     Opened,
     OutboxRow,
     StoredReading,
+    StoredSignal,
     StoreHealth,
 )
 from gateway.store.faults import Guard, transaction, translated
@@ -122,18 +123,15 @@ class Store:
             pack, boot = self._packer.pack, self._boot.id
             rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
             self._connection.executemany(INSERT, rows)
+            if any(one.report.signals for one in batch.reports):
+                packed = blocks.rows(batch.reports, self._next, boot)
+                self._connection.executemany(blocks.INSERT, packed)
 
     def _committed(self, batch: Batch, outbox: tuple[int, ...]) -> Committed:
         self._failed = self._stored = None
         self._guard.state = "ok"
         reports = len(batch.reports), self._next - 1 if batch.reports else 0
         return Committed(*reports, outbox, self._head, self.opened.epoch)
-
-    def sent(self, ids: Collection[int]) -> None:
-        """Forget messages of the outbox that were published."""
-        with self._guard("sent"), transaction(self._connection):
-            rows = [(one,) for one in ids]
-            self._connection.executemany("DELETE FROM outbox WHERE id = ?", rows)
 
     def recent_keys(self, limit: int) -> list[int]:
         """Dedup keys of the newest reports, newest first."""
@@ -149,6 +147,11 @@ class Store:
         """The newest reading of each series."""
         with self._guard("latest"):
             return self._unpacker.latest()
+
+    def newest_signals(self) -> list[StoredSignal]:
+        """The newest block of each signal that is not older than its reading."""
+        with self._guard("newest signals"):
+            return self._unpacker.newest_signals()
 
     def open_commands(self) -> list[Command]:
         """Commands that have not ended, oldest first."""

@@ -27,6 +27,7 @@ class Receiver:
     """A process and where it keeps what it receives."""
 
     pid: int
+    _said: Path
 
     def __init__(self, port: int, folder: Path) -> None:
         self._port, self._folder = port, folder
@@ -45,6 +46,12 @@ class Receiver:
                 words, cwd=ROOT, stdout=file, stderr=errors, env=os.environ | env
             )
         self.pid = self._process.pid
+
+    def _speaks(self) -> bool:
+        """It wrote something; a process that ended instead ends the benchmark with its words."""
+        if self._process.poll() is not None:
+            sys.exit(f"bench: {type(self).__name__}:\n{(self._folder / 'errors').read_text()}")
+        return bool(self._said.read_text())
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -73,7 +80,7 @@ class BarePaho(Receiver):
         self._said = self._folder / "said"
         module = [sys.executable, "-m", "scripts.benchmark.bare", str(self._port)]
         self._spawn([*module, *map(str, marks)], self._said)
-        until(self._said.read_text, "bare paho")
+        until(self._speaks, "bare paho")
 
     def done(self) -> int:
         return int(self._said.read_text().split()[-1])
@@ -88,11 +95,11 @@ class Naive(Receiver):
         del marks
         site.model(self._folder / "package", site.FLOOD_PERIOD_S)
         self._database = self._folder / "naive.db"
-        said = self._folder / "said"
+        self._said = self._folder / "said"
         module = [sys.executable, "-m", "scripts.benchmark.naive", str(self._port)]
         model = str(self._folder / "package" / "model.onnx")
-        self._spawn([*module, str(self._database), model, str(self.every)], said)
-        until(said.read_text, "the naive script")
+        self._spawn([*module, str(self._database), model, str(self.every)], self._said)
+        until(self._speaks, "the naive script")
 
     def done(self) -> int:
         return rows(self._database, "SELECT coalesce(max(rowid), 0) FROM reading")[0]

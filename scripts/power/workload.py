@@ -60,7 +60,7 @@ def main() -> None:
         work = batch(n)
         done = store.commit(work)
         os.write(1, f"{' '.join(str(one.key) for one in work.reports)}\n".encode())
-        store.sent(done.outbox_ids)
+        store.commit(Batch(published=list(done.outbox_ids)))
         if n % 20 == 19:
             store.maintain(NOW_MS, clock_ok=True)
     os._exit(0)

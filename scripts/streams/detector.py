@@ -1,198 +1,192 @@
 """A streaming detector for one slow sensor: three scores of each value, and their mean.
 
-- ``Forecast``: how badly the last eight values foretold this one (recursive least squares).
-- ``Level``: how far the value lies from the usual ones (robust z over a long memory).
-- ``Shape``: how badly the last day-part looks like what was seen first (principal components of
-  windows of the probation).
+- Forecast: how badly the last eight values foretold this one (recursive least squares).
+- Level: how far the value lies from the usual ones (robust z over a long memory).
+- Shape: what is left of the last 32 values beside the four components that such windows usually
+  have (learnt as they come, Oja 1982).
 
-Each is turned into how unusual it is *for this score*: the Gaussian tail of its recent mean
-against its own long history, as the square root of its digits, so that it grows like a number of
-standard deviations. O(1) memory per value, no look-ahead, no labels, no settings per file.
+Each is turned into how unusual it is *for this score*: how many of its standard deviations the
+recent mean lies above its own long history. The state is 285 numbers, however long it runs; there
+is no look-ahead, no label, no setting per sensor. Values come standardised: by the daemon's
+calibration, on the sensor's own first values.
+
+This is the reference in numpy of what ``graph.py`` builds as ONNX, many streams at once.
 """
 
-import math
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-ORDER = 8
-FORGET = 0.9995
-MEMORY = 2_000
-"""Values that ``Level`` remembers, about."""
-RECENT = (5, 15, 3)
-LONG = (5_000, 2_000, 5_000)
+ORDER: Final = 8
+FORGET: Final = 0.9995
+PRIOR: Final = 100.0
+"""Variance of a weight of the forecast, before anything was seen."""
+MOST_TRACE: Final = 1e4
+"""Of the inverse: what forgets for ever without news must not grow for ever."""
+MEMORY: Final = 2_000
+"""Values that the level remembers, about."""
+WINDOW: Final = 32
+PARTS: Final = 4
+PACE: Final = 0.02
+"""How fast the components are learnt, at least."""
+RECENT: Final = (5, 15, 3)
+LONG: Final = (5_000.0, 2_000.0, 5_000.0)
 """Of forecast, level and shape: values whose mean is held against how many before."""
-WINDOW, PARTS = 32, 4
-LEARNT = 0.67
-"""Share of the probation that the components are learnt from."""
-SETTLED = 16
-"""Values before there is a centre and a spread."""
-FAR = 50.0
-"""Spreads beyond which a value says no more."""
-MOST_Z = 37.0
-"""The tail beyond is no float."""
-DIGITS = 100.0
-"""A tail of 1e-100 counts as 1, of 1e-25 as a half."""
-REFRACTORY = 0.05
-"""After an alarm, silence for this share of what has been seen so far: one event, one alarm."""
+STARTS: Final = (0.0, 0.0, float(WINDOW))
+"""Values before each has a history."""
+FAR: Final = 50.0
+"""Standard deviations beyond which a value says no more."""
+MOST_Z: Final = 20.0
+REFRACTORY: Final = 0.05
+MOST_SILENCE: Final = 1_000.0
+"""After an alarm none is raised for this share of what was seen so far, or for so many values."""
+HUSHED: Final = 0.99
+"""What a score says at most in that time, of the level 1."""
+
+LAYOUT: Final = {
+    "count": 1,
+    "silent": 1,
+    "past": WINDOW,
+    "weights": ORDER + 1,
+    "inverse": (ORDER + 1) ** 2,
+    "quartiles": 3,
+    "centre": 1,
+    "parts": PARTS * WINDOW,
+    "recent": sum(RECENT),
+    "mean": 3,
+    "variance": 3,
+}
+"""The state, in this order; all zeros at the beginning."""
+SIZE: Final = sum(LAYOUT.values())
+PRIORS: Final = {
+    "inverse": PRIOR * np.eye(ORDER + 1).ravel(),
+    "parts": np.eye(WINDOW)[:PARTS].ravel(),
+}
+"""What these begin with; the state holds the difference to it."""
+
+State = dict[str, Floats]
 
 
-@dataclass(slots=True)
-class Tail:
-    """How unusual the recent mean of a score is, 0 to 1."""
-
-    length: int
-    """Of the recent mean."""
-    long: int
-    """What it is held against."""
-    recent: deque[float] = field(default_factory=deque)
-    mean: float = 0.0
-    variance: float = 0.0
-    count: int = 0
-
-    def update(self, score: float) -> float:
-        """Take one raw score; what it is worth."""
-        self.recent.append(score)
-        if len(self.recent) > self.length:
-            self.recent.popleft()
-        short = sum(self.recent) / len(self.recent)
-        found = 0.0
-        if self.count > self.length:
-            z = (short - self.mean) / (math.sqrt(self.variance) + 1e-9)
-            tail = 0.5 * math.erfc(min(z, MOST_Z) / math.sqrt(2))
-            found = math.sqrt(min(1.0, max(0.0, -math.log10(tail) / DIGITS)))
-        self.count += 1
-        rate = max(1 / self.long, 1 / self.count)
-        off = score - self.mean
-        self.mean += rate * off
-        self.variance += rate * (off * off - self.variance)
-        return found
+def unpacked(state: Floats) -> State:
+    """n x ``SIZE`` -> by name, n x size each."""
+    ends = np.cumsum(list(LAYOUT.values()))
+    return {
+        name: state[:, end - size : end] + PRIORS.get(name, 0.0)
+        for (name, size), end in zip(LAYOUT.items(), ends, strict=True)
+    }
 
 
-class Forecast:
-    """The residual of a linear forecast, in its own usual size."""
-
-    def __init__(self) -> None:
-        self._weights = np.zeros(ORDER + 1)
-        self._inverse = np.eye(ORDER + 1) * 100.0
-        self._past: deque[float] = deque([0.0] * ORDER, maxlen=ORDER)
-
-    def update(self, value: float) -> float:
-        """Take one value; the absolute residual."""
-        row = np.array([1.0, *self._past])
-        residual = value - float(self._weights @ row)
-        gain = self._inverse @ row
-        gain /= FORGET + float(row @ gain)
-        self._weights += gain * residual
-        self._inverse = (self._inverse - np.outer(gain, row @ self._inverse)) / FORGET
-        self._inverse = (self._inverse + self._inverse.T) / 2
-        self._past.append(value)
-        return abs(residual)
+def packed(state: State) -> Floats:
+    """By name -> n x ``SIZE``."""
+    return np.concatenate([state[name] - PRIORS.get(name, 0.0) for name in LAYOUT], axis=1)
 
 
-class Level:
-    """Distance from the median in spreads, both by stochastic steps (no window is kept)."""
+def step(values: Floats, before: Floats, level: float) -> tuple[Floats, Floats]:
+    """Take one value of each of n streams.
 
-    def __init__(self) -> None:
-        self._quartiles = [0.0, 0.0, 0.0]
-        self._count = 0
+    Args:
+        values: n, standardised.
+        before: n x ``SIZE``.
+        level: where a score is 1.
 
-    def update(self, value: float) -> float:
-        """Take one value; its robust z."""
-        low, middle, high = self._quartiles
-        z = abs(value - middle) / (max(high - low, 1e-3))
-        self._count += 1
-        step = max(1 / MEMORY, 0.5 / self._count) * max(high - low, 0.05) * 4
-        for i, share in enumerate((0.25, 0.5, 0.75)):
-            up = share if value > self._quartiles[i] else share - 1
-            self._quartiles[i] += step * up
-        return z
-
-
-class Shape:
-    """What is left of a window beside the components learnt in the probation."""
-
-    def __init__(self) -> None:
-        self._past: deque[float] = deque(maxlen=WINDOW)
-        self._seen: list[Floats] = []
-        self._parts: Floats | None = None
-        self._mean: Floats | None = None
-
-    def learn(self) -> Iterator[float]:
-        """The probation is over: learn from most of it, and yield what the rest leaves over."""
-        cut = int(LEARNT * len(self._seen))
-        if cut > WINDOW:
-            rows = np.stack(self._seen[:cut])
-            self._mean = rows.mean(axis=0)
-            _, _, parts = np.linalg.svd(rows - self._mean, full_matrices=False)
-            self._parts = parts[:PARTS]
-            yield from (self._rest(window) for window in self._seen[cut:])
-        self._seen.clear()
-
-    def update(self, value: float, *, probation: bool) -> float:
-        """Take one value; the root mean square of the rest."""
-        self._past.append(value)
-        if len(self._past) < WINDOW:
-            return 0.0
-        window = np.array(self._past)
-        if probation:
-            self._seen.append(window)
-            return 0.0
-        return self._rest(window)
-
-    def _rest(self, window: Floats) -> float:
-        if self._parts is None or self._mean is None:
-            return 0.0
-        off = window - self._mean
-        rest = off - (off @ self._parts.T) @ self._parts
-        return float(np.sqrt(np.mean(rest * rest)))
+    Returns:
+        n scores, and the next state.
+    """
+    state = unpacked(before)
+    value = np.clip(values, -FAR, FAR)[:, np.newaxis]
+    raw = np.concatenate([forecast(value, state), distance(value, state), rest(value, state)], 1)
+    z = unusual(raw, state)
+    score = np.clip(z, 0.0, MOST_Z).mean(axis=1, keepdims=True) / level
+    state["count"] = state["count"] + 1
+    shown = hushed(score, state)
+    return shown[:, 0], packed(state)
 
 
-def scores(values: Iterable[float], probation: int) -> Iterator[float]:
-    """One score per value, each from that value and earlier ones; 0 in the probation."""
-    forecast, level, shape = Forecast(), Level(), Shape()
-    tails = [Tail(length, long) for length, long in zip(RECENT, LONG, strict=True)]
-    scale, centre = 1.0, 0.0
-    seen: list[float] = []
-    for index, raw in enumerate(values):
-        probing = index < probation
-        if probing:
-            seen.append(raw)
-            if index < SETTLED:
-                yield 0.0
-                continue
-            if index < 4 * SETTLED or index % SETTLED == 0:
-                centre, scale = float(np.median(seen)), _spread(seen)
-        if index == probation:
-            for rest in shape.learn():
-                tails[2].update(rest)
-        value = max(-FAR, min(FAR, (raw - centre) / scale))
-        raw_scores = (
-            math.log1p(forecast.update(value)),
-            math.log1p(level.update(value)),
-            shape.update(value, probation=probing),
-        )
-        judging = tails[:2] if probing else tails
-        found = [tail.update(part) for tail, part in zip(judging, raw_scores, strict=False)]
-        yield 0.0 if probing else sum(found) / len(found)
+def forecast(value: Floats, state: State) -> Floats:
+    """The logarithm of how far the forecast was off; learns from it."""
+    inverse = state["inverse"].reshape(-1, ORDER + 1, ORDER + 1)
+    row = np.concatenate([np.ones_like(value), state["past"][:, -ORDER:]], axis=1)
+    off = value - np.sum(state["weights"] * row, axis=1, keepdims=True)
+    pulled = np.sum(inverse * row[:, np.newaxis], axis=2)
+    gain = pulled / (FORGET + np.sum(row * pulled, axis=1, keepdims=True))
+    state["weights"] = state["weights"] + gain * off
+    inverse = (inverse - gain[:, :, np.newaxis] * pulled[:, np.newaxis]) / FORGET
+    inverse = (inverse + inverse.transpose(0, 2, 1)) / 2
+    trace = np.trace(inverse, axis1=1, axis2=2)[:, np.newaxis, np.newaxis]
+    inverse = inverse * np.minimum(1.0, MOST_TRACE / trace)
+    state["inverse"] = inverse.reshape(len(value), -1)
+    return np.log(1 + np.abs(off))
 
 
-def _spread(values: list[float]) -> float:
-    low, high = np.quantile(values, (0.1, 0.9))
-    return float(max(high - low, np.std(values), 1e-6))
+def distance(value: Floats, state: State) -> Floats:
+    """The logarithm of the distance from the median in spreads; the quartiles step after it."""
+    low, middle, high = np.split(state["quartiles"], 3, axis=1)
+    spread = high - low
+    z = np.abs(value - middle) / np.maximum(spread, 1e-3)
+    pace = np.maximum(1 / MEMORY, 0.5 / (state["count"] + 1)) * np.maximum(spread, 0.05) * 4
+    below = (value <= state["quartiles"]).astype(np.float64)
+    state["quartiles"] = state["quartiles"] + pace * (np.array([0.25, 0.5, 0.75]) - below)
+    return np.log(1 + z)
 
 
-def alarms(found: Floats, threshold: float) -> npt.NDArray[np.bool_]:
-    """Rows at which an alarm is given: over the threshold, and none lately."""
-    given = np.zeros(len(found), dtype=np.bool_)
-    silent = -1.0
-    for row in np.flatnonzero(found >= threshold).tolist():
-        if row >= silent:
-            given[row] = True
-            silent = row + max(REFRACTORY * row, 1)
-    return given
+def rest(value: Floats, state: State) -> Floats:
+    """Root mean square of what the components leave of the window; they turn towards it."""
+    state["past"] = np.concatenate([state["past"][:, 1:], value], axis=1)
+    off = state["past"] - state["centre"]
+    parts = np.split(state["parts"], PARTS, axis=1)
+    shares = [np.sum(part * off, axis=1, keepdims=True) for part in parts]
+    left = off - sum(share * part for share, part in zip(shares, parts, strict=True))
+    found: Floats = np.sqrt(np.mean(left * left, axis=1, keepdims=True))
+    energy = np.maximum(np.sum(off * off, axis=1, keepdims=True), 1.0)
+    once = 1 / (state["count"] + 1)
+    pace = np.maximum(PACE, once) / energy
+    turned: list[Floats] = []
+    for share, part in zip(shares, parts, strict=True):  # and at right angles again (Gram-Schmidt)
+        new = part + pace * share * left
+        for other in turned:
+            new = new - np.sum(new * other, axis=1, keepdims=True) * other
+        length = np.sqrt(np.sum(new * new, axis=1, keepdims=True))
+        turned.append(new / np.maximum(length, 1e-9))
+    state["parts"] = np.concatenate(turned, axis=1)
+    state["centre"] = state["centre"] + np.maximum(1 / MEMORY, once) * (value - state["centre"])
+    return found
+
+
+def unusual(raw: Floats, state: State) -> Floats:
+    """How many standard deviations the recent means of the three lie above their history."""
+    ends = np.cumsum(RECENT)
+    recent = [
+        np.concatenate([state["recent"][:, end - size + 1 : end], raw[:, i : i + 1]], axis=1)
+        for i, (size, end) in enumerate(zip(RECENT, ends, strict=True))
+    ]
+    state["recent"] = np.concatenate(recent, axis=1)
+    short = np.concatenate([part.mean(axis=1, keepdims=True) for part in recent], axis=1)
+    age = state["count"] + 1 - np.array(STARTS)
+    spread = np.sqrt(state["variance"]) + 1e-9
+    z = np.where(age > np.array(RECENT) + 1.0, (short - state["mean"]) / spread, 0.0)
+    rate = np.where(age >= 1, np.maximum(1 / np.array(LONG), 1 / np.maximum(age, 1.0)), 0.0)
+    off = raw - state["mean"]
+    state["mean"] = state["mean"] + rate * off
+    state["variance"] = state["variance"] + rate * (off * off - state["variance"])
+    return z
+
+
+def hushed(score: Floats, state: State) -> Floats:
+    """One event, one alarm: below 1 for a while after a score that was 1 or more."""
+    count = state["count"]
+    shown = np.where(count > state["silent"], score, np.minimum(score, HUSHED))
+    silence = np.clip(REFRACTORY * count, 1.0, MOST_SILENCE)
+    state["silent"] = np.where(shown >= 1, count + silence, state["silent"])
+    return shown
+
+
+def scores(values: Floats, level: float = 1.0) -> Iterator[Floats]:
+    """The n scores after each row of rows x n streams, from the beginning."""
+    state = np.zeros((values.shape[1], SIZE))
+    for row in values:
+        said, state = step(row, state, level)
+        yield said

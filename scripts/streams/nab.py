@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+Flags = npt.NDArray[np.bool_]
+
 FALSE_COST, MISS_COST = 0.11, 1.0
 PROBATION, MOST_PROBATION = 0.15, 750
 
@@ -67,7 +69,7 @@ def sigmoid(position: float) -> float:
     return -1.0 if position > 3 else 2 / (1 + math.exp(5 * position)) - 1
 
 
-def raw(stream: Stream, given: npt.NDArray[np.bool_]) -> tuple[float, int, int]:
+def raw(stream: Stream, given: Flags) -> tuple[float, int, int]:
     """(sum, windows found, false alarms) of one file."""
     best: dict[int, float] = {}
     total, false = 0.0, 0
@@ -104,7 +106,7 @@ class Score:
         return f"{self.nab:.1f} | {self.found}/{self.of} | {self.false_per_day:.3f}"
 
 
-def score(every: Sequence[Stream], given: Sequence[npt.NDArray[np.bool_]]) -> Score:
+def score(every: Sequence[Stream], given: Sequence[Flags]) -> Score:
     """Score alarms on files together."""
     parts = [raw(stream, flags) for stream, flags in zip(every, given, strict=True)]
     windows = sum(len(stream.windows) for stream in every)

@@ -19,6 +19,8 @@ from gateway.models.features.presets import Vibration
 from scripts.train import trees
 from scripts.train.costs import Costs, Trace, choose
 from scripts.train.emit import shortened, write
+from scripts.train.sign import add_options, keys
+from scripts.train.trust import half_width, with_stress
 
 if TYPE_CHECKING:
     import lightgbm
@@ -27,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 OUT = Path(__file__).parents[2] / "gateway/demo/packages/bearing-vibration"
-VERSION, CREATED = "1.0.0", "2026-11-21"
+VERSION, CREATED = "1.1.0", "2026-11-21"
 RATE_HZ, SAMPLES = 12_000.0, 4_096
 CHANNELS = ("acceleration", "speed")
 PARTS = {"outer": 3.5848, "inner": 5.4152, "ball": 4.7135}
@@ -52,6 +54,12 @@ BOOSTING = {
 }
 MACHINES, BLOCKS = 400, 8
 """Simulated bearings, and blocks of each: all of a bearing trains, or all of it judges."""
+MISSED = 0.1
+"""Of the blocks of damaged bearings, how many may be called healthy: below that the model is
+silent."""
+SLOWER, FASTER = 0.95, 1.05
+"""Of the slowest and the fastest simulated shaft: outside it is not asked."""
+SLOWEST, FASTEST = 900.0, 3_000.0
 COSTS = Costs(miss=3.0, false_alarm=1.0)
 DIMENSIONLESS = ("crest", "kurtosis", "order_")
 
@@ -99,7 +107,7 @@ def machine(seed: int) -> tuple[Floats, str]:
     random = np.random.default_rng(seed)
     part = ("", *PARTS)[random.choice(4, p=(0.5, 0.2, 0.15, 0.15))]
     severity = random.uniform(1.5, 10)
-    speed = random.uniform(900, 3000)
+    speed = random.uniform(SLOWEST, FASTEST)
     blocks = []
     for _ in range(BLOCKS):
         rpm = speed * random.normal(1, 0.01)
@@ -144,25 +152,63 @@ def level(model: "lightgbm.LGBMClassifier", seeds: range) -> float:
     return round(min(max(choose(traces, COSTS), 0.5), 0.95), 2)
 
 
-def judged(model: "lightgbm.LGBMClassifier", alarm: float, seeds: range) -> str:
+def doubtful(model: "lightgbm.LGBMClassifier", alarm: float, seeds: range) -> tuple[float, float]:
+    """(decision level, half the interval): between level - half and level + half it is silent.
+
+    Split conformal for each class by itself: above the upper end lie as few healthy blocks as the
+    costs bear (that is ``alarm``), below the lower end at most ``MISSED`` of the damaged ones.
+    """
+    ill = [model.booster_.predict(found) for found, damaged in bearings(seeds) if damaged]
+    lower = 1 - half_width(1 - np.concatenate(ill), 1 - MISSED)
+    if lower >= alarm:  # both classes lie apart: nothing is in doubt
+        return alarm, 0.0
+    return round((alarm + lower) / 2, 3), round((alarm - lower) / 2, 3)
+
+
+def judged(model: "lightgbm.LGBMClassifier", alarm: float, lower: float, seeds: range) -> str:
     """How it does on bearings that chose nothing."""
-    known = bearings(seeds)
-    shares = {True: [], False: []}
-    for found, damaged in known:
-        shares[damaged].append(float(np.mean(model.booster_.predict(found) >= alarm)))
+    known = [(model.booster_.predict(found), damaged) for found, damaged in bearings(seeds)]
+    shares: dict[bool, list[float]] = {True: [], False: []}
+    silent: dict[bool, list[float]] = {True: [], False: []}
+    for scores, damaged in known:
+        shares[damaged].append(float(np.mean(scores >= alarm)))
+        silent[damaged].append(float(np.mean((scores > lower) & (scores < alarm))))
     well, ill = np.array(shares[False]), np.array(shares[True])
     return (
         f"{len(ill)} damaged bearings it never saw: {100 * ill.mean():.1f} ± {100 * ill.std():.1f} "
-        f"% of the blocks called damaged, {int(np.sum(ill == 0))} bearings missed; {len(well)} "
-        f"healthy ones: {100 * well.mean():.2f} ± {100 * well.std():.2f} %"
+        f"% of the blocks called damaged, {100 * np.mean(silent[True]):.1f} % not answered, "
+        f"{int(np.sum(ill == 0))} bearings missed; {len(well)} "
+        f"healthy ones: {100 * well.mean():.2f} ± {100 * well.std():.2f} %, "
+        f"{100 * np.mean(silent[False]):.1f} % not answered"
     )
+
+
+def stressed(seeds: range) -> tuple[Floats, list[str]]:
+    """A block each of bearings that trained nothing, and the true labels."""
+    made = [machine(seed) for seed in seeds]
+    blocks = shortened(np.stack([found[0] for found, _ in made]), 4)
+    return blocks, ["alarm" if part else "normal" for _, part in made]
+
+
+def usual(seeds: range) -> dict[str, dict[str, object]]:
+    """What features are on healthy bearings: the median, and where nine of ten lie."""
+    well = np.concatenate([found for found, damaged in bearings(seeds) if not damaged])
+    spans: dict[str, object] = {}
+    middles: dict[str, object] = {}
+    for name, column in zip(SETTINGS.names(), well.T, strict=True):
+        low, middle, high = (float(f"{v:.3g}") for v in np.quantile(column, (0.05, 0.5, 0.95)))
+        middles[f"acceleration.{name}"] = middle
+        if name.startswith(DIMENSIONLESS):  # a level of another sensor says nothing
+            spans[f"acceleration.{name}"] = [low, high]
+    return {"baseline": middles, "usual": spans}
 
 
 def package(out: Path) -> str:
     """Train, judge, write."""
     model = train()
     alarm = level(model, range(1_000, 1_080))
-    found = judged(model, alarm, range(2_000, 2_160))
+    on, half = doubtful(model, alarm, range(1_000, 1_080))
+    found = judged(model, alarm, on - half, range(2_000, 2_160))
     golden = shortened(np.stack([machine(3_000)[0][0], machine(3_003)[0][0]]), 4)
     said = model.booster_.predict(features(golden))
     graph = trees.classes(list(trees.boosted(model.booster_)), len(SETTINGS.names()))
@@ -176,8 +222,8 @@ def package(out: Path) -> str:
             "layout": "n,f",
             "features": "vibration",
             "channels": [
-                {"name": "acceleration", "unit": "m/s2"},
-                {"name": "speed", "unit": "/min", "range": [60, 20_000]},
+                {"name": "acceleration", "unit": "m/s2", "signal": {"rate_hz": RATE_HZ}},
+                {"name": "speed", "unit": "/min", "range": [60, 20_000], "max_age_s": 60},
             ],
             "period_s": 1,
             "window": SAMPLES,
@@ -197,7 +243,18 @@ def package(out: Path) -> str:
                 "score_of": "damaged",
             }
         ],
-        "decision": {"levels": [{"label": "alarm", "on": alarm, "off": round(alarm / 2, 2)}]},
+        "decision": {"levels": [{"label": "alarm", "on": on, "off": on}]},
+        "uncertainty": {
+            "method": "conformal",
+            "residual_quantiles": {f"{1 - MISSED:g}": half},
+            "calibrated_on": "80 simulated bearings, of which none trained: each class by itself",
+        },
+        "ood": {
+            "method": "range",
+            "limits": {"speed": [SLOWER * SLOWEST, FASTER * FASTEST]},
+            "max_share": 0.0,
+        },
+        "explain": usual(range(4_000, 4_080)),
         "licence": "Apache-2.0",
         "provenance": {
             "data": "simulated bearings",
@@ -208,7 +265,9 @@ def package(out: Path) -> str:
     }
     card = Path(__file__).with_name("bearing_card.md").read_text("utf-8")
     outputs = {"probabilities": np.column_stack([1 - said, said])}
-    write(out, graph, manifest, card.format(found=found, alarm=alarm), golden, outputs)
+    card = card.format(found=found, alarm=alarm, lower=round(on - half, 3))
+    write(out, graph, manifest, card, golden, outputs)
+    with_stress(out, *stressed(range(5_000, 5_040)))
     return f"{out}: {len(graph)} bytes of ONNX\nalarm at {alarm}; {found}"
 
 
@@ -216,8 +275,10 @@ def main() -> None:
     """Write the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT)
+    add_options(parser)
     options = parser.parse_args()
     print(package(options.out))
+    keys(options).sign(options.out)
 
 
 if __name__ == "__main__":

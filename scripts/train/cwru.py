@@ -132,12 +132,15 @@ def finding(blocks: Blocks, package: Path) -> str:
 
     loaded = open_session(*unpack(package), Watchdog(), 10.0)
     scores = loaded.judge(blocks.windows, time.monotonic() + 60).scores
-    alarm = scores >= loaded.package.levels[0].on
-    lines = ["| damage | blocks | called damaged % |", "|---|---|---|"]
+    conformal = loaded.package.manifest.trust.conformal
+    half, level = conformal.q if conformal else 0.0, loaded.package.levels[0].on
+    alarm, silent = scores - half >= level, np.abs(scores - level) < half
+    lines = ["| damage | blocks | called damaged % | not answered % |", "|---|---|---|---|"]
     for size, kind in sorted({*zip(blocks.size.tolist(), blocks.fault.tolist(), strict=True)}):
         own = (blocks.size == size) & (blocks.fault == kind)
         what = "none (rate disputed)" if kind == "N" else f"{kind}, 0.0{int(size):02d} in"
-        lines.append(f"| {what} | {own.sum()} | {100 * alarm[own].mean():.1f} |")
+        shares = f"{100 * alarm[own].mean():.1f} | {100 * silent[own].mean():.1f}"
+        lines.append(f"| {what} | {own.sum()} | {shares} |")
     return "\n".join(lines)
 
 

@@ -41,6 +41,8 @@ class Trained:
     provenance: Mapping[str, object] = field(default_factory=dict)
     explain: Mapping[str, object] = field(default_factory=dict)
     """As in the manifest: what is usual, for the words of an explanation."""
+    trust: Mapping[str, object] = field(default_factory=dict)
+    """``uncertainty`` and ``ood``, as in the manifest."""
 
 
 def write(trained: Trained, out: Path) -> Package:
@@ -95,6 +97,7 @@ def _manifest(trained: Trained) -> dict[str, object]:
         "licence": trained.licence,
         "provenance": dict(trained.provenance),
         **({"explain": dict(trained.explain)} if trained.explain else {}),
+        **trained.trust,
     }
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gateway.demo.plant import PUMPS, Plant, Row
+from gateway.demo.plant import PUMPS, Plant, Row, simulate
 from scripts.train.datasets import Floats
 from scripts.train.distance import Distance, Smoothing, precision
 from scripts.train.package import Trained, write
+from scripts.train.sign import add_options, keys
+from scripts.train.trust import flatlines, quantiles, with_stress
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "gateway/demo/packages/pump-anomaly"
-VERSION, CREATED = "1.0.1", "2026-11-21"
+VERSION, CREATED = "1.1.0", "2026-11-21"
 
 CHANNELS = {
     "power": ("W", (0.0, 4000.0)),
@@ -35,6 +37,16 @@ MARGIN = 1.5
 SEEDS = range(100, 112)
 SECONDS = 900
 """Of each seed: three simulated hours in all, of three pumps."""
+TURNING = 0.1
+"""Of the least power of a healthy pump: below it nothing turns, and there is nothing to judge."""
+UNSURE_SEEDS = range(300, 340)
+WEAR_START_S, WORN_S = 30, 75
+NEAR = (0.5, 2.0)
+"""Scores about the decision level: only there does the interval decide anything."""
+COVERAGES = (0.8, 0.9, 0.95)
+STRESS_SEEDS = range(7_000, 7_020)
+STRESS_ENDS = (10, 15, 20, 25, 30, 40, 45, 50, 55, 60)
+"""Windows of each, before the first damage and from ten seconds after it."""
 
 
 def history(rows: Sequence[Row]) -> Floats:
@@ -88,6 +100,63 @@ def train() -> Distance:
     return model.scaled(MARGIN * max(float(model.score(rows).max()) for rows in healthy))
 
 
+def trust(model: Distance) -> dict[str, object]:
+    """When the model must not answer.
+
+    ``ood`` is no limit of what was seen in training: what is unlike that is what the model is there
+    to find. It is where the pump does not run (no power), and the ends of the sensors.
+    ``uncertainty``: what a score near the level changes by when rows come late, as they do.
+    """
+    off, scores = [], []
+    for seed in UNSURE_SEEDS:
+        rows = history(simulate(seed, WORN_S, 1.0, WEAR_START_S))
+        on_time = model.score(rows)
+        off.append(model.score(late(rows, seed)) - on_time)
+        scores.append(on_time)
+    every, change = np.concatenate(scores), np.concatenate(off)
+    near = (every > NEAR[0]) & (every < NEAR[1])
+    known = np.concatenate([rows for seed in SEEDS for rows in histories(seed, SECONDS)])
+    lowest = float(known[:, list(CHANNELS).index("power")].min())
+    limits = {name: list(ends) for name, (_, ends) in CHANNELS.items()}
+    return {
+        "uncertainty": {
+            "method": "conformal",
+            "residual_quantiles": quantiles(change[near], COVERAGES),
+            "coverage": 0.9,
+            "calibrated_on": f"{len(UNSURE_SEEDS)} simulated pumps that wear out, "
+            f"{int(near.sum())} windows about the level: the same seconds with and without late "
+            "rows",
+        },
+        "ood": {
+            "method": "range",
+            "limits": limits | {"power": [round(TURNING * lowest, 1), CHANNELS["power"][1][1]]},
+            "max_share": 0.0,
+        },
+    }
+
+
+def channels() -> list[dict[str, object]]:
+    """As in the manifest."""
+    healthy = [rows for seed in SEEDS for rows in histories(seed, SECONDS)]
+    return [
+        {"name": name, "unit": unit, "max_age_s": 5.0, "flatline_s": flat, "range": list(limits)}
+        for (name, (unit, limits)), flat in zip(
+            CHANNELS.items(), flatlines(healthy, 1.0), strict=True
+        )
+    ]
+
+
+def stressed() -> tuple[Floats, list[str]]:
+    """Windows of pumps that trained nothing, and their true labels."""
+    windows, labels = [], []
+    for seed in STRESS_SEEDS:
+        rows = late(history(simulate(seed, WORN_S, 1.0, WEAR_START_S)), seed)
+        for end in STRESS_ENDS:
+            windows.append(rows[end - SMOOTHING.length : end])
+            labels.append("normal" if end <= WEAR_START_S else "alarm")
+    return np.stack(windows), labels
+
+
 def golden() -> Floats:
     """Three healthy windows and three of a bearing on its way down."""
     plant = Plant(7, wear_start_s=30.0)
@@ -104,6 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--figures", action="store_true", help="only judge plants it never saw")
+    add_options(parser)
     options = parser.parse_args()
     model = train()
     if options.figures:
@@ -118,10 +188,7 @@ def main() -> None:
             version=VERSION,
             created=CREATED,
             model=model,
-            channels=[
-                {"name": name, "unit": unit, "max_age_s": 5.0, "range": list(limits)}
-                for name, (unit, limits) in CHANNELS.items()
-            ],
+            channels=channels(),
             period_s=1.0,
             level_off=0.8,
             golden=golden(),
@@ -129,10 +196,13 @@ def main() -> None:
             card=(Path(__file__).with_name("plant_card.md")).read_text("utf-8"),
             min_coverage=0.5,
             explain=usual(),
+            trust=trust(model),
             provenance={"data": "gateway.demo.plant, healthy", "script": "scripts/train_demo"},
         ),
         out,
     )
+    with_stress(out, *stressed())
+    keys(options).sign(out)
     size = sum(file.stat().st_size for file in out.iterdir())
     print(f"{out}: {package.manifest.id} {package.manifest.version}, {size} bytes")
 

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.verdicts import NORMAL
 from gateway.models.features.compute import compute
+from gateway.models.package import verify
 from scripts.train import trees
 from scripts.train.costs import Costs, Trace, choose, count
 from scripts.train.datasets import Floats, Run, runs
 from scripts.train.emit import shortened, write
+from scripts.train.sign import add_options, keys
 from scripts.train.split import folds
+from scripts.train.trust import flatlines, outside, quantiles, with_stress
 
 if TYPE_CHECKING:
     import lightgbm
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data/cmapss"
 OUT = ROOT / "gateway/demo/packages/turbofan-rul"
-VERSION, CREATED = "1.0.0", "2026-11-21"
+VERSION, CREATED = "1.1.0", "2026-11-21"
 SENSORS = tuple(f"sensor_{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21))
 """The seven others stand still in FD001."""
 WINDOW, CLIP = 30, 125.0
@@ -55,6 +59,15 @@ GOLDEN = ((0, 40), (3, 120), (10, -1), (20, -30), (33, 60), (50, -10))
 """Engine and flight at whose end a golden window is cut."""
 MARGIN = 1.0
 """How far beyond the span seen in training a sensor is still believed, in spans."""
+BANDS = (10.0, 20.0, 30.0, 45.0, 60.0, 80.0)
+"""Where the interval changes its width [flights]: an old engine's age is known better."""
+COVERAGES = (0.5, 0.8, 0.9)
+COVERAGE = 0.8
+TAILS = 0.0005
+"""Of the training values of a sensor, what lies beyond its limits on either side."""
+STRAYS = 0.995
+"""Of the windows of engines that did not set the limits, how many must pass them."""
+STRESS_ENGINES = 20
 HEAD = "| model | RMSE clipped | RMSE raw | NASA clipped | NASA raw |"
 
 Singles = npt.NDArray[np.float32]
@@ -160,16 +173,54 @@ def figures(data: Path) -> str:
         f"| always the average life | {rmse(steady, clipped):.2f} | {rmse(steady, truth):.2f} "
         f"| {nasa(steady, clipped):.0f} | {nasa(steady, truth):.0f} |"
     )
-    return "\n".join(lines) + "\n\n" + elsewhere(models, data)
+    limits = abstaining(np.stack([one.windows[-1] for one in test]), both, clipped)
+    return "\n".join(lines) + f"\n\n{limits}\n{elsewhere(models, data)}"
 
 
 def elsewhere(models: "Sequence[lightgbm.Booster]", data: Path) -> str:
     """Engines with a fault that the models have never seen."""
     other = [engine(run) for run in runs(data / "train_FD003.csv.gz")]
     errors = [rmse(predict(models, one.features), one.life) for one in other]
-    return (
+    whole = (
         f"FD003, all windows of {len(other)} engines: RMSE {np.mean(errors):.2f} ± "
         f"{np.std(errors):.2f} over engines"
+    )
+    off = [predict(models, one.features) - one.life for one in other]
+    strange = np.concatenate([strangers(one.windows) for one in other])
+    inside, out = (
+        float(np.sqrt(np.mean(np.concatenate(off)[flags] ** 2))) for flags in (~strange, strange)
+    )
+    return (
+        f"{whole}\nout of the training range: {100 * strange.mean():.1f} % of these windows, whose "
+        f"RMSE is {out:.2f}; that of the others {inside:.2f}"
+    )
+
+
+def strangers(windows: Floats) -> npt.NDArray[np.bool_]:
+    """Of n x rows x channels, the windows that the shipped package is not shown."""
+    trust = verify(OUT).manifest.trust
+    assert trust.ood is not None
+    limits = np.array([limit or (-np.inf, np.inf) for limit in trust.ood.limits]).T
+    return outside(windows, limits) > trust.ood.max_share
+
+
+def abstaining(windows: Floats, scores: Floats, truth: Floats) -> str:
+    """What the shipped package's own limits make of the test engines."""
+    manifest = verify(OUT).manifest
+    conformal, decide = manifest.trust.conformal, manifest.decision.decide
+    assert conformal is not None
+    ends = [conformal.interval(score) for score in scores.tolist()]
+    held = np.mean([low <= true <= high for (low, high), true in zip(ends, truth, strict=True)])
+    crossing = np.array([bool(conformal.crosses(s, NORMAL, decide)) for s in scores.tolist()])
+    far = strangers(windows)
+    kept = ~crossing & ~far
+    alarm = manifest.decision.levels[0].on
+    right = (scores[kept] <= alarm) == (truth[kept] <= alarm)
+    return (
+        f"limits: the interval of {conformal.coverage:.0%} holds the (clipped) truth of "
+        f"{100 * held:.0f} of 100 test engines; {crossing.sum()} are not answered since it reaches "
+        f"across the level of {alarm:g}, {far.sum()} for lying outside the training range; of the "
+        f"{kept.sum()} answers {right.sum()} are on the right side of the level"
     )
 
 
@@ -180,13 +231,98 @@ def level(engines: Sequence[Engine], said: dict[str, Floats]) -> tuple[float, in
     return (-best, *count(known, best))
 
 
+def interval(engines: Sequence[Engine], said: dict[str, Floats]) -> dict[str, object]:
+    """``uncertainty``: what models were off by on engines they had not seen, by what they said."""
+    truth = np.concatenate([one.life for one in engines])
+    scores = np.concatenate([said[one.name] for one in engines])
+    off, starts = np.abs(truth - scores), np.r_[-np.inf, BANDS]
+    bands = [
+        {"below": end, "residual_quantiles": quantiles(off[inside], COVERAGES)}
+        for start, end in zip(starts, BANDS, strict=False)
+        for inside in [(scores >= start) & (scores < end)]
+    ]
+    return {
+        "method": "conformal",
+        "residual_quantiles": quantiles(off[scores >= BANDS[-1]], COVERAGES),
+        "bands": bands,
+        "coverage": COVERAGE,
+        "calibrated_on": f"{len(engines)} engines of FD001, each by models that had not seen it",
+    }
+
+
+def half(uncertainty: dict[str, object], scores: Floats) -> Floats:
+    """Half the interval of each score."""
+    key = f"{COVERAGE:g}"
+    bands = uncertainty["bands"]
+    widths = [band["residual_quantiles"][key] for band in bands]  # type: ignore[index, union-attr]
+    last = uncertainty["residual_quantiles"][key]  # type: ignore[index]
+    found: Floats = np.array([*widths, last])[np.searchsorted(BANDS, scores, side="right")]
+    return found
+
+
+def bounded(history: Sequence[Run], engines: Sequence[Engine]) -> dict[str, object]:
+    """``ood``: limits of each sensor, and how many cells of a window may lie beyond them.
+
+    The share is chosen on engines that did not set the limits; it is less than one sensor's part.
+    """
+    shares = []
+    for fold in folds([run.name for run in history], FOLDS, seed=0):
+        limits = _limits([run for run in history if run.name not in fold])
+        shares += [outside(one.windows, limits) for one in engines if one.name in fold]
+    low, high = _limits(history)
+    share = float(np.quantile(np.concatenate(shares), STRAYS))
+    return {
+        "method": "range",
+        "limits": {
+            name: [float(f"{a:.6g}"), float(f"{b:.6g}")]
+            for name, a, b in zip(SENSORS, low, high, strict=True)
+        },
+        "max_share": round(share, 4),
+    }
+
+
+def _limits(history: Sequence[Run]) -> Floats:
+    rows = np.concatenate([run.columns(SENSORS) for run in history])
+    found: Floats = np.quantile(rows, (TAILS, 1 - TAILS), axis=0)
+    return found
+
+
+def answered(
+    engines: Sequence[Engine], said: dict[str, Floats], alarm: float, unsure: dict[str, object]
+) -> tuple[float, list[Trace]]:
+    """The share of windows with an answer, and the alarms as the gateway would raise them."""
+    sure, every = [], []
+    for one in engines:
+        scores, wide = said[one.name], half(unsure, said[one.name])
+        sure.append((scores + wide <= alarm) | (scores - wide > alarm))
+        clear = np.where(scores + wide <= alarm, 1.0, 0.0)
+        late, soon = LEAD
+        every.append(Trace(clear[one.life >= late], (one.life <= soon)[one.life >= late]))
+    return float(np.mean(np.concatenate(sure))), every
+
+
+def stressed(engines: Sequence[Engine], alarm: float) -> tuple[Floats, list[str]]:
+    """Windows over the lives of some engines, and their true labels."""
+    windows, labels = [], []
+    for one in engines[:STRESS_ENGINES]:
+        for at in np.linspace(0, len(one.windows) - 1, 10).astype(int):
+            windows.append(one.windows[at])
+            labels.append("alarm" if one.life[at] <= alarm else "normal")
+    return np.stack(windows), labels
+
+
 def package(data: Path, out: Path, period_s: float) -> str:
     """Train on all training engines and write; what was found on the way."""
     history = list(runs(data / "train_FD001.csv.gz"))
     engines = [engine(run) for run in history]
     said = unseen(engines)
-    alarm, misses, false = level(engines, said)
-    alarm = round(alarm)
+    sure = round(level(engines, said)[0])
+    unsure = interval(engines, said)
+    # The alarm is given once the whole interval is below its level: so that this happens where the
+    # cheapest level lies, the level is as much higher.
+    alarm = round(sure + float(half(unsure, np.array([sure]))[0]))
+    share, clear = answered(engines, said, alarm, unsure)
+    misses, false = count(clear, 0.5)
     errors = np.concatenate([np.abs(said[one.name] - one.life) for one in engines])
     per_engine = [rmse(said[one.name], one.life) for one in engines]
     models = fit(engines)
@@ -196,11 +332,13 @@ def package(data: Path, out: Path, period_s: float) -> str:
     rows = np.concatenate([run.columns(SENSORS) for run in history])
     low, high = rows.min(axis=0), rows.max(axis=0)
     span = MARGIN * (high - low)
+    flats = flatlines([run.columns(SENSORS) for run in history], period_s)
     found = (
         f"engines it never saw ({FOLDS} folds by engine): RMSE {np.mean(per_engine):.2f} ± "
         f"{np.std(per_engine):.2f} over engines, 90 % of windows within "
-        f"{np.quantile(errors, 0.9):.1f} flights; alarm at {alarm}: {misses} of {len(engines)} "
-        f"missed, {false} false alarms"
+        f"{np.quantile(errors, 0.9):.1f} flights; alarm when {COVERAGE:.0%} certain of {alarm} or "
+        f"fewer: {misses} of {len(engines)} missed, {false} false alarms; {share:.0%} of the "
+        "windows are answered"
     )
     manifest = {
         "id": "turbofan-rul",
@@ -212,8 +350,13 @@ def package(data: Path, out: Path, period_s: float) -> str:
             "layout": "n,f",
             "features": "stats",
             "channels": [
-                {"name": name, "unit": "", "range": [round(float(a), 4), round(float(b), 4)]}
-                for name, a, b in zip(SENSORS, low - span, high + span, strict=True)
+                {
+                    "name": name,
+                    "unit": "",
+                    "flatline_s": flat,
+                    "range": [round(float(a), 4), round(float(b), 4)],
+                }
+                for name, flat, a, b in zip(SENSORS, flats, low - span, high + span, strict=True)
             ],
             "period_s": period_s,
             "window": WINDOW,
@@ -221,11 +364,10 @@ def package(data: Path, out: Path, period_s: float) -> str:
         "outputs": [{"tensor": "rul", "meaning": "rul", "unit": "cycles"}],
         "decision": {
             "raises": "below",
-            "levels": [
-                {"label": "warning", "on": 2 * alarm, "off": 2 * alarm + 10},
-                {"label": "alarm", "on": alarm, "off": alarm + 5},
-            ],
+            "levels": [{"label": "alarm", "on": alarm, "off": alarm + 5}],
         },
+        "uncertainty": unsure,
+        "ood": bounded(history, engines),
         "licence": "Apache-2.0",
         "provenance": {
             "data": "NASA C-MAPSS FD001, training part (Saxena et al. 2008), US government work",
@@ -237,7 +379,9 @@ def package(data: Path, out: Path, period_s: float) -> str:
     card = Path(__file__).with_name("turbofan_card.md").read_text("utf-8")
     outputs = {"rul": predict(models, features)[:, np.newaxis]}
     graph = trees.life(forest, features.shape[1])
-    write(out, graph, manifest, card.format(found=found, alarm=alarm), golden, outputs)
+    card = card.format(found=found, alarm=alarm, sure=sure, coverage=f"{COVERAGE:.0%}")
+    write(out, graph, manifest, card, golden, outputs)
+    with_stress(out, *stressed(engines, alarm))
     return f"{out}: {len(graph)} bytes of ONNX\n{found}"
 
 
@@ -248,11 +392,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--period", type=float, default=1.0, help="seconds between two flights")
     parser.add_argument("--figures", action="store_true", help="judge the test engines")
+    add_options(parser)
     options = parser.parse_args()
     if options.figures:
         print(figures(options.data))
     else:
         print(package(options.data, options.out, options.period))
+        keys(options).sign(options.out)
 
 
 if __name__ == "__main__":

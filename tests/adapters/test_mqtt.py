@@ -286,7 +286,7 @@ def test_a_flood_arrives_without_loss_in_order(broker: Mosquitto) -> None:
     with Gateway(broker.port, "flood") as gateway, Peer(broker.port) as peer:
         gateway.ready()
         peer.flood("flood", 20_000)
-        payloads = gateway.hears(20_000, deadline_s=60)
+        payloads = gateway.hears(20_000, deadline_s=120)
         assert payloads == [str(i) for i in range(20_000)]
         assert gateway.wakes < 20_000
 
@@ -311,7 +311,7 @@ def test_qos_1_that_nobody_takes_stops_the_reading_and_keeps_the_line(broker: Mo
         since = gateway.client.state.since_mono_ms
         let_pass(3.5)
         assert gateway.client.state.since_mono_ms == since
-        assert gateway.hears(5_000, deadline_s=30) == [str(i) for i in range(5_000)]
+        assert gateway.hears(5_000) == [str(i) for i in range(5_000)]
         assert gateway.client.counters["connected"] == 1
 
 

@@ -103,7 +103,7 @@ def test_a_half_open_line_is_noticed_and_what_was_not_acknowledged_comes_again(
             gateway.takes(1)
             proxy.freeze()
             peer.publish("half/open", "meanwhile")
-            gateway.away(deadline_s=5)
+            gateway.away()
             assert gateway.client.state.last_error == "connection lost: keep_alive_timeout"
             gateway.messages.clear()
             assert gateway.hears(2) == ["before", "meanwhile"]

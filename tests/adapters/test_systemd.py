@@ -52,22 +52,3 @@ def test_without_systemd_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not systemd.watchdog()
     monkeypatch.setenv("NOTIFY_SOCKET", "vsock:2:1234")
     assert not systemd.watchdog()
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "pid", "interval"),
-    [
-        ("30000000", "", 30.0),
-        ("30000000", str(os.getpid()), 30.0),
-        ("30000000", "1", None),
-        ("0", "", None),
-        ("", "", None),
-        ("soon", "", None),
-    ],
-)
-def test_the_watchdog_interval_is_ours_alone(
-    microseconds: str, pid: str, interval: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
-    monkeypatch.setenv("WATCHDOG_PID", pid)
-    assert systemd.watchdog_interval_s() == interval

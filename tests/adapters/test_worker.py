@@ -20,7 +20,7 @@ from gateway.errors import PackageError, WorkerError
 from tests.models import make
 
 ROGUE = str(Path(__file__).parents[1] / "fakes" / "rogue_worker.py")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def until(condition, deadline_s=DEADLINE_S):

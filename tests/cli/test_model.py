@@ -104,10 +104,24 @@ def test_stress_says_the_same_each_time(package: Path) -> None:
     found = json.loads(good("stress", package, "--json"))
     assert found == json.loads(good("stress", package, "--json"))
     assert [row["disturbance"] for row in found["effects"]] == [
-        "noise", "dropout", "bias", "spoof",
+        "none", "noise", "dropout", "bias", "spoof",
     ]  # fmt: skip
+    nothing, noise, _, bias, _ = found["effects"]
+    assert (nothing["score_change_max"], nothing["labels_kept"]) == (0, 1)
     assert all(0 <= row["labels_kept"] <= 1 for row in found["effects"])
-    assert found["effects"][2]["score_change_max"] > found["effects"][0]["score_change_mean"] > 0
+    assert bias["score_change_max"] > noise["score_change_mean"] > 0
+    assert all(row["accuracy"] is None for row in found["effects"])
+
+
+def test_stress_counts_right_answers_where_the_truth_is_told(package: Path, tmp_path: Path) -> None:
+    golden = json.loads((package / "golden.json").read_text())["windows"]
+    file = tmp_path / "windows.json"
+    for label, share in (("normal", 1), ("nonsense", 0)):
+        file.write_text(json.dumps({"windows": golden[:1], "labels": [label]}))
+        found = json.loads(good("stress", package, "--windows", file, "--json"))
+        assert found["effects"][0]["accuracy"] == share
+    file.write_text(json.dumps({"windows": golden[:1], "labels": ["normal", "alarm"]}))
+    assert "2 labels for 1 windows" in model("stress", package, "--windows", file).output
 
 
 def test_stress_takes_a_user_s_table_and_writes_text_for_the_card(

@@ -59,29 +59,28 @@ def test_limits_become_their_nouns(tmp_path: Path) -> None:
     assert settings.exclusions == (Exclusion("cooling", (stop, Deed("pump-8", "stop"))),)
 
 
+BOTH = "[pump-7/stop, pump-8/stop]"
 MISTAKES = [
     # (what is replaced, by what, the text at which the problem is, message, hint)
     ("{stop: 30m,", "{stopp: 30m,", "stopp", "unknown action 'stopp'", "'stop'"),
     ("{stop: 30m,", "{stop: soon,", "soon", "not a duration", ""),
     ("`pump-8/power`", "`pump-8/powr`", "pump-8/powr", "unknown metric", "'pump-8/power'"),
-    ("`pump-8/power` > 100", "`pump-8/power` + 1", "\"`pump-8", "a rule says yes or no", ""),
-    ("`pump-8/power` > 100", "`pump-8/note` == 'x'", "\"`pump-8", "is text", ""),
-    ("`pump-8/power` > 100", "mean(`pump-8/power`, 5m) > 1", "\"mean", "of the asset itself", ""),
+    ("`pump-8/power` > 100", "`pump-8/power` + 1", '"`pump-8', "a rule says yes or no", ""),
+    ("`pump-8/power` > 100", "`pump-8/note` == 'x'", '"`pump-8', "is text", ""),
+    ("`pump-8/power` > 100", "mean(`pump-8/power`, 5m) > 1", '"mean', "of the asset itself", ""),
     ("mean(pressure, 5m) > 9", "presure > 9", "presure", "unknown metric", "'pressure'"),
     ("Mo-Fr 06:00-22:00 Europe/Berlin", "Mo-Fr 06:00-22:00", "Mo-Fr", "need their time zone", ""),
     ("Europe/Berlin", "Europe/Berlln", "Mo-Fr", "no such time zone: 'Europe/Berlln'", ""),
     ("06:00-22:00 E", "6-22 E", "Mo-Fr", "not hours", ""),
     ("never_with: pump-8/stop", "never_with: pump-9/stop", "pump-9", "unknown action", "pump-8"),
-    ("never_with: pump-8/stop", "never_with: pump-8/blow", "pump-8/b", "nothing shows that", "proof"),
+    ("never_with: pump-8/stop", "never_with: pump-8/blow", "pump-8/b", "nothing shows", "proof"),
     ("undone_if: power > 5", "undone_if: powr > 5", "powr", "unknown metric", "'power'"),
-    ("[pump-7/stop, pump-8/stop]", "[pump-7/stop, pump-8/halt]", "pump-8/halt", "unknown action",
-     "'pump-8/stop'"),
-    ("[pump-7/stop, pump-8/stop]", "[pump-7/stop, pump-8/blow]", "pump-8/blow", "nothing shows", ""),
-    ("[pump-7/stop, pump-8/stop]", "[pump-7/stop, pump-7/stop]", "pump-7/stop]", "named twice", ""),
-    ("[pump-7/stop, pump-8/stop]", "[pump-7/stop]", "of: [", "at least 2 entries", ""),
-    ("[pump-7/stop, pump-8/stop]}", "[pump-7/stop, pump-8/stop], at_most: 2}", "2}", "excludes no", ""),
-    ("[pump-7/stop, pump-8/stop]}", "[pump-7/stop, pump-8/stop], atmost: 1}", "atmost", "unknown key",
-     "'at_most'"),
+    (BOTH, "[pump-7/stop, pump-8/halt]", "pump-8/halt", "unknown action", "'pump-8/stop'"),
+    (BOTH, "[pump-7/stop, pump-8/blow]", "pump-8/blow", "nothing shows", ""),
+    (BOTH, "[pump-7/stop, pump-7/stop]", "pump-7/stop]", "named twice", ""),
+    (BOTH, "[pump-7/stop]", "of: [", "at least 2 entries", ""),
+    (BOTH + "}", BOTH + ", at_most: 2}", "2}", "excludes no", ""),
+    (BOTH + "}", BOTH + ", atmost: 1}", "atmost", "unknown key", "'at_most'"),
     ("range: [0, 100]", "range: [100, 0]", "range", "must be below the second", ""),
     ("step: 5,", "step: 500,", "500", "longer than the range", ""),
     ("step: 5,", "step: 0,", "0,", "should be greater than 0", ""),
@@ -89,9 +88,9 @@ MISTAKES = [
     ("20 per 1m", "20 per 2d", "20 per", "for a day at most", ""),
     (", metric: temperature}", "}", "slew", "'slew' needs 'metric'", ""),
     ("slew: 20 per 1m, ", "", "metric: temp", "'metric' goes with slew", ""),
-    ("metric: temperature}", "metric: temprature}", "temprature", "unknown metric", "'temperature'"),
+    ("metric: temperature}", "metric: temprature}", "tempr", "unknown metric", "'temperature'"),
     ("metric: temperature}", "metric: running}", "running", "is no number", ""),
-    ("{level: value,", "{level: 5,", "set", "0 properties of 'set' take the value", "{level: value}"),
+    ("{level: value,", "{level: 5,", "set", "0 properties of 'set' take", "{level: value}"),
     ("{level: value, mode: auto}", "{level: value, mode: value}", "set", "2 properties", ""),
     (", with: 40,", ",", "throttle", "'throttle' needs a value", "with"),
     ("with: 40", "with: 140", "140", "outside of the action's range [0, 100]", ""),
@@ -123,7 +122,5 @@ def test_a_mistake_in_a_limit_is_named_at_its_place(
 def test_a_fail_safe_that_waits_for_what_is_silent_is_warned_of(tmp_path: Path) -> None:
     settings, doc = load_document(written(tmp_path, ALL))
     said = [problem.message for problem in warnings(settings, doc)]
-    assert [one for one in said if "the fail-safe is refused" in one] == [
-        "it does 'stop', whose interlocks need power, pressure: when they are silent, the"
-        " fail-safe is refused"
-    ]
+    (one,) = (one for one in said if "the fail-safe is refused" in one)
+    assert one.startswith("it does 'stop', whose interlocks need power, pressure: when they are")

@@ -59,6 +59,13 @@ MISTAKES = [
     ("id: plant-north", "id: Plant North", "Plant North", "should match ^[a-z0-9_-]+$", ""),
     ("tls: true", "tls: maybe", "maybe", "should be true, false, or a mapping", ""),
     ("ttn: {host: eu1.example", "ttn: {host: e, port: 0", "0, tls", "at least 1", ""),
+    (
+        "    verdicts:\n",
+        "    running: power > 5\n    verdicts:\n",
+        "running: power",
+        "'running' keeps models from being asked",
+        "say it in the rule",
+    ),
     ("guard: true", "guard: maybe", "maybe", "should be true or false, not 'maybe'", ""),
     ("to: zigbee/line 3/pump plug", "to: zigbee", "zigbee\n", "'to': should be <source>/", ""),
     ('"OFF": false}}', '"OFF": stopped}}', "stopped", "word 'OFF' should mean a number", ""),

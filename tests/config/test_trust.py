@@ -10,6 +10,7 @@ from gateway.config import machine
 from gateway.config.loader import load_document
 from gateway.daemon.fleet import open_fleet
 from gateway.models import signature
+from gateway.models.shelf import Shelf
 from tests.config.samples import GOOD, written
 
 SHIPPED = Path("gateway/demo/packages/pump-anomaly").absolute()
@@ -21,6 +22,10 @@ def file(tmp_path: Path) -> Path:
     shutil.copytree(SHIPPED, tmp_path / "pump")
     signature.write(signature.generate(), tmp_path / "plant.key", tmp_path / "plant.pub")
     return written(tmp_path, GOOD + "models:\n  wear: {package: pump, trust: plant.pub}\n")
+
+
+def shelf(file: Path) -> Shelf:
+    return Shelf(file.parent / "packages", 0)
 
 
 def signed(file: Path) -> None:
@@ -42,12 +47,12 @@ def test_check_refuses_an_unsigned_package_at_its_key(file: Path) -> None:
 
 
 def test_the_daemon_leaves_an_unsigned_package_out(file: Path) -> None:
-    found = open_fleet(config.load(file), {}, 0)
+    found = open_fleet(config.load(file), {}, shelf(file), 0)
     assert not found.active
     assert "found none" in found.refused["wear"]
     signed(file)
     assert (
-        open_fleet(config.load(file), {}, 0)
+        open_fleet(config.load(file), {}, shelf(file), 0)
         .active["wear"]
         .trust.startswith("-----BEGIN PUBLIC KEY")
     )
@@ -68,4 +73,4 @@ def test_a_trusted_key_that_is_not_there_refuses_the_package(file: Path) -> None
     signed(file)
     (file.parent / "plant.pub").unlink()
     assert "plant.pub: expected a readable file" in said(file)[0]
-    assert "plant.pub" in open_fleet(config.load(file), {}, 0).refused["wear"]
+    assert "plant.pub" in open_fleet(config.load(file), {}, shelf(file), 0).refused["wear"]

@@ -155,6 +155,7 @@ def test_the_document_holds_everything_and_refers_to_its_decision():
                 "share": 0.61,
             }
         ],
+        "members": [],
         "terms": {},
         "span_s": 30.0,
         "note": None,

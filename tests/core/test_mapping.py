@@ -52,6 +52,7 @@ def test_a_report_has_the_readings_and_the_three_clocks():
         NOW_MS - 10,
         Origin.SAMPLE,
         "key-1",
+        {},
     )
 
 

@@ -88,6 +88,17 @@ def test_what_is_no_proof_proves_nothing(reading, mono_ms):
     assert list(orders.on_reading("pump", reading, mono_ms, mono_ms)) == []
 
 
+def test_what_was_received_while_the_command_was_being_committed_is_no_news_of_it():
+    stored = command()
+    orders = watching(stored, PROOF)
+    orders.update(step(stored, Step.SEND, sent_at_ms=2_000, sent_mono_ms=2_000))
+    orders.published("c1", 2_030)
+    low = Reading(POWER, 0.3)
+    assert list(orders.on_reading("pump", low, 2_029, 2_040)) == []
+    assert list(orders.on_uplink("zigbee", Bridge(), OFF, 2_029, 2_040)) == []
+    assert [one.state for one in orders.on_reading("pump", low, 2_030, 2_040)] == [State.CONFIRMED]
+
+
 def test_without_a_proof_the_device_is_asked_and_its_answer_confirms():
     orders = watching(command(State.SENT))
     ((accepted, asks),) = orders.on_uplink("zigbee", Bridge(), OFF, 3_000, 3_000)

@@ -64,7 +64,7 @@ def test_a_broker_that_saves_its_queue_is_stopped_in_a_stream_and_nothing_is_los
         broker.start()
         with Peer(broker.port) as peer:
             numbers(peer, 1500, 2000)
-        wait_until(lambda: len(daemon.values("power")) >= 2000, "all is stored", 20)
+        wait_until(lambda: len(daemon.values("power")) >= 2000, "all is stored")
         assert daemon.stop() == 0
         assert daemon.values("power") == list(range(2000))
 
@@ -104,7 +104,7 @@ def test_a_line_that_falls_silent_is_noticed_and_nothing_is_lost(
             proxy.freeze()
             numbers(zigbee.peer, 300, 1000)
             wait_until(lambda: daemon.logged("broker_lost"), "it notices")
-            wait_until(lambda: len(daemon.values("power")) >= 1000, "all is stored", 20)
+            wait_until(lambda: len(daemon.values("power")) >= 1000, "all is stored")
             assert daemon.stop() == 0
             assert daemon.values("power") == list(range(1000))
 
@@ -158,13 +158,13 @@ def test_events_that_waited_for_their_broker_come_in_order_and_once(
             made[:] = [id_ for (id_,) in daemon.rows("SELECT id FROM decision ORDER BY id")]
             return len(made) >= 30
 
-        wait_until(decided, "30 decisions", 20)
+        wait_until(decided, "30 decisions")
         other.start()
         with Peer(other.port, "edge/here/asset/pump/decision") as peer:
             # What was published before the peer subscribed is missing at the front.
             zigbee.tell("probe", temperature=21)
             zigbee.tell("probe", temperature=96)
-            wait_until(lambda: not daemon.rows("SELECT 1 FROM outbox"), "all is out", 20)
+            wait_until(lambda: not daemon.rows("SELECT 1 FROM outbox"), "all is out")
             told = [json.loads(payload)["id"] for _, payload, _ in peer.heard]
         made = [id_ for (id_,) in daemon.rows("SELECT id FROM decision ORDER BY id")]
         assert told

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gateway import config
 from gateway.cli.main import cli
+from gateway.config import BadFileError
+from gateway.core import times
+from gateway.core.times import rfc3339
 from gateway.errors import BrokerError
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
@@ -105,3 +110,138 @@ def test_from_without_to_is_refused_before_anybody_is_asked(tmp_path: Path) -> N
     result = CliRunner().invoke(cli, ["calibrate", "pump", "--from", "2026-01-01T00:00:00Z"])
     assert result.exit_code == 2
     assert "--from and --to" in result.output
+
+
+def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
+    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+) -> None:
+    package(tmp_path)
+    broker = make_broker().start()
+
+    def text(calibrate: str = "") -> str:
+        return pump(
+            broker.port,
+            ("verdicts:\n", f"verdicts:\n      - {{model: heat{calibrate}}}\n"),
+            ("log: {", "models: {heat: {package: package}}\nlog: {"),
+        )
+
+    def asked(*options: str) -> str:
+        words = ["calibrate", *options, "--config", str(tmp_path / "gateway.yaml")]
+        result = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text()) as daemon:
+        zigbee.online()
+        since = rfc3339(time.time_ns() // 1_000_000)
+        near = itertools.cycle((20.0, 21.0, 22.0))
+
+        def rows() -> int:
+            zigbee.tell("probe", temperature=next(near))
+            answer = json.loads(asked("--json"))["calibrations"]
+            return int(answer[0]["seen"])
+
+        wait_until(lambda: rows() >= 40, "forty rows", 60)
+        until = rfc3339(time.time_ns() // 1_000_000)
+        wait_until(lambda: time.time_ns() // 1_000_000 > times.parse(until, "iso8601"), "passed")
+        zigbee.tell("probe", temperature=60.0)
+        wait_until(lambda: daemon.values("temperature")[-1:] == [60.0], "another time")
+        daemon.stop()
+        daemon.file.write_text(text(f", calibrate: {{from: {since}, to: {until}}}"))
+        daemon.start()
+        wait_until(lambda: daemon.logged("model_calibrated"), "it is learnt", 20)
+        source = f"{since} to {until}"
+        (one,) = json.loads(asked("--json"))["calibrations"]
+        assert (one["asset"], one["model"], one["number"]) == ("pump", "heat", 2)
+        assert (one["ready"], one["source"], one["error"]) == (True, source, None)
+        learnt = json.loads(asked("pump", "--show", "--json"))["calibrations"]["heat"]
+        assert learnt["channels"]["temperature"]["mean"] == pytest.approx(21, abs=0.6)
+        assert source in asked()
+        wait_until(
+            lambda: (
+                zigbee.tell("probe", temperature=next(near))
+                or zigbee.newest("asset/pump/state").get("rung") == "model:heat"
+            ),
+            "the model judges",
+            30,
+        )
+        asked("pump", "--rows", "25")
+        daemon.stop()
+        zigbee.peer.heard.clear()
+        daemon.start()
+        wait_until(lambda: zigbee.newest("health").get("calibrations"), "health", 20)
+        (shown,) = zigbee.newest("health")["calibrations"]
+        assert (shown["number"], shown["source"]) == (3, "last 25 rows")
+        assert [line["number"] for line in daemon.logged("model_calibrated")] == [2, 3]
+
+
+def test_a_period_with_too_few_rows_is_said_at_its_place_and_nothing_else_is_learnt(
+    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+) -> None:
+    package(tmp_path)
+    broker = make_broker().start()
+    period = "calibrate: {from: 2020-01-01T00:00:00Z, to: 2020-01-02T00:00:00Z}"
+    text = pump(
+        broker.port,
+        ("verdicts:\n", f"verdicts:\n      - {{model: heat, {period}}}\n"),
+        ("log: {", "models: {heat: {package: package}}\nlog: {"),
+    )
+    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+        zigbee.online()
+        wait_until(lambda: daemon.logged("calibration_failed"), "it cannot be learnt")
+        (failed,) = daemon.logged("calibration_failed")
+        assert failed["place"] == "assets.pump.verdicts[0].calibrate"
+        assert "stored" in failed["error"]
+        wait_until(
+            lambda: any(
+                failed["place"] in line for line in zigbee.newest("health").get("problems", ())
+            ),
+            "health says so",
+        )
+        wait_until(lambda: zigbee.newest("health")["calibrations"][0]["error"], "and where")
+        for number in range(30):
+            zigbee.tell("probe", temperature=20.0 + number % 3)
+        sql = "SELECT n FROM counter WHERE scope = 'model:heat' AND reason = 'calibrating'"
+        wait_until(lambda: daemon.rows(sql), "it abstains")
+        assert zigbee.newest("asset/pump/state")["rung"] == "rule:2"
+        assert zigbee.newest("health")["calibrations"][0]["seen"] == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "problem"),
+    [
+        ("{from: 2026-01-02T00:00:00Z, to: 2026-01-01T00:00:00Z}", "'to' is not after 'from'"),
+        ("{from: yesterday, to: 2026-01-01T00:00:00Z}", "not a time: 'yesterday'"),
+        ("{from: 2026-01-01T00:00:00, to: 2026-01-02T00:00:00Z}", "a time with its zone"),
+        ("{from: 2026-01-01T00:00:00Z}", "'to' is missing"),
+    ],
+)
+def test_a_period_that_is_none_is_refused_at_its_place(
+    tmp_path: Path, period: str, problem: str
+) -> None:
+    package(tmp_path)
+    text = pump(
+        1883,
+        ("verdicts:\n", f"verdicts:\n      - {{model: heat, calibrate: {period}}}\n"),
+        ("log: {", "models: {heat: {package: package}}\nlog: {"),
+    )
+    (tmp_path / "gateway.yaml").write_text(text)
+    with pytest.raises(BadFileError) as caught:
+        config.load(tmp_path / "gateway.yaml")
+    (found,) = caught.value.problems
+    assert problem in found.message
+    assert text.splitlines()[found.line - 1].strip().startswith("- {model: heat")
+
+
+def test_a_period_for_a_model_that_is_not_calibrated_is_refused(tmp_path: Path) -> None:
+    make.write(tmp_path / "package", make.linear())
+    period = "calibrate: {from: 2026-01-01T00:00:00Z, to: 2026-01-02T00:00:00Z}"
+    text = pump(
+        1883,
+        ("verdicts:\n", f"verdicts:\n      - {{model: heat, {period}}}\n"),
+        ("log: {", "models: {heat: {package: package}}\nlog: {"),
+    )
+    (tmp_path / "gateway.yaml").write_text(text)
+    with pytest.raises(BadFileError) as caught:
+        config.load(tmp_path / "gateway.yaml")
+    assert any("'heat' is not calibrated per asset" in str(one) for one in caught.value.problems)

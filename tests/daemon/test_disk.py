@@ -64,7 +64,7 @@ def test_a_full_disk_is_survived_at_the_price_of_the_oldest_readings(
         for more in range(number + 1, number + 300):
             zigbee.tell("plug", power=more)
         values = "SELECT value FROM reading WHERE metric = 'power' ORDER BY report"
-        wait_until(lambda: (number + 299,) in rows(daemon, disk, values), "all is stored", 20)
+        wait_until(lambda: (number + 299,) in rows(daemon, disk, values), "all is stored")
         known = [value for (value,) in rows(daemon, disk, values)]
         assert known[-299:] == list(range(number + 1, number + 300))
         dropped = "SELECT coalesce(sum(n), 0) FROM counter WHERE scope LIKE 'dropped.%'"
@@ -90,7 +90,7 @@ def until_refused(zigbee: Zigbee, daemon: Daemon, disk: Path) -> int:
         zigbee.tell("plug", power=number, x="x" * 500)
         return bool(daemon.logged("store_refused"))
 
-    wait_until(refused, "the store refuses", 20)
+    wait_until(refused, "the store refuses")
     return number
 
 
@@ -135,7 +135,7 @@ def test_a_store_that_cannot_be_written_stops_commands_but_not_the_view(
         zigbee.tell("probe", temperature=98)
         wait_until(lambda: zigbee.newest("asset/pump/state")["alert"], "the view goes on")
         resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (forever, forever))
-        wait_until(lambda: zigbee.newest("health")["state"] == "running", "it is well again", 15)
+        wait_until(lambda: zigbee.newest("health")["state"] == "running", "it is well again")
         wait_until(lambda: 98 in daemon.values("temperature"), "all is stored")
         assert daemon.values("power") == list(range(1, 300))
         raised = "SELECT refused FROM decision WHERE event = 'raised'"

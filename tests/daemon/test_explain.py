@@ -155,7 +155,7 @@ def test_an_explanation_that_takes_too_long_is_given_up_and_the_command_was_sent
         zigbee.online()
         zigbee.tell("plug", state="ON", power=6.0)
         zigbee.obey()
-        wait_until(lambda: zigbee.newest("asset/pump/explanation"), "an explanation", 20)
+        wait_until(lambda: zigbee.newest("asset/pump/explanation"), "an explanation")
         told = zigbee.heard("edge/here/asset/pump/explanation")[0]
         assert (told["words"], told["note"]) == (["score 6, level 5: alarm"], "deadline")
         wait_until(lambda: zigbee.newest("asset/pump/alert").get("state") == "clear", "all clear")

@@ -83,7 +83,7 @@ def test_killed_before_it_could_be_sent_it_is_sent_once_when_the_broker_is_back(
     plant, tools = make_broker().start(), make_broker().start()
     text = two_brokers(plant, tools).replace("set: {state", "expires: 60s\n        set: {state")
     with Zigbee(plant.port) as hot, Daemon(tmp_path, text) as daemon:
-        wait_until(lambda: hot.availability == "online", "online", 20)
+        wait_until(lambda: hot.availability == "online", "online")
         learnt_and_gone(tools, daemon)
         hot.tell("probe", temperature=95)
         wait_until(lambda: daemon.states() == ["stored"], "it waits for its broker")
@@ -92,7 +92,7 @@ def test_killed_before_it_could_be_sent_it_is_sent_once_when_the_broker_is_back(
         daemon.start()
         tools.start()
         with Zigbee(tools.port) as zigbee:
-            wait_until(lambda: len(zigbee.orders) == 1, "the order", 40)
+            wait_until(lambda: len(zigbee.orders) == 1, "the order")
             zigbee.tell("plug", state="OFF", power=0.1)
             wait_until(lambda: daemon.states() == ["confirmed"], "proof")
             daemon.kill()
@@ -120,7 +120,7 @@ def test_an_order_that_waits_too_long_for_its_broker_expires_even_over_a_kill(
         tools.start()
         with Zigbee(tools.port) as zigbee:
             zigbee.peer.publish("zigbee2mqtt/plug", json.dumps({"power": 700}), retain=True)
-            wait_until(lambda: 700 in daemon.values("power"), "the broker is back", 20)
+            wait_until(lambda: 700 in daemon.values("power"), "the broker is back")
             assert daemon.stop() == 0
             assert zigbee.orders == []
 
@@ -169,6 +169,6 @@ def test_an_order_on_its_way_when_the_line_falls_silent_is_not_repeated(
             proxy.freeze()
             wait_until(lambda: daemon.logged("broker_lost"), "it notices")
             zigbee.tell("plug", state="OFF", power=0.4)
-            wait_until(lambda: daemon.states() == ["confirmed"], "proof, once it is back", 20)
+            wait_until(lambda: daemon.states() == ["confirmed"], "proof, once it is back")
             assert daemon.stop() == 0
             assert len(zigbee.orders) == 1

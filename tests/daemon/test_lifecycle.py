@@ -61,7 +61,7 @@ def test_told_to_end_in_a_stream_it_commits_acknowledges_and_says_goodbye(
         before = daemon.values("power")
         assert before == list(range(len(before)))
         daemon.start()
-        wait_until(lambda: len(daemon.values("power")) >= 3000, "the rest", 20)
+        wait_until(lambda: len(daemon.values("power")) >= 3000, "the rest")
         assert daemon.stop() == 0
         assert daemon.values("power") == list(range(3000))
         # What was stored before the end was acknowledged before it: nothing of it came again.

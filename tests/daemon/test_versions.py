@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
-from tests.fakes.waiting import wait_until
+from tests.fakes.waiting import PATIENCE_S, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
@@ -91,7 +91,7 @@ def states(daemon: Daemon) -> dict[str, str]:
     return {version["version"]: version["state"] for version in versions}
 
 
-def reach(daemon: Daemon, wanted: Mapping[str, str], deadline_s: float = 20.0) -> None:
+def reach(daemon: Daemon, wanted: Mapping[str, str], deadline_s: float = PATIENCE_S) -> None:
     wait_until(lambda: states(daemon) == wanted, f"{wanted}", deadline_s)
 
 
@@ -189,7 +189,7 @@ def test_one_that_hangs_the_worker_is_refused_after_two_strikes(
         assert len(daemon.logged("worker_lost")) == 2
         assert "killed the worker 2 times" in daemon.logged("model_version_changed")[-1]["why"]
         zigbee.tell("probe", temperature=70.0)
-        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 70.0, "back", 10)
+        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 70.0, "back")
         assert zigbee.newest("asset/pump/state")["rung"] == "model:heat"
         daemon.kill()
         daemon.start()
@@ -229,4 +229,4 @@ def test_a_candidate_that_does_not_fit_is_refused_and_the_active_one_lives_on(
         zigbee.tell("probe", temperature=20.0)
         reach(daemon, {"1.0.0": "active", "1.1.0": "refused"})
         zigbee.tell("probe", temperature=40.0)
-        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 40.0, "it judges", 10)
+        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 40.0, "it judges")

@@ -114,7 +114,7 @@ class TestStory:
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number):
     process = start(tmp_path)
     log = tmp_path / "gateway.log"
-    wait_until(lambda: log.exists() and "gateway_started" in log.read_text(), "it runs", 30.0)
+    wait_until(lambda: log.exists() and "gateway_started" in log.read_text(), "it runs")
     assert left_behind(tmp_path)
     os.killpg(process.pid, number)  # as a terminal does: the broker gets it too
     _, err = process.communicate(timeout=30)

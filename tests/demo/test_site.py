@@ -12,6 +12,7 @@ from gateway.demo.broker import DemoBroker, free_port, mosquitto
 from gateway.demo.plant import WEARING, Plant
 from gateway.demo.site import Link, Site
 from gateway.errors import NotConnectedError
+from tests.fakes.waiting import PATIENCE_S
 
 PLUG = f"zigbee2mqtt/{radio_zigbee2mqtt.PLUGS[WEARING]}"
 NOW_MS = 1_780_000_000_000
@@ -49,7 +50,7 @@ def watcher(address):
     link.stop()
 
 
-def until(site, watcher, wanted, deadline_s=40.0):
+def until(site, watcher, wanted, deadline_s=PATIENCE_S):
     """Let the plant run until a message is the wanted one."""
     end_s = time.monotonic() + deadline_s
     while time.monotonic() < end_s:

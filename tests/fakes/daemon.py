@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.fakes.records import Records
-from tests.fakes.waiting import wait_until
+from tests.fakes.waiting import PATIENCE_S, wait_until
 
-START_S = 20.0
+START_S = 60.0
 ROOT = Path(__file__).parents[2]
 PUMP = """
 gateway: {id: here}
@@ -139,12 +139,12 @@ class Daemon(Records):
         self.process.kill()
         self.ended()
 
-    def stop(self, deadline_s: float = 10.0) -> int:
+    def stop(self, deadline_s: float = PATIENCE_S) -> int:
         """SIGTERM; its exit code."""
         self.signal(signal.SIGTERM)
         return self.ended(deadline_s)
 
-    def ended(self, deadline_s: float = 10.0) -> int:
+    def ended(self, deadline_s: float = PATIENCE_S) -> int:
         """Wait for its end; its exit code."""
         code = self.process.wait(deadline_s)
         self._writer.join(5)

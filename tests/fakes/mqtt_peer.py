@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from gateway.adapters.mqtt import Broker, Client, Outcome
 from gateway.core.messages import Message
 from gateway.core.ports import Outgoing, Subscription
-from tests.fakes.waiting import wait_until
+from tests.fakes.waiting import PATIENCE_S, wait_until
 
 
 class Peer:
@@ -99,16 +99,18 @@ class Gateway:
         with suppress(RuntimeError):  # never started
             self.client.stop()
 
-    def ready(self, deadline_s: float = 10.0) -> Self:
+    def ready(self, deadline_s: float = PATIENCE_S) -> Self:
         """Wait until it is connected and subscribed."""
         wait_until(lambda: self.client.state.subscribed, "subscribed", deadline_s)
         return self
 
-    def away(self, deadline_s: float = 10.0) -> None:
+    def away(self, deadline_s: float = PATIENCE_S) -> None:
         """Wait until it has noticed that the connection is gone."""
         wait_until(lambda: not self.client.state.connected, "disconnected", deadline_s)
 
-    def hears(self, count: int, *, acknowledge: bool = True, deadline_s: float = 20.0) -> list[str]:
+    def hears(
+        self, count: int, *, acknowledge: bool = True, deadline_s: float = PATIENCE_S
+    ) -> list[str]:
         """Wait for that many messages in all; their payloads."""
 
         def enough() -> bool:

@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+PATIENCE_S = 60.0
+"""Only a test that fails waits this long; a busy machine may need much of it."""
 
-def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 10.0) -> None:
+
+def wait_until(condition: Callable[[], object], what: str, deadline_s: float = PATIENCE_S) -> None:
     """Look again and again until it is true, for as long as the deadline allows."""
     until = time.monotonic() + deadline_s
     pause_s = 0.002

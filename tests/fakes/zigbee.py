@@ -98,7 +98,7 @@ class Zigbee:
 
     def online(self) -> Self:
         """Wait until the gateway says that it listens."""
-        wait_until(lambda: self.availability == "online", "the gateway is online", 20)
+        wait_until(lambda: self.availability == "online", "the gateway is online")
         return self
 
     def obey(self, count: int = 1) -> None:

@@ -10,7 +10,7 @@ from gateway.models.files import MODEL
 from gateway.models.package import unpack
 from tests.models.hostile import Case, cases
 
-LOAD_S = 5.0
+LOAD_S = 60.0
 
 
 def prove(good: Path, folder: Path, count: int, seed: int) -> Counter[str]:

@@ -11,9 +11,10 @@ from gateway.models.package import unpack
 from gateway.models.session import RunError, open_session
 from gateway.models.watchdog import Watchdog
 from gateway.models.worker import Desk
+from scripts.train import bearing
 from tests.models import make
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 WEIGHTS = np.array([1.0, 3.0, -2.0])
 
 
@@ -123,6 +124,35 @@ def test_the_worker_answers_with_weights_and_baseline_or_with_an_error(tmp_path)
     asked(op="load", name="m", path=path)
     answer = asked(op="explain", model="m", baseline=[1, 1, 1])
     assert answer.header == {"seq": 1, "method": "occlusion"}
-    assert np.frombuffer(answer.block) == pytest.approx([1, 12, 0, 1, 1, 1], abs=1e-5)
+    assert np.frombuffer(answer.block) == pytest.approx([1, 12, 0, 1, 1, 1, 2, 5, 1], abs=1e-5)
     assert asked(op="explain", model="x", baseline=[]).header["error"] == "no such model"
     assert "baseline of 1" in asked(op="explain", model="m", baseline=[1]).header["error"]
+
+
+def test_a_signal_is_explained_by_its_features_from_both_ends():
+    """The shipped package: the order of the damaged part is among what raises the score."""
+    package, contents = unpack(bearing.OUT)
+    session = open_session(package, contents, Watchdog(), LIMIT_S)
+    features = package.manifest.input.described
+    usual = golden_mean(package, contents)
+    assert len(features) == len(usual) == len(bearing.SETTINGS.names())
+    samples = bearing.block(np.random.default_rng(202), "outer", 1800.0, 10.0)
+    block = np.column_stack([samples, np.full(len(samples), 1800.0)])[np.newaxis]
+    given = [package.manifest.explain.baseline.get(one.name) for one in features]
+    found = explain(session, block, completed(given, usual), "auto", time.monotonic() + LIMIT_S)
+    assert found.method == "occlusion"
+    top = sorted(zip(found.weights, features, strict=True), key=lambda one: -one[0])[:3]
+    assert "envelope at 3.5848 per turn" in [feature.words for _, feature in top]
+    assert found.values == pytest.approx(session.features(block)[0].astype(float))
+    without_unit = {
+        one.name.split(".", 1)[1] for w, one in zip(found.weights, features, strict=True) if w
+    }
+    assert not {name for name in without_unit if name.startswith(("rms", "peak", "band"))}
+
+
+def test_a_baseline_for_another_number_of_features_is_refused():
+    package, contents = unpack(bearing.OUT)
+    session = open_session(package, contents, Watchdog(), LIMIT_S)
+    block = np.zeros((1, bearing.SAMPLES, 2))
+    with pytest.raises(RunError, match="features"):
+        explain(session, block, np.zeros(2), "auto", time.monotonic() + LIMIT_S)

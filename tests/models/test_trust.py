@@ -53,3 +53,25 @@ def test_limits_stand_in_the_order_of_the_channels(tmp_path):
     (found, _) = manifest(tmp_path, ood={"method": "range", "limits": {second: [0, 1]}})
     assert found.trust.ood.limits[:2] == (None, (0.0, 1.0))
     assert found.trust.ood.max_share == 0.0
+
+
+def test_low_scores_may_have_a_narrower_interval(tmp_path):
+    bands = [
+        {"below": below, "residual_quantiles": {"0.9": q}} for below, q in ((0.1, 0.01), (0.5, 0.1))
+    ]
+    (found, _) = manifest(tmp_path, uncertainty=UNCERTAIN | {"bands": bands})
+    conformal = found.trust.conformal
+    assert [conformal.half(score) for score in (0.05, 0.1, 0.4, 0.5)] == [0.01, 0.1, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("bands", "why"),
+    [
+        ([(0.5, "0.9"), (0.1, "0.9")], r"uncertainty\.bands: expected rising ends"),
+        ([(0.5, "0.8")], r"uncertainty\.coverage: expected a known quantile"),
+    ],
+)
+def test_bands_that_cannot_be_meant_are_refused(tmp_path, bands, why):
+    told = [{"below": below, "residual_quantiles": {key: 0.1}} for below, key in bands]
+    with pytest.raises(PackageError, match=why):
+        manifest(tmp_path, uncertainty=UNCERTAIN | {"bands": told})

@@ -15,7 +15,7 @@ from gateway.models.watchdog import Watchdog
 from gateway.models.worker import Desk, questions
 from tests.models import make
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

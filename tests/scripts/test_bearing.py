@@ -18,6 +18,12 @@ def shipped() -> Session:
     return open_session(*unpack(bearing.OUT), Watchdog(), 10.0)
 
 
+def ends(loaded: Session) -> tuple[float, float]:
+    """Alarm from, normal up to: between them the model is silent."""
+    conformal, level = loaded.package.manifest.trust.conformal, loaded.package.levels[0].on
+    return level + conformal.q, level - conformal.q
+
+
 def block(part: str, seed: int, severity: float = 10.0):
     samples = bearing.block(np.random.default_rng(seed), part, 1800.0, severity)
     return np.column_stack([samples, np.full(bearing.SAMPLES, 1800.0)])
@@ -36,7 +42,7 @@ def test_most_blocks_of_a_damaged_bearing_are_called_damaged(part) -> None:
     ill = loaded.judge(blocks, time.monotonic() + 10).scores
     quiet = np.stack([block("", 9_100 + seed) for seed in range(20)])
     well = loaded.judge(quiet, time.monotonic() + 10).scores
-    alarm = loaded.package.levels[0].on
+    alarm, _ = ends(loaded)
     assert np.mean(ill >= alarm) > 0.6
     assert np.mean(well >= alarm) < 0.1
 
@@ -52,7 +58,17 @@ def test_a_dead_sensor_is_no_damage() -> None:
     loaded = shipped()
     dead = np.column_stack([np.zeros(bearing.SAMPLES), np.full(bearing.SAMPLES, 1800.0)])
     scores = loaded.judge(dead[np.newaxis], time.monotonic() + 10).scores
-    assert scores[0] < loaded.package.levels[0].on
+    assert scores[0] < ends(loaded)[0]
+
+
+def test_a_shaft_that_turns_faster_than_in_training_is_not_judged() -> None:
+    ood = shipped().package.manifest.trust.ood
+    blocks = block("", 9_300)
+    assert ood.outside(blocks.ravel().tolist()) == ""
+    blocks[:, 1] = 3_600.0
+    assert ood.outside(blocks.ravel().tolist()).startswith("range speed")
+    blocks[:, 1], blocks[:, 0] = 1_800.0, 1e6
+    assert ood.outside(blocks.ravel().tolist()) == ""  # a level of another sensor says nothing
 
 
 def test_the_card_gives_the_figures_of_the_manifest_and_the_docs() -> None:

@@ -159,9 +159,9 @@ def test_recent_keys_are_the_newest_first_and_leave_out_reports_without_one(stor
     assert store.recent_keys(1) == [(1 << 63) - 1]
 
 
-def test_sent_messages_leave_the_outbox(store):
+def test_published_messages_leave_the_outbox(store):
     ids = store.commit(Batch(outbox=[OutboxRow(f"t{n}", b"") for n in range(5)])).outbox_ids
-    store.sent(ids[1:3])
+    store.commit(Batch(published=list(ids[1:3])))
     assert [one.topic for one in store.outbox(2)] == ["t0", "t3"]
 
 
