@@ -125,6 +125,7 @@ class Requests:
         if not request.reply_to:
             return
         filters = [wanted.filter for wanted in self.site.subscriptions(self._link.name)]
+        filters.append(self._base)  # nor where people decide, here or at another gateway
         if requests.may_answer(request.reply_to, filters):
             self._publish(Outgoing(request.reply_to, payload, correlation=request.correlation))
         else:

@@ -62,6 +62,11 @@ def test_a_forced_action_is_followed_to_its_proof(daemon: Daemon, zigbee: Zigbee
     assert (told["action"], told["command"]["state"]) == ("stop", "confirmed")
     assert told["command"]["by"] == "person:anna"
     assert told["command"]["evidence"] == "proof: power 0.3 W < 5.0 W"
+    words = ["explain", "pump", "--db", str(daemon.folder / "gateway.db")]
+    wait_until(
+        lambda: "forced by anna: leak" in CliRunner().invoke(cli, words).output, "it is explained"
+    )
+    assert "policy pump/person, mode act" in CliRunner().invoke(cli, words).output
 
 
 def test_the_other_commands_say_what_they_did(daemon: Daemon, zigbee: Zigbee) -> None:

@@ -1,14 +1,17 @@
 """What people decide over MQTT: done at once, once, recorded, shown, and ended in time."""
 
 import json
+import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.core import requests
 from gateway.core.times import LATE_MS
-from tests.fakes.daemon import pump
+from tests.fakes.daemon import Daemon, pump
 from tests.fakes.inside import TRUE_MS, Clocks, Inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import answers, done, refused, say
@@ -276,6 +279,69 @@ def test_what_cannot_be_done_is_refused_in_clear_words(tmp_path: Path, zigbee: Z
         assert said[0].startswith("not JSON")
         assert said[1].startswith("transaction should be")
         assert changes(daemon) == []
+
+
+def test_a_forced_action_is_not_done_twice_by_a_daemon_that_was_killed(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    zigbee.peer.heard.clear()
+    with Daemon(tmp_path, pump(zigbee.port)) as daemon:
+        zigbee.online()
+        force = {"force": "stop", "author": "anna"}
+        zigbee.peer.publish("edge/here/asset/pump/override/set", json.dumps(force))
+        wait_until(lambda: zigbee.orders, "the order")
+        daemon.kill()
+        assert daemon.states() == ["sent"]
+        daemon.start()
+        wait_until(lambda: daemon.logged("command_resumed"), "it is known")
+        zigbee.tell("plug", state="OFF", power=0.2)
+        wait_until(lambda: daemon.states() == ["confirmed"], "proof")
+        again = zigbee.newest("asset/pump/command")
+        assert (again["state"], again["by"]) == ("confirmed", "person:anna")
+        assert daemon.stop() == 0
+        assert len(zigbee.orders) == 1
+        assert len(decisions(daemon)) == 1
+
+
+def test_a_response_topic_never_leads_to_where_people_decide() -> None:
+    assert not requests.may_answer("edge/here/stop/set", ["zigbee2mqtt/+", "edge/here"])
+
+
+# -- the file, the disk --------------------------------------------------------------------------
+
+
+def test_a_hold_survives_a_new_configuration(tmp_path: Path, zigbee: Zigbee) -> None:
+    zigbee.peer.heard.clear()
+    with Daemon(tmp_path, pump(zigbee.port)) as daemon:
+        zigbee.online()
+        done(zigbee, "asset/pump/override", hold=True)
+        daemon.file.write_text(pump(zigbee.port, ("name: Pump", "name: The pump")))
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: daemon.logged("configuration_loaded"), "the new file")
+        heat(zigbee, daemon, 1)
+        assert decisions(daemon) == [("raised", "act", "stop", "hold")]
+
+
+def test_a_stop_holds_at_once_while_the_store_refuses_and_a_forced_action_is_not_done(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    with inside(tmp_path, zigbee) as daemon:
+        zigbee.online()
+        done(zigbee, "stop", on=False)
+        assert daemon.daemon is not None
+        locker = sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)
+        locker.execute("BEGIN EXCLUSIVE")
+        try:
+            data = done(zigbee, "stop", on=True, author="anna")
+            assert data["recorded"] is False
+            wait_until(lambda: state(zigbee, "label") is not None, "life goes on")
+            why = refused(zigbee, "asset/pump/override", force="stop")
+            assert why.startswith("refused: st")
+        finally:
+            locker.execute("ROLLBACK")
+            locker.close()
+        wait_until(lambda: ("stop", "began") in changes(daemon), "it is recorded after all")
+        assert zigbee.orders == []
 
 
 # -- modes and acknowledgements ------------------------------------------------------------------
