@@ -16,7 +16,7 @@ from gateway.core.interventions import GATEWAY, Alive, Intervention, Key, Kind, 
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
-from gateway.daemon.site import Site
+from gateway.daemon.site import Site, ids
 
 LOOK_S: Final = 1.0
 """How often it is looked for what is over: the loop's own clock sleeps with the machine."""
@@ -138,8 +138,12 @@ class Held:
     def restore(self, kept: Mapping[str, str], alive: Alive | None) -> None:
         """Take up what held when the daemon stopped."""
         clock = self._clock
-        for text in kept.values():
-            one = interventions_told.from_json(text)
+        for key, text in kept.items():
+            try:
+                one = interventions_told.from_json(text)
+            except (ValueError, TypeError, KeyError) as error:
+                self._unread(key, str(error))
+                continue
             passed_ms = clock.now_ms() - one.at_ms
             known = clock.ok() and one.clock_ok and passed_ms >= 0
             again = resume(one, clock.boot, clock.mono_ms(), alive, passed_ms if known else None)
@@ -150,3 +154,21 @@ class Held:
             if again != one:
                 self._keep(again)
             log.info("intervention_resumed", **interventions_told.body(again, "resumed"))
+
+    def _unread(self, key: str, why: str) -> None:
+        """Nobody knows what a person wanted: then nothing is commanded until one says so."""
+        clock = self._clock
+        log.error("intervention_unreadable", key=key, error=why)
+        self._journal.batch.kept["interventions", key] = None
+        stop = Intervention(
+            id=ids(clock)(),
+            kind=Kind.STOP,
+            asset=GATEWAY,
+            author="gateway",
+            reason="what a person decided could not be read after a restart",
+            at_ms=clock.now_ms(),
+            mono_ms=clock.mono_ms(),
+            boot=clock.boot,
+            clock_ok=clock.ok(),
+        )
+        self.put(stop)

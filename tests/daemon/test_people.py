@@ -11,6 +11,9 @@ import pytest
 
 from gateway.core import requests
 from gateway.core.times import LATE_MS
+from gateway.store.batch import Batch
+from gateway.store.settings import StoreSettings
+from gateway.store.writer import Store
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.inside import TRUE_MS, Clocks, Inside
 from tests.fakes.mosquitto import Mosquitto
@@ -440,3 +443,21 @@ def test_a_mode_that_lets_act_does_not_outlive_a_reboot_of_unknown_length(
         zigbee.online()
         wait_until(lambda: changes(daemon)[-1:] == [("mode", "expired")], "it is over")
         wait_until(lambda: state(zigbee, "mode") == "advise", "the file's mode")
+
+
+def test_what_cannot_be_read_after_a_restart_stops_the_gateway(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    clock = Clocks()
+    with inside(tmp_path, zigbee, clock=clock):
+        zigbee.online()
+        done(zigbee, "asset/pump/override", hold=True)
+    settings = StoreSettings(tmp_path / "gateway.db", min_free_bytes=1 << 20)
+    store = Store.open(settings, boot=clock.boot, now_ms=clock.now_ms(), mono_ms=clock.mono_ms())
+    store.commit(Batch(kept={("interventions", "pump\nhold\n"): '{"kind": "hodl"}'}))
+    store.close()
+    with inside(tmp_path, zigbee, clock=clock):
+        zigbee.online()
+        wait_until(lambda: zigbee.newest("health").get("stop"), "it is stopped")
+        assert zigbee.newest("health")["stop"]["author"] == "gateway"
+        assert refused(zigbee, "asset/pump/override", force="stop") == "refused: stopped"
