@@ -7,6 +7,7 @@ from gateway.config import (
     check_assets,
     check_guards,
     check_models,
+    check_people,
     check_sources,
     check_telling,
 )
@@ -25,6 +26,7 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     manifests, wrong = check_models.manifests(found)
     yield from wrong
     yield from check_telling.problems(found)
+    yield from check_people.problems(found)
     yield from check_guards.exclusions(found)
     for id_, asset in root.assets.items():
         yield from check_assets.problems(found, id_, asset, manifests)
