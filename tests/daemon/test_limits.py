@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,30 @@ def test_a_command_that_waited_for_its_broker_is_held_against_what_is_known_then
             reason = f"{STOP}.unless power > 1000"
             wait_until(lambda: daemon.commands() == [("refused", reason)], "it is refused", 20)
             assert ear.heard == []
+
+
+def test_a_stop_that_comes_while_a_command_is_being_stored_still_stops_it(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    with Daemon(tmp_path, text(zigbee)) as daemon:
+        zigbee.online()
+        wait_until(lambda: daemon.rows("SELECT 1 FROM kept"), "the store is in use")
+        other = sqlite3.connect(tmp_path / "gateway.db", isolation_level=None, timeout=10)
+        other.execute("BEGIN IMMEDIATE")  # nothing can be committed
+        zigbee.tell("probe", temperature=95)
+        wait_until(lambda: daemon.logged("command_changed"), "a command is being stored")
+        zigbee.peer.publish("edge/here/stop/set", json.dumps({"on": True}))
+        wait_until(lambda: daemon.logged("intervention_changed"), "a person stops everything")
+        other.rollback()
+        other.close()
+        wait_until(lambda: daemon.states() == ["failed"], "it is not published")
+        ((_, reason),) = daemon.commands()
+        # a machine that is slow may not have let go of the store in time
+        assert reason in {
+            "stopped; nothing was published",
+            "store did not answer; nothing was published",
+        }
+        assert zigbee.orders == []
 
 
 def test_a_fail_safe_that_is_forbidden_stays_due_and_is_done_once_it_may(
