@@ -110,13 +110,12 @@ def _lines(found: Checked, told: list[str], before: list[Before]) -> list[str]:
         lines.append(f"{found.checkpoints} checkpoints agree, the last over record {found.good}")
     else:
         lines.append("no checkpoint agrees with it: nothing from outside vouches for it")
-    lines += [f"{rows} rows of {table} have no record: older than the chain, or rescued"
+    lines += [f"{rows} rows of {table} are told of by no record: older than it, or rescued"
               for table, rows in found.uncovered.items() if rows]  # fmt: skip
-    lines += [
-        f"chain {one.epoch} before it, of a damaged database: records {one.first} to {one.last}, "
-        f"{one.lost} lost"
-        for one in before
-    ]
+    for one in before:
+        kept = f"records {one.first} to {one.last}, {one.lost} lost"
+        lines.append(f"chain {one.epoch} before it, of a damaged database: {kept}")
+        lines += [f"  not whole at {broken}" for broken in one.breaks[:SHOWN]]
     lines += [f"BROKEN at {one}" for one in found.breaks[:SHOWN]]
     more = len(found.breaks) - SHOWN + found.more
     lines += [f"and {more} breaks more"] if more > 0 else []

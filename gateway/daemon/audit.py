@@ -89,6 +89,7 @@ class Audit:
         self._epoch = ""
         self._last: Checkpoint | None = None
         self._signed_mono_ms = clock.mono_ms()
+        self._file: Document = {"file": ""}
         self._due = asyncio.Event()
         self._witness: Witness | None = None
         journal.on_head = self._grown
@@ -101,16 +102,19 @@ class Audit:
         told: Document = {"event": "started", "version": __version__, "boot": self._clock.boot}
         told |= {"database_created": opened.created, "notes": list(opened.notes)}
         self._record(Kind.GATEWAY, self.settings.gateway_id, told)
-        keys = of_file(self.settings)
-        self._record(
-            Kind.CONFIGURATION, str(keys["file"]), {"event": "configuration_loaded"} | keys
-        )
+        self._file = of_file(self.settings)
+        self._introduce(opened.epoch)
+
+    def _introduce(self, epoch: str) -> None:
+        """What holds while the chain grows: the file, the key."""
+        body = {"event": "configuration_loaded", **self._file}
+        self._record(Kind.CONFIGURATION, str(self._file["file"]), body)
         public = self._key.public if self._key else ""
-        known = f"{opened.epoch} {public}"
+        known = f"{epoch} {public}"
         if public and self._known_key != known:
-            told = {"public_key": public, "before": self._known_key.partition(" ")[2]}
+            told: Document = {"public_key": public, "before": self._known_key.partition(" ")[2]}
             self._record(Kind.KEY, signing.fingerprint(public), told)
-            self._journal.batch.kept["audit", "key"] = known
+            self._journal.batch.kept["audit", "key"] = self._known_key = known
 
     def stopped(self) -> None:
         """The gateway stops because it was told to."""
@@ -124,6 +128,8 @@ class Audit:
 
     def event(self, kind: str, keys: Mapping[str, object]) -> None:
         """Something happened to the gateway itself."""
+        if kind == "configuration_loaded":
+            self._file = dict(keys)
         if kind in EVENTS:
             recorded, name = EVENTS[kind]
             self._record(recorded, str(keys.get(name, "")), {"event": kind} | dict(keys))
@@ -141,6 +147,8 @@ class Audit:
 
     def _grown(self, head: Head, epoch: str) -> None:
         """A commit is done: the chain ends here now."""
+        if self._epoch not in ("", epoch):  # the database was damaged, and begun anew
+            self._introduce(epoch)
         self._head, self._epoch = head, epoch
         if self._new >= self.settings.audit.checkpoint_records:
             self._due.set()

@@ -74,10 +74,10 @@ class Witness:
         except StoreError as error:
             log.warning("audit_checkpoint_unreadable", error=str(error))
         if self.doubt:
-            log.error("audit_chain_doubted", error=self.doubt)
+            log.error("audit_broken", error=self.doubt)
             told = {"error": self.doubt, "kept": kept.seq, "kept_hash": kept.hash.hex()}
-            self._announce.event("audit_chain_doubted", **told)
-            body = {"event": "audit_chain_doubted"} | told
+            self._announce.event("audit_broken", **told)
+            body = {"event": "audit_broken"} | told
             self._journal.batch.records.append(Record(Kind.GATEWAY, "audit", body))
             self._journal.changed()
 

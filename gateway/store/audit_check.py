@@ -13,7 +13,7 @@ from typing import Final
 from gateway.core.audit import Entry, Head, Kind
 from gateway.core.audit_walk import Break, Fault, Mark, Walk, beginning, walk
 from gateway.core.checkpoints import Checkpoint, parse
-from gateway.store import chain
+from gateway.store import chain, salvage
 from gateway.store.audit_rows import Ledger, row_breaks
 from gateway.store.faults import translated
 
@@ -27,6 +27,8 @@ _ENTRIES: Final = (
     "SELECT seq, at_ms, boot, mono_ms, clock, kind, subject, body, hash FROM audit "
     "WHERE seq > ? ORDER BY seq LIMIT ?"
 )
+TRIES: Final = 3
+_DROPPED: Final = "SELECT 1 FROM audit WHERE kind = ? AND seq > ? LIMIT 1"
 _CHECKPOINTS: Final = (
     "SELECT seq, document FROM audit_checkpoint WHERE seq > ? ORDER BY seq LIMIT ?"
 )
@@ -85,7 +87,7 @@ def mark(seq: int, words: str, trust: Trust, epoch: str, place: str = "") -> Mar
 
 
 def check(connection: sqlite3.Connection, trust: Trust, others: Iterable[str] = ()) -> Checked:
-    """Walk the whole chain.
+    """Walk the whole chain; again, if the running gateway dropped old rows meanwhile.
 
     Args:
         connection: may only read.
@@ -95,19 +97,31 @@ def check(connection: sqlite3.Connection, trust: Trust, others: Iterable[str] = 
     Raises:
         StoreError: it cannot be read.
     """
+    given = list(others)
     with translated("audit"):
-        epoch = chain.epoch(connection)
-        first = next(entries(connection), None)
-        bottom = first.seq - 1 if first else 0
-        own = (mark(seq, words, trust, epoch) for seq, words in checkpoints(connection, bottom - 1))
-        outside = sorted((mark(0, words, trust, epoch, " (given)") for words in others), key=_seq)
-        start, broken = beginning(first, (one for one in own if one.seq == bottom))
-        notes = _Notes(epoch, first)
-        own = (mark(seq, words, trust, epoch) for seq, words in checkpoints(connection, bottom))
-        found = walk(notes.passing(entries(connection)), start, merge(own, outside, key=_seq))
-        breaks = [*([broken] if broken else []), *notes.breaks(), *found.breaks]
-        rows, uncovered = row_breaks(connection, notes.ledger)
-        return _checked(epoch, found, sorted(breaks, key=_seq) + rows, uncovered)
+        found = _check(connection, trust, given)
+        for _ in range(TRIES):
+            dropped = connection.execute(_DROPPED, (Kind.RETENTION.value, found.head.seq))
+            if found.whole or dropped.fetchone() is None:
+                break
+            found = _check(connection, trust, given)
+    return found
+
+
+def _check(connection: sqlite3.Connection, trust: Trust, others: Iterable[str]) -> Checked:
+    epoch = chain.epoch(connection)
+    first = next(entries(connection), None)
+    bottom = first.seq - 1 if first else 0
+    own = (mark(seq, words, trust, epoch) for seq, words in checkpoints(connection, bottom - 1))
+    outside = sorted((mark(0, words, trust, epoch, " (given)") for words in others), key=_seq)
+    start, broken = beginning(first, (one for one in own if one.seq == bottom))
+    notes = _Notes(epoch, first)
+    notes.ledger.salvaging = salvage.pending(connection)
+    own = (mark(seq, words, trust, epoch) for seq, words in checkpoints(connection, bottom))
+    found = walk(notes.passing(entries(connection)), start, merge(own, outside, key=_seq))
+    breaks = [*([broken] if broken else []), *notes.breaks(), *found.breaks]
+    rows, uncovered = row_breaks(connection, notes.ledger)
+    return _checked(epoch, found, sorted(breaks, key=_seq) + rows, uncovered)
 
 
 def _seq(one: Break | Mark) -> int:

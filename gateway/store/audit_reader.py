@@ -3,16 +3,19 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import chain as chain_of
 from typing import Final, NamedTuple
 
-from gateway.core.audit import Entry, Kind
+from gateway.core.audit import Entry, Head, Kind
+from gateway.core.audit_walk import Break, walk
 from gateway.errors import StoreError
 from gateway.store import audit_check, chain, schema
-from gateway.store.audit_check import Checked, Trust
+from gateway.store.audit_check import PAGE, Checked, Trust
 from gateway.store.faults import translated
 
 _BEFORE: Final = (
-    "SELECT epoch, count(DISTINCT seq), min(seq), max(seq) FROM audit_before GROUP BY epoch"
+    "SELECT DISTINCT seq, at_ms, boot, mono_ms, clock, kind, subject, body, hash "
+    "FROM audit_before WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
 )
 _FEEDBACK: Final = """
 SELECT a.subject, a.body, d.at_ms, json_extract(d.explanation, '$.span_s')
@@ -26,6 +29,8 @@ class Before(NamedTuple):
     records: int
     first: int
     last: int
+    breaks: tuple[Break, ...]
+    """Where it is not whole; the damage itself takes records away, and changes none."""
 
     @property
     def lost(self) -> int:
@@ -95,8 +100,22 @@ class AuditReader:
 
     def before(self) -> list[Before]:
         """The chains of databases that were damaged."""
+        query = "SELECT DISTINCT epoch FROM audit_before ORDER BY epoch"
         with translated("audit"):
-            return [Before(*row) for row in self._connection.execute(_BEFORE)]
+            return [self._before(epoch) for (epoch,) in self._connection.execute(query).fetchall()]
+
+    def _before(self, epoch: str) -> Before:
+        rows = self._rescued(epoch)
+        first = next(rows, None)
+        start = Head() if first is None or first.seq == 1 else None
+        found = walk(chain_of([first] if first else [], rows), start, ())
+        last = found.head.seq if found.head else 0
+        return Before(epoch, found.records, found.first, last, tuple(found.breaks))
+
+    def _rescued(self, epoch: str, after: int = 0) -> Iterator[Entry]:
+        while page := self._connection.execute(_BEFORE, (epoch, after, PAGE)).fetchall():
+            yield from map(Entry._make, page)
+            after = page[-1][0]
 
     def feedback(self) -> list[Said]:
         """What was said of decisions: of each decision the last word, in the order it was said."""

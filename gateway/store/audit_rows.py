@@ -42,6 +42,8 @@ class Ledger:
     """Table -> the last row that is older than the chain; None when that is not known."""
     first: int = 1
     """The first record that is kept."""
+    salvaging: bool = False
+    """Rows of a damaged database are still being copied."""
 
 
 def row_breaks(
@@ -149,7 +151,7 @@ def _uncovered(connection: sqlite3.Connection, table: str, ledger: Ledger) -> in
 
 def _too_many(connection: sqlite3.Connection, table: str, ledger: Ledger) -> Break | None:
     """More rows without a record than the chain's beginning and a salvage account for."""
-    if ledger.older is None:
+    if ledger.older is None or ledger.salvaging:
         return None
     query = f"SELECT count(*), max(id) FROM {table} WHERE audit IS NULL AND rowid > ?"  # noqa: S608
     count, newest = connection.execute(query, (ledger.older.get(table, 0),)).fetchone()

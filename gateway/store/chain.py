@@ -95,9 +95,15 @@ def cut(connection: sqlite3.Connection) -> str:
 def insert_checkpoints(
     connection: sqlite3.Connection, made: Iterable[Checkpoint], at_ms: int
 ) -> None:
-    """Keep checkpoints; call within a transaction."""
-    rows = [(one.seq, at_ms, plain(one.document)) for one in made]
-    connection.executemany("INSERT INTO audit_checkpoint VALUES (?, ?, ?)", rows)
+    """Keep checkpoints of this chain; call within a transaction.
+
+    One that waited while the database was found damaged is of the chain before, and left out.
+    """
+    made = list(made)
+    if made:
+        here = epoch(connection)
+        rows = [(one.seq, at_ms, plain(one.document)) for one in made if one.epoch == here]
+        connection.executemany("INSERT OR IGNORE INTO audit_checkpoint VALUES (?, ?, ?)", rows)
 
 
 def newest_checkpoint(connection: sqlite3.Connection) -> str:

@@ -121,13 +121,13 @@ def test_an_end_cut_off_while_it_did_not_run_is_noticed_at_the_start(
         zigbee.tell("plug", state="OFF", power=0.2)
         wait_until(lambda: 0.2 in daemon.values("power"), "life goes on")
         assert daemon.stop() == 0
-        assert daemon.logged("audit_chain_doubted") == []
+        assert daemon.logged("audit_broken") == []
         ((first,),) = daemon.rows("SELECT min(seq) FROM audit WHERE kind = 'decision'")
         cut(daemon.folder / "gateway.db", first)
         daemon.start()
-        wait_until(lambda: daemon.logged("audit_chain_doubted"), "a doubt", 20)
+        wait_until(lambda: daemon.logged("audit_broken"), "a doubt", 20)
         wait_until(lambda: "audit: " in str(zigbee.newest("health").get("problems")), "health", 40)
-        wait_until(lambda: "audit_chain_doubted" in str(said(daemon, "gateway")), "a record")
+        wait_until(lambda: "audit_broken" in str(said(daemon, "gateway")), "a record")
 
 
 def test_a_key_that_the_file_names_signs_and_one_that_cannot_be_used_stops_the_start(

@@ -24,8 +24,9 @@ from gateway.core.audit_walk import Fault
 from gateway.core.checkpoints import Checkpoint
 from gateway.core.commands import State
 from gateway.errors import StoreError
-from gateway.store import retention
+from gateway.store import audit_check, opening, retention, salvage
 from gateway.store.audit_check import Checked
+from gateway.store.audit_rows import Ledger
 from gateway.store.batch import Batch, Committed
 from gateway.store.reader import Reader
 from gateway.store.settings import DAY_MS
@@ -411,8 +412,56 @@ def test_after_damage_a_new_chain_names_the_old_one_and_keeps_what_was_left(
         (before,) = reader.audit.before()
     assert (body["epoch"], body["hash"]) == (done.epoch, done.head.hash.hex())
     assert (before.epoch, before.records, before.lost) == (done.epoch, 1 + 5 * TURNS, 0)
+    assert before.breaks == ()
+    tamper(path, "UPDATE audit_before SET body = '{}' WHERE seq = 4",
+           "DELETE FROM audit_before WHERE seq = 9")  # fmt: skip
+    with Reader.open(path) as reader:
+        (before,) = reader.audit.before()
+    assert [one.seq for one in before.breaks] == [4, 9]
     tamper(path, SLIP.format("NULL"))
     assert check(path, key).breaks[0].what is Fault.ROW_UNRECORDED
+
+
+def test_while_rows_are_still_being_rescued_nothing_is_called_unrecorded(
+    tmp_path: Path, key: signing.SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(settings(tmp_path))
+    done = turn(store, 1)
+    late = signed(key, done)
+    store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    crash(store)
+    path = tmp_path / "gateway.db"
+    with path.open("r+b") as file:
+        file.write(b"\0" * 24)
+    monkeypatch.setattr(salvage, "STEPS", 1)
+    monkeypatch.setattr(opening, "SALVAGE_S", 0.0)
+    store = open_store(settings(tmp_path))
+    store.commit(Batch(checkpoints=[late]))  # it waited while the damage was found
+    while salvage.pending(store._connection):
+        assert check(path, key).breaks == ()
+        store._upkeep.maintain(2_000, clock_ok=False)
+    assert check(path, key).breaks == ()
+    store.close()
+
+
+def test_rows_dropped_while_it_is_checked_are_no_break(
+    tmp_path: Path, key: signing.SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(settings(tmp_path))
+    for n in range(TURNS):
+        turn(store, n)
+    compare, dropped = audit_check.row_breaks, []
+
+    def meanwhile(connection: sqlite3.Connection, ledger: Ledger) -> object:
+        """Between the walk and the look at the rows, the gateway drops some."""
+        if not dropped:
+            dropped.append(store._upkeep.shed(2_000, "quota", by_age=False).counts)
+        return compare(connection, ledger)
+
+    monkeypatch.setattr(audit_check, "row_breaks", meanwhile)
+    assert check(tmp_path / "gateway.db", key).breaks == ()
+    assert [dict(one) for one in dropped] == [{("command", "quota"): TURNS}]
+    store.close()
 
 
 def test_what_is_older_than_the_chain_is_counted_and_not_called_broken(
