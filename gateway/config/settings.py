@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
-from gateway.core.discovery import HomeAssistant
+from gateway.core.discovery_place import HomeAssistant
 from gateway.core.guards import Exclusion
 from gateway.core.interventions import TERMS, Kind, Terms
 from gateway.core.trials import Rules

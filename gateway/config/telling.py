@@ -9,7 +9,7 @@ from pydantic import Field
 from gateway.config.scalars import Duration, Name, OneOrMore
 from gateway.config.schema import Section
 from gateway.core.alerts import Kind, Route
-from gateway.core.discovery import HomeAssistant
+from gateway.core.discovery_place import HomeAssistant
 
 _PREFIX = r"^[^#+/\s][^#+\s]*$"
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.core.discovery import AUTHOR, HEALTH_EXPIRES_S, Component, Place, device
+from gateway.core.discovery import HEALTH_EXPIRES_S
+from gateway.core.discovery_controls import AUTHOR
+from gateway.core.discovery_place import Component, Place, device
 from gateway.core.topic_tree import Document
 
 STATES: Final = ("running", "degraded", "stopping")

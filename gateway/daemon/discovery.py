@@ -18,7 +18,8 @@ import structlog
 from gateway import __version__
 from gateway.core import discovery, discovery_gateway
 from gateway.core.assets import Asset, model_rungs
-from gateway.core.discovery import Gauge, Place
+from gateway.core.discovery import Gauge
+from gateway.core.discovery_place import Place
 from gateway.core.interventions import Kind
 from gateway.core.messages import Message
 from gateway.core.ports import Subscription

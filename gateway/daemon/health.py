@@ -1,6 +1,7 @@
 """Health: what works less than it should, and the document that says so."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from gateway.core import topic_tree
 from gateway.core.interventions import GATEWAY, Standing
@@ -46,7 +47,7 @@ class Health:
         self._periods = periods
         self._standing = standing
         self._clock = clock
-        self.failing: Mapping[str, str] = {}
+        self.failing: Mapping[str, str] = MappingProxyType({})
         """Route of alerts -> why its last letter did not arrive."""
         self.audit: Audit | None = None
         """Attached before the first look."""

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gateway.core import discovery, discovery_gateway
 from gateway.core.assets import Asset
-from gateway.core.discovery import Gauge, HomeAssistant, Place
+from gateway.core.discovery import Gauge
+from gateway.core.discovery_place import HomeAssistant, Place
 from tests.fakes.homeassistant import objections
 
 PLACE = Place(HomeAssistant(), "edge/plant", "plant", "Plant north", "0.1.0")
