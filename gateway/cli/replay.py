@@ -31,7 +31,7 @@ NOT_SENT: Final = "commands are not sent, and what they would have changed is no
 @click.option("--since", default="24h", show_default=True, help="30s, 15m, 2h, 7d, or RFC 3339.")
 @click.option("--until", default="", help="As --since; default: the end of the history.")
 @click.option("--config", type=_PATH, help="The file that judges, say a new one.")
-@click.option("--model", "models", multiple=True, metavar="NAME=PATH", help="Another package.")
+@click.option("--model", "models", multiple=True, metavar="[NAME=]PATH", help="Another package.")
 @click.option("--asset", "assets", multiple=True, help="Judge only this one; may be repeated.")
 @click.option("--db", type=_PATH, help="The database; default: the one that the file names.")
 @click.option("--changes", is_flag=True, help="Show only what differs.")
@@ -86,7 +86,8 @@ def _settings(file: Path, models: tuple[str, ...], assets: tuple[str, ...]) -> "
 
     settings = load(file)
     for given in models:
-        name, _, path = given.partition("=")
+        alone = len(settings.models) == 1 and "=" not in given
+        name, _, path = (next(iter(settings.models)), "", given) if alone else given.partition("=")
         if name not in settings.models or not path:
             known = choices(settings.models)
             raise click.BadParameter(

@@ -144,8 +144,13 @@ class Rehearsal:
             await self._tick()
         self.clock.move(mono_ms)
 
+    async def stepped(self) -> None:
+        """The wall clock was stepped: rows may be over now, or lie years ahead and begin anew."""
+        if self._next_mono_ms is not None:
+            await self._tick()
+
     def plan(self) -> None:
-        """Look anew when something is due: the clock was stepped, or what is known was changed."""
+        """Look anew when something is due."""
         self._next_mono_ms = None
         self._plan(self._judged.values())
 

@@ -76,6 +76,7 @@ def replay(
     first, last = history.first_ms(), history.last_ms()
     if first is None or last is None:
         raise StoreError("nothing is stored one by one: there is nothing to replay")
+    last = max(first, last)  # a clock that was set back made the newest the oldest
     since_ms, until_ms = max(asked.since_ms, first), min(asked.until_ms, last)
     if since_ms > until_ms:
         span = f"{rfc3339(first)} to {rfc3339(last)}"
@@ -156,7 +157,7 @@ class _Run:
         step_ms = arrival.received_at_ms - clock.now_ms()
         clock.set(arrival.received_at_ms)
         if abs(step_ms) > STEP_MS:
-            site.plan()
+            await site.stepped()
         report = self._recorded.report(arrival, clock.mono_ms())
         if report is not None and self._judging:
             await site.take(report)

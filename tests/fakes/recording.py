@@ -46,15 +46,21 @@ class Recording:
         self.store.close()
 
     def tell(
-        self, at_s: float, asset: str = "pump", reason: Reason = Reason.OK, **values: float
+        self,
+        at_s: float,
+        asset: str = "pump",
+        reason: Reason = Reason.OK,
+        *,
+        ahead_s: float = 0.0,
+        **values: float,
     ) -> None:
-        """One report of one asset."""
+        """One report of one asset; the wall clock may be ahead of the monotonic one."""
         metrics = [self._metrics[asset, name] for name in values]
         readings = tuple(
             Reading(metric, value, reason)
             for metric, value in zip(metrics, values.values(), strict=True)
         )
-        at_ms = self._at_ms(at_s)
+        at_ms = self._at_ms(at_s + ahead_s)
         mono_ms = 1_000 + round((at_s - self._began_s) * 1000)
         report = Report(metrics[0].source, metrics[0].device, readings, at_ms, at_ms, mono_ms)
         self._batch.reports.append(StoredReport(report))
