@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters import signing
+from tests.daemon import test_versions as versions
 from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
@@ -178,6 +179,29 @@ def test_a_file_taken_again_or_refused_is_on_record_with_its_hash(
         assert first["sha256"] != second["sha256"]
         assert (third["event"], third["file"]) == ("configuration_rejected", "gateway.yaml")
         assert verify(daemon)[0] == 0
+
+
+def test_models_that_are_promoted_and_taken_back_are_on_record_with_their_hashes(
+    tmp_path: Path, make_broker: MakeBroker
+) -> None:
+    broker = make_broker().start()
+    versions.package(tmp_path / "old", "1.0.0")
+    versions.package(tmp_path / "new", "2.0.0", plus=1.0)
+    with Zigbee(broker.port) as zigbee:
+        text = versions.text(zigbee, versions.RULES + "}")
+        with Daemon(tmp_path, text) as daemon:
+            zigbee.online()
+            told = {"op": "promote", "model": "heat", "force": True}
+            wait_until(lambda: versions.states(daemon).get("2.0.0") == "shadow", "a trial", 60)
+            assert versions.ask(zigbee, **told)["status"] == "ok"
+            assert versions.ask(zigbee, op="rollback", model="heat")["status"] == "ok"
+            changed = [
+                (body["version"], body["state"], len(body["hash"]))
+                for body in said(daemon, "model")
+            ]
+            assert ("2.0.0", "probation", 64) in changed
+            assert ("2.0.0", "rolled_back", 64) in changed
+            assert verify(daemon)[0] == 0
 
 
 def test_what_a_person_says_of_a_decision_is_a_record_and_a_label(
