@@ -59,7 +59,7 @@ class Act:
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
         ready: list[tuple[Command, Sequence[Outgoing]]] = []
-        for decision in decisions:
+        for decision in map(self._permits.listed, decisions):
             self._journal.batch.decisions.append(decision)
             self._announce.decision(decision)
             _log_decision(decision)

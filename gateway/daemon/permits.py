@@ -5,6 +5,7 @@ record names the limit), when the command is made, and again right before it is 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from gateway.core.commands import Command
@@ -84,6 +85,14 @@ class Permits:
         if not refused:
             self.ledger.grant(Deed(asset, action), value, self._moment().running_ms)
         return refused
+
+    def listed(self, decision: Decision) -> Decision:
+        """The decision; refused where a new file no longer has its asset or its action."""
+        asset = self._site.settings.assets.get(decision.asset)
+        if not decision.action or (asset is not None and decision.action in asset.actions):
+            return decision
+        why = f"assets.{decision.asset}.actions: no {decision.action!r}"
+        return replace(decision, refused=decision.refused or why)
 
     def decided(self, decision: Decision) -> str:
         """What forbids the command of a decision, which is about to be made."""

@@ -199,6 +199,55 @@ def test_no_life_by_chance_breaks_a_rule_and_most_limits_refuse_something():
     assert [name for name in BREAKS if name not in words] == []
 
 
+def live(chance, rig):
+    """Something other than an alarm, by chance."""
+    rig.clock.go(chance.choice((0, S, 20 * S, M, 5 * M, 20 * M)))
+    for asset in ASSETS:  # readings are lost, or come
+        for metric, values in READINGS.items():
+            if chance.random() < 0.7:
+                rig.tell(asset, metric, chance.choice(values))
+    if chance.random() < 0.8:  # answers are lost, late, or come
+        rig.end(chance.choice(OUTCOMES))
+    if chance.random() < 0.02:
+        rig.clock.wall += chance.choice((-1, 1)) * chance.randrange(30) * YEAR_MS
+        rig.clock.believed = chance.random() < 0.8
+    if chance.random() < 0.05:
+        rig.connected = False
+    elif not rig.connected and chance.random() < 0.3:
+        rig.reconnect()
+    if chance.random() < 0.01:
+        rig.restart()
+    elif chance.random() < 0.005:
+        rig.reboot(chance.choice(SPANS_MS), limited.START_MS + chance.randrange(YEAR_MS))
+
+
+@pytest.mark.slow
+def test_ten_thousand_alarms_break_no_rule_and_every_command_ends():
+    chance, alarms = random.Random(4), 0
+    rig = Rig(SETTINGS)
+    try:
+        while alarms < 10_000:
+            for asset in ASSETS:
+                rig.verdict(asset, "alarm")
+                rig.verdict(asset, "normal")
+                rig.want(asset, chance.choice(ACTIONS), chance.choice(VALUES), chance.choice([*By]))
+                alarms += 1
+            live(chance, rig)
+            assert rig.broken == []
+        rig.clock.go(H)
+        rig.reconnect()
+        while rig.open:
+            rig.end(Step.DEADLINE)
+        rig.restart()
+        states = rig.states()
+        assert rig.broken == []
+    finally:
+        rig.close()
+    assert states.keys() <= {"confirmed", "failed", "timeout", "expired", "refused"}
+    assert len(rig.sent) > 100
+    assert all(states.get(state) for state in ("confirmed", "failed", "timeout", "expired"))
+
+
 @pytest.mark.parametrize("name", BREAKS)
 def test_the_oracle_finds_a_limit_that_is_missing(name):
     order = tuple(limit for limit in ORDER if limit.name != name)

@@ -136,8 +136,6 @@ class Told:
     """One good reading."""
 
     true_ms: int
-    asset: str
-    metric: str
     value: float
     process: int
 
@@ -174,7 +172,8 @@ class Rig:
         self.settings = replace(made, store=store)
         self.clock = Clock()
         self.sent: list[Sent] = []
-        self.told: list[Told] = []
+        self.told: dict[tuple[str, str], Told] = {}
+        """The newest good reading of each metric."""
         self.ended: dict[str, int] = {}
         """True time at the end of each sent command."""
         self.broken: list[str] = []
@@ -255,7 +254,7 @@ class Rig:
         reading = Reading(watch.asset.metrics[metric], value, reason)
         watch.latest.take(reading, self.clock.now_ms(), self.clock.mono_ms())
         if reason is Reason.OK:
-            self.told.append(Told(self.clock.true_ms, asset, metric, value, self.process))
+            self.told[asset, metric] = Told(self.clock.true_ms, value, self.process)
 
     def verdict(self, asset: str, label: str) -> None:
         """A model says something; the policy decides."""
@@ -297,6 +296,17 @@ class Rig:
             if command.state in (State.SENT, State.ACCEPTED):
                 self._record(step(command, what))
                 return
+
+    @property
+    def open(self) -> list[Command]:
+        """The commands that have not ended."""
+        return list(self._open.values())
+
+    def states(self) -> dict[str, int]:
+        """How many stored commands there are in each state."""
+        with Reader.open(self.settings.store.path) as reader:
+            rows = reader.query("SELECT state, count(*) FROM command GROUP BY state").rows
+        return {str(state): int(str(count)) for state, count in rows}
 
     def reconnect(self) -> None:
         """The broker is back: what waited is sent, if it still may be."""
@@ -359,7 +369,7 @@ class Rig:
                 asset=command.asset,
                 action=command.action,
                 said=dict(command.set),
-                by=By.of(command.by),
+                by=By.of(command.by or By.POLICY),
                 wall_ms=clock.now_ms(),
                 believed=clock.ok(),
                 flags=frozenset(flags),
@@ -427,9 +437,9 @@ def _hours(_rig: Rig, one: Sent, _before: Sequence[Sent]) -> bool:
 
 def _known(rig: Rig, one: Sent, asset: str, metric: str) -> Told | None:
     """What was told last, by this process and not too long ago."""
-    said = [t for t in rig.told if (t.asset, t.metric) == (asset, metric)]
-    fresh = [t for t in said if t.process == one.process and one.true_ms - t.true_ms <= STALE_MS]
-    return fresh[-1] if fresh and fresh[-1] is said[-1] else None
+    said = rig.told.get((asset, metric))
+    fresh = said and said.process == one.process and one.true_ms - said.true_ms <= STALE_MS
+    return said if fresh else None
 
 
 def _interlocks(rig: Rig, one: Sent, _before: Sequence[Sent]) -> bool:
