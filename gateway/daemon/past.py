@@ -7,6 +7,8 @@ from typing import Final
 from gateway.config.settings import Settings
 from gateway.core.calibration import Calibration
 from gateway.core.comparison import Made
+from gateway.core.guards import Deed
+from gateway.core.ledger import KEPT_MS, Use
 from gateway.core.times import rfc3339
 from gateway.core.verdicts import FORCED, PERSON
 from gateway.core.watch import Watch
@@ -90,4 +92,18 @@ def thinned(history: History, settings: Settings, since_ms: int, until_ms: int) 
         f"{rfc3339(one.last_at_ms + HOUR_MS)} ({one.hours} hours): not judged"
         for one in history.thinned(since_ms, until_ms)
         if one.key in mine
+    ]
+
+
+def sent(history: History, now_ms: int, mono_ms: int) -> list[Use]:
+    """The commands of the day before a time, as limits count them."""
+    return [
+        Use(
+            one.id,
+            Deed(one.asset, one.action),
+            mono_ms - (now_ms - one.at_ms),
+            sent=True,
+            ended_ms=mono_ms - (now_ms - one.at_ms),
+        )
+        for one in history.sent(now_ms - KEPT_MS, now_ms)
     ]

@@ -6,6 +6,7 @@ changed at the machine is in nobody's history, and is not made up.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -15,7 +16,7 @@ from gateway.core.interventions import Standing
 from gateway.core.ledger import Use
 from gateway.core.limits import Ask, By
 from gateway.core.readings import Report
-from gateway.core.verdicts import NORMAL, Decision, Mode, Verdict
+from gateway.core.verdicts import NORMAL, Decision, Mode
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.bench import Bench
@@ -79,6 +80,7 @@ class Rehearsal:
             heard: is shown an asset whenever it has a new verdict.
         """
         self.clock = clock
+        self._assets = settings.assets
         self.site: Site = build(settings, bench.packages, clock)
         new_id = counted_ids(clock)
         for watch in self.watches.values():
@@ -86,10 +88,7 @@ class Rehearsal:
             for _, state in watch.states():
                 state.drift = None  # nobody looks at a drift that is long over
         self.standing = Standing()
-        sent = History(clock.mono_ms(), ())
-        self._permits = _Permits(self.site, _Store(), clock, sent, self.standing)  # type: ignore[arg-type]  # only its trouble is asked
-        self._wanted = partial(self._permits.claim, By.POLICY)
-        self._safe = partial(self._permits.claim, By.FAIL_SAFE)
+        self._ask(())
         for watch in self.watches.values():
             watch.policy.standing = self.standing
         self._bench = bench
@@ -103,15 +102,27 @@ class Rehearsal:
         self.rounds = 0
         """How often the ladders were walked."""
 
+    def _ask(self, sent: Iterable[Use]) -> None:
+        """Ask the limits from now on as a gateway that was just started does.
+
+        Only what comes in from now on is evidence for them; when a command ended is not known any
+        more, so it ended now.
+        """
+        now_ms = self.clock.mono_ms()
+        uses = sorted((replace(use, ended_ms=now_ms) for use in sent), key=lambda use: use.at_ms)
+        history = History(now_ms, tuple(uses))
+        self._permits = _Permits(self.site, _Store(), self.clock, history, self.standing)  # type: ignore[arg-type]  # only its trouble is asked
+        self._wanted = partial(self._permits.claim, By.POLICY)
+        self._safe = partial(self._permits.claim, By.FAIL_SAFE)
+
+    def sent(self, uses: Iterable[Use]) -> None:
+        """Commands of the time before."""
+        self._permits.ledger.take(uses)
+
     @property
     def watches(self) -> Mapping[str, Watch]:
         """What is remembered of each asset."""
         return self.site.watches
-
-    @property
-    def verdicts(self) -> Mapping[str, Verdict | None]:
-        """The newest verdict of each asset."""
-        return {name: watch.verdict for name, watch in self.watches.items()}
 
     def know(self, registries: Mapping[str, str]) -> None:
         """Let the bridges read what their registries said last, for the pre-flight of actions."""
@@ -169,6 +180,8 @@ class Rehearsal:
             watch.held.clear()
             for _, state in watch.states():
                 state.held = NORMAL
+        deeds = (Deed(name, deed) for name, one in self._assets.items() for deed in one.actions)
+        self._ask([use for deed in deeds for use in self._permits.ledger.of(deed)])
         self.plan()
 
     async def _tick(self) -> None:

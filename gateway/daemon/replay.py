@@ -15,7 +15,7 @@ from gateway.core.times import rfc3339
 from gateway.core.verdicts import Decision
 from gateway.daemon.bench import Bench, bench
 from gateway.daemon.chronicle import Chronicle
-from gateway.daemon.past import calibrate, past, recorded, stand, thinned
+from gateway.daemon.past import calibrate, past, recorded, sent, stand, thinned
 from gateway.daemon.recorded import Recorded, of_assets
 from gateway.daemon.rehearsal import Rehearsal
 from gateway.daemon.restore import reach_ms
@@ -167,11 +167,13 @@ class _Run:
 
     def _begin(self) -> None:
         self._judging = True
+        clock = self._site.clock
         before = self._history.standing(self._judge_ms)
         for watch in self._site.watches.values():
             stood = stand(watch, [one for one in before if one.asset == watch.asset.id])
             self._found.now += [recorded(one) for one in stood]
         self._recorded.seen.clear()
+        self._site.sent(sent(self._history, clock.now_ms(), clock.mono_ms()))
         self._site.begin()
 
     def _count(self, arrival: Arrival) -> None:

@@ -67,6 +67,15 @@ class Thinned(NamedTuple):
     hours: int
 
 
+class Sent(NamedTuple):
+    """One command that left."""
+
+    id: str
+    asset: str
+    action: str
+    at_ms: int
+
+
 class Event(NamedTuple):
     """One record of the audit chain."""
 
@@ -185,6 +194,16 @@ class History(Reader):
         with translated("history"):
             rows = self._connection.execute(query, (*kinds, since_ms, until_ms)).fetchall()
         return [Event(*row) for row in rows]
+
+    def sent(self, since_ms: int, until_ms: int) -> list[Sent]:
+        """Commands that were, or may have been, published in a time, oldest first."""
+        query = (
+            "SELECT id, asset, action, sent_at_ms FROM command"
+            " WHERE sent_at_ms BETWEEN ? AND ? ORDER BY sent_at_ms, rowid"
+        )
+        with translated("history"):
+            rows = self._connection.execute(query, (since_ms, until_ms)).fetchall()
+        return [Sent(*row) for row in rows]
 
     def kept(self, room: str) -> dict[str, str]:
         """Everything in a room, as the daemon keeps it now."""

@@ -229,6 +229,32 @@ def test_a_metric_without_a_past_is_named_and_units_are_converted(file: Path) ->
     assert events(tree)[0] == (1_800, "raised", "")
 
 
+def test_what_was_kept_without_being_mapped_is_read_as_it_would_be_today(file: Path) -> None:
+    with Recording(file) as history:
+        for at_s in range(0, 600, 10):
+            history.tell(at_s, temperature=60.0)
+            history.tell_raw(at_s + 1, "zigbee", "probe", flow=at_s / 10)
+    new = changed(
+        file,
+        ("unit: degC}", "unit: degC}\n      flow: {from: zigbee/probe, range: [0, 50], scale: 2}"),
+        ("temperature > 90", "flow > 40"),
+    )
+    tree = told(new)
+    assert events(tree) == [(211, "raised", "")]
+    assert any("its raw values were kept" in note for note in tree["notes"])
+
+
+def test_commands_of_the_day_before_count_for_limits(file: Path) -> None:
+    new = changed(file, ("    actions:\n", "    limits: {commands_per_day: 1}\n    actions:\n"))
+    with Recording(file) as history:
+        for at_s in range(0, 7_200, 10):
+            history.tell(at_s, temperature=95.0 if at_s == 7_000 else 60.0)
+        history.sent(60.0)
+    middle = ("--since", rfc3339(BEGAN_MS + 6_000_000))
+    (raised, _) = events(told(new, since=middle))
+    assert raised == (7_000, "raised", "assets.pump.limits.commands_per_day 1")
+
+
 def test_thinned_hours_are_named_and_not_judged(file: Path) -> None:
     with Recording(file) as history:
         for at_s in range(0, 86_400 * 3, 600):

@@ -1,13 +1,16 @@
 """A history, written by the real store at the speed of the processor."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from gateway import config
+from gateway.core import paths
+from gateway.core.commands import Command, State
 from gateway.core.messages import Reason
-from gateway.core.readings import Reading, Report
+from gateway.core.readings import Metric, Reading, Report
 from gateway.core.verdicts import Decision
 from gateway.store.batch import Batch, StoredReport
 from gateway.store.writer import Store
@@ -55,7 +58,21 @@ class Recording:
         **values: float,
     ) -> None:
         """One report of one asset; the wall clock may be ahead of the monotonic one."""
-        metrics = [self._metrics[asset, name] for name in values]
+        self._store([self._metrics[asset, name] for name in values], values, at_s, reason, ahead_s)
+
+    def tell_raw(self, at_s: float, source: str, device: str, **values: float) -> None:
+        """One report that no asset maps, as ``keep: all`` stores it."""
+        metrics = [Metric(name, source, device, paths.Path.parse(name)) for name in values]
+        self._store(metrics, values, at_s, Reason.OK, 0.0)
+
+    def _store(
+        self,
+        metrics: list[Metric],
+        values: dict[str, float],
+        at_s: float,
+        reason: Reason,
+        ahead_s: float,
+    ) -> None:
         readings = tuple(
             Reading(metric, value, reason)
             for metric, value in zip(metrics, values.values(), strict=True)
@@ -70,6 +87,15 @@ class Recording:
     def decided(self, decisions: Iterable[Decision]) -> None:
         """What was decided."""
         self._batch.decisions += decisions
+
+    def sent(self, at_s: float) -> None:
+        """The pump was told to stop."""
+        at_ms = self._at_ms(at_s)
+        times = (at_ms, at_ms + 10_000, 1_000, 11_000, 12_000)
+        order = Command("c1", "d1", "pump", "stop", "zigbee", "plug", {"state": "OFF"}, *times, "b")
+        self._batch.commands.append(
+            replace(order, state=State.CONFIRMED, sent_at_ms=at_ms, sent_mono_ms=1_000)
+        )
 
     def flush(self) -> None:
         """Commit."""
