@@ -10,14 +10,21 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from gateway.core import topic_tree
+from gateway.core.assets import Asset
+from gateway.core.latest import Latest
+from gateway.core.policy import Policy
 from gateway.core.topic_tree_list import TOPICS, find
 from gateway.core.topic_tree_sizes import LIMIT
+from gateway.core.verdicts import Decision, Mode, Verdict
+from gateway.core.watch import Watch
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.telling import BASE, FAN, Story
 from tests.fakes.waiting import wait_until
 
 pytestmark = pytest.mark.broker
 ROOT = Path(__file__).parents[2]
+PUMP = Asset("pump", "Pump", {})
 SETS = ("override", "mode", "acknowledge", "maintenance", "stop")
 
 
@@ -158,3 +165,45 @@ def test_an_asset_that_is_removed_is_taken_back_everywhere(story: Story) -> None
         assert [topic for topic, _, _ in late.heard if "fan" in topic] == []
     story.reload(story.text)
     story.until("asset/fan.2/state", lambda one: one["label"] == "unknown" or one["metrics"])
+
+
+def _examples() -> Iterator[tuple[str, Any]]:
+    """(name of a schema, example) of docs/topics.md, in order."""
+    text = (ROOT / "docs/topics.md").read_text()
+    for section in text.split("\n## ")[1:]:
+        title = section.partition("\n")[0].replace("&lt;", "<").replace("&gt;", ">")
+        found = find(title.split(" ")[0].replace("<id>", "pump"))
+        for kind, block in re.findall(r"^```(\w*)\n(.*?)^```", section, re.DOTALL | re.MULTILINE):
+            document = json.loads(block) if kind == "json" else None
+            if document is not None and found is not None and "v" in document:
+                yield ("problems" if "count" in document else found.schema), document
+
+
+def test_the_examples_in_the_docs_are_what_the_schemas_say() -> None:
+    """Their hashes are shortened."""
+    examples = list(_examples())
+    wrong = [line for name, one in examples for line in complaints(name, one)]
+    assert [line for line in wrong if "does not match" not in line] == []
+    named = {topic.schema for topic in TOPICS if not topic.plain}
+    assert {name for name, _ in examples} | {"response"} == named
+
+
+def test_what_no_day_brings_is_what_its_schema_says() -> None:
+    """An ensemble, an interval, calibrations and a drift."""
+    member = {"model": "a", "version": "1", "hash": "0", "label": "alarm", "score": 2.0}
+    verdict = Verdict(
+        *("pump", 1, 1, "ensemble:a+b", "alarm", 2.0, 0.8),
+        members=(member | {"relative": 1.5},),
+        interval=(1.5, 2.5),
+    )
+    watch = Watch(PUMP, Latest({}, {}), Policy(PUMP, "boot", str), {}, 0)
+    watch.verdict = verdict
+    cause = {"model": "a", "what": "power", "usual": 1.0, "now": 2.0, "shift_sd": 3.1, "text": "x"}
+    made = Decision("d", "pump", "pump/policy/0", "raised", Mode.ADVISE, "", verdict)
+    documents: dict[str, Any] = {
+        "asset-state": topic_tree.asset_state(watch, 1, 1),
+        "asset-decision": topic_tree.decision(made, 1),
+        "asset-maintenance": topic_tree.maintenance("pump", [cause], 1),
+    }
+    for name, document in documents.items():
+        assert complaints(name, document) == []
