@@ -1,17 +1,9 @@
 """Announce: what subscribers see, under ``edge/<gateway id>/``.
 
-Events (decisions, commands, alerts) are rows of the outbox, stored with what they tell about and
-published after the commit, in order, until the broker has them; the next commit forgets them. State
+Events (decisions, commands, alerts) are rows of the outbox, stored with what they tell about. State
 and health are only worth their newest value: they are published when they change and again after
 each reconnect.
 """
-
-import asyncio
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from functools import partial
-from typing import Final
 
 import structlog
 
@@ -27,15 +19,8 @@ from gateway.daemon.ear import Ear
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link, ignore
 from gateway.daemon.retained import Retained
-from gateway.errors import NotConnectedError, StoreError
+from gateway.errors import NotConnectedError
 from gateway.store.batch import OutboxRow
-from gateway.store.writer import Store
-
-IN_FLIGHT: Final = 16
-"""Outbox rows handed to the broker and not yet answered for."""
-REFILL: Final = 500
-RETRY_S: Final = 1.0
-"""Between two tries to reach a store that refuses."""
 
 log = structlog.get_logger()
 
@@ -49,14 +34,6 @@ class Announce:
         self._link = link
         self._clock = clock
         self._journal: Journal | None = None
-        self._queue: deque[OutboxRow] = deque()
-        self._behind = False
-        """There are unsent rows in the store beyond those in the queue."""
-        self._flying: set[int] = set()
-        self._sent: set[int] = set()
-        """The broker has them, and the store still does."""
-        self._wake = asyncio.Event()
-        self._rested = asyncio.Event()
         self.ears: list[Ear] = []
         """Who else is told of decisions, commands and events."""
         self.shown_ms: dict[str, int] = {}
@@ -161,92 +138,3 @@ class Announce:
         except NotConnectedError:
             return False  # published again when connected
         return True
-
-    # -- the outbox -----------------------------------------------------------------------------
-
-    def committed(self, rows: Sequence[OutboxRow], forgotten: Sequence[int]) -> None:
-        """Rows are durable: publish them, after those the store still holds."""
-        self._sent.difference_update(forgotten)
-        for row in rows:
-            if self._behind or len(self._queue) >= REFILL:
-                self._behind = True
-                break
-            self._queue.append(row)
-        if rows or forgotten:
-            self._wake.set()
-
-    async def settled(self) -> None:
-        """Wait until the broker has what it can be given now."""
-        while self._queue or self._flying:
-            self._rested.clear()
-            await self._rested.wait()
-
-    def on_connected(self) -> None:
-        """Start with what the store still holds."""
-        self._behind = True
-        self._wake.set()
-
-    async def run(self, store: Store, pool: Executor) -> None:
-        """Publish the outbox for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            self._publish()
-            self._rested.set()
-            if not self._behind or not self._resting:
-                continue
-            try:
-                rows = await loop.run_in_executor(pool, store.outbox, REFILL)
-            except StoreError as error:
-                log.debug("outbox_waited", error=str(error))  # the journal says so, too
-                loop.call_later(RETRY_S, self._wake.set)
-                continue
-            self._behind = len(rows) >= REFILL
-            self._queue.extend(rows)
-            if rows:
-                self._wake.set()
-
-    @property
-    def _resting(self) -> bool:
-        """Nothing is on its way, and something could be sent.
-
-        What waits to be forgotten would be read back, and published twice.
-        """
-        return not (self._queue or self._flying or self._sent) and self._link.connected
-
-    def _publish(self) -> None:
-        while self._queue and len(self._flying) < IN_FLIGHT:
-            row = self._queue[0]
-            if not row.payload and row.topic in self.retained:
-                self._queue.popleft()  # taken back, and in use again since
-                self._forget(row.id)
-                continue
-            outgoing = Outgoing(row.topic, row.payload, row.qos, row.retain)
-            try:
-                self._link.publish(outgoing, done=partial(self._delivered, row))
-            except NotConnectedError:
-                self._queue.clear()
-                self._behind = True
-                return
-            self._queue.popleft()
-            self._flying.add(row.id)
-
-    def _forget(self, number: int) -> None:
-        """With the next commit: one of its own would cost more than all the row did."""
-        assert self._journal is not None  # noqa: S101  # attached before the first message
-        self._sent.add(number)
-        self._journal.batch.published.append(number)
-        self._journal.changed()
-
-    def _delivered(self, row: OutboxRow, delivered: bool, reason: str) -> None:  # noqa: FBT001
-        """The broker has it, or nobody listens (which is not a failure of an announcement)."""
-        self._flying.discard(row.id)
-        if delivered or reason != "lost":
-            if not delivered and reason != "no_matching_subscribers":
-                log.warning("announcement_refused", topic=row.topic, reason=reason)
-            self._forget(row.id)
-        else:
-            self._queue.clear()  # in order: those behind it are read from the store with it
-            self._behind = True
-        self._wake.set()

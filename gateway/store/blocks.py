@@ -17,6 +17,25 @@ from typing import Any, Final, NamedTuple
 from gateway.core.signals import HIGHEST_HZ, Signal, SignalError
 from gateway.store.batch import StoredReport
 
+TABLES: Final = """
+-- the samples behind a reading of a signal, packed. Deleted with its report
+CREATE TABLE signal_block (
+    id INTEGER PRIMARY KEY, report INTEGER NOT NULL, position INTEGER NOT NULL,
+    boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL, n INTEGER NOT NULL, rate_hz REAL NOT NULL,
+    rms REAL NOT NULL, peak REAL NOT NULL, codec TEXT NOT NULL, step REAL NOT NULL,
+    zero REAL NOT NULL, samples BLOB NOT NULL, crc INTEGER NOT NULL, UNIQUE (report, position));
+
+-- for people: what a block is, without its samples (edge-gateway readings --samples shows them)
+CREATE VIEW signal AS
+SELECT b.report, s.key, s.asset, s.source, s.device, s.metric, b.n, b.rate_hz,
+       b.n / b.rate_hz AS duration_s, b.rms, b.peak, s.unit, coalesce(m.value, 'ok') AS reason,
+       r.at_ms, r.received_at_ms, length(b.samples) AS bytes
+FROM signal_block b
+JOIN report r ON r.id = b.report
+JOIN layout_item i ON i.layout = r.layout AND i.position = b.position
+JOIN series s ON s.id = i.series
+LEFT JOIN json_each(r.marks) m ON m.key = b.position;
+"""
 INSERT: Final = (
     "INSERT INTO signal_block (report, position, boot, mono_ms, n, rate_hz, rms, peak, codec,"
     " step, zero, samples, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -83,13 +83,11 @@ class Store:
         self._boot = database.boot
         self._packer = Packer(database.connection)
         self._unpacker = Unpacker(database.connection)
-        self._upkeep = Upkeep(
-            self._settings, self._connection, self._boot, self._unpacker, self._ballast
-        )
+        parts = self._connection, self._boot, self._unpacker, self._ballast
+        self._upkeep = Upkeep(self._settings, *parts)
         self._next = queries.last_report(database.connection) + 1
         self._head = chain.end(database.connection)
-        self._guard = Guard()
-        self.opened = database.opened
+        self._guard, self.opened = Guard(), database.opened
 
     def commit(self, batch: Batch) -> Committed:
         """Store a batch in one transaction.
@@ -98,8 +96,8 @@ class Store:
             StoreError: nothing was stored; the subclass says what to do.
         """
         if batch is self._stored:
-            newest = queries.newest_outbox(self._connection, len(batch.outbox))
-            return self._committed(batch, newest)
+            ids = queries.newest_outbox(self._connection, len(batch.outbox))
+            return self._committed(batch, ids)
         mono_ms = max(self._mono_ms, newest_mono_ms(batch))
         stamp = Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
         batch.at_ms = batch.at_ms or self._now_ms
@@ -123,9 +121,8 @@ class Store:
             pack, boot = self._packer.pack, self._boot.id
             rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
             self._connection.executemany(INSERT, rows)
-            if any(one.report.signals for one in batch.reports):
-                packed = blocks.rows(batch.reports, self._next, boot)
-                self._connection.executemany(blocks.INSERT, packed)
+            samples = blocks.rows(batch.reports, self._next, boot)
+            self._connection.executemany(blocks.INSERT, samples)
 
     def _committed(self, batch: Batch, outbox: tuple[int, ...]) -> Committed:
         self._failed = self._stored = None
@@ -160,9 +157,9 @@ class Store:
 
     def kept(self, room: str) -> dict[str, str]:
         """What a room keeps: key -> text."""
+        query = "SELECT key, text FROM kept WHERE room = ?"
         with self._guard("kept"):
-            rows = self._connection.execute("SELECT key, text FROM kept WHERE room = ?", (room,))
-            return dict(rows.fetchall())
+            return dict(self._connection.execute(query, (room,)).fetchall())
 
     def counters(self) -> dict[tuple[str, str], int]:
         """The durable counters: (scope, reason) -> how many."""

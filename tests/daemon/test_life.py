@@ -135,7 +135,7 @@ def test_hostile_messages_are_survived_and_every_one_is_accounted_for(
     with Inside(file, Clocks()) as inside:
         zigbee.online()
         assert inside.daemon is not None
-        feeds = inside.daemon.site.feeds
+        feeds = inside.daemon.parts.site.feeds
         for topic, payload in hostile(20261121, 400):
             zigbee.peer.publish(topic, payload)
             for name, feed in feeds.items():

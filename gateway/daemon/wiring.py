@@ -1,0 +1,196 @@
+"""Wiring: every part of the daemon, made and shown to the others, in the order they need.
+
+What the store remembers is taken up here; nothing runs yet.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import Final, TypeVar
+
+from gateway.config.settings import Settings
+from gateway.core.interventions import Standing
+from gateway.core.seen import MEMORY, Seen
+from gateway.core.wishes import NAMES
+from gateway.daemon.act import Act
+from gateway.daemon.announce import Announce
+from gateway.daemon.audit import Audit, open_key
+from gateway.daemon.beat import Beat
+from gateway.daemon.calibrate import Calibrate
+from gateway.daemon.clock import HeldClock
+from gateway.daemon.decide import Decide
+from gateway.daemon.docket import Docket
+from gateway.daemon.dressing import Dressing
+from gateway.daemon.explain import Explain
+from gateway.daemon.feedback import Feedback
+from gateway.daemon.force import Force
+from gateway.daemon.health import Health
+from gateway.daemon.held import Held
+from gateway.daemon.inference import Inference
+from gateway.daemon.ingest import Ingest
+from gateway.daemon.journal import Journal
+from gateway.daemon.links import Links
+from gateway.daemon.maintenance import Maintenance
+from gateway.daemon.opening import history_of, worker_settings
+from gateway.daemon.outbox import Outbox
+from gateway.daemon.people import People
+from gateway.daemon.periods import Periods
+from gateway.daemon.permits import Permits
+from gateway.daemon.promotion import Promotion
+from gateway.daemon.pulse import alive_text, away_ms, make_pulses
+from gateway.daemon.reload import Part, Reload
+from gateway.daemon.requests import Requests
+from gateway.daemon.restore import restore
+from gateway.daemon.retained import Retained
+from gateway.daemon.shadow import Shadow
+from gateway.daemon.site import build
+from gateway.daemon.telling import ROOMS, Telling
+from gateway.daemon.upkeep import Upkeep
+from gateway.daemon.versions import Versions
+from gateway.store.writer import Store
+
+KEPT: Final = (
+    *("versions", "version_history", "calibration", "calibration_period"),
+    *("interventions", "answers", "daemon", "audit"),
+)
+"""Rooms of the store that the models and what people decided start from."""
+
+Keep = Mapping[str, dict[str, str]]
+T = TypeVar("T")
+
+
+class Wiring:
+    """The parts of one configuration. ``make`` makes them; the daemon runs them."""
+
+    def __init__(self, settings: Settings, clock: HeldClock, store: Store, pool: Executor) -> None:
+        """``pool`` has one thread, the only one that touches ``store``."""
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._pool = pool
+
+    async def make(self) -> None:
+        """Make every part and take up what the store remembers."""
+        store = self._store
+        self._keep: Keep = {
+            room: await self._in_store(partial(store.kept, room)) for room in (*KEPT, *ROOMS)
+        }
+        self._make_models()
+        await self._make_records()
+        permits = await self._make_acting()
+        looks, shadow = self._make_judging(permits)
+        calibrate = self._make_calibrations()
+        await self._make_ingest()
+        self._make_health(looks, (permits, shadow, calibrate, self.periods))
+        self._make_people(permits)
+        promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
+        self.requests.register("model", promotion.answer)
+        self.requests.register("calibrate", calibrate.answer)
+        feedback = Feedback(self._settings, self.journal, self.announce)
+        self.requests.register("feedback", feedback.answer)
+
+    def _make_models(self) -> None:
+        settings, clock, keep = self._settings, self._clock, self._keep
+        dressing = Dressing(keep["calibration"])
+        self._versions = Versions(keep["versions"], keep["version_history"], dressing, clock)
+        self._fleet = self._versions.open(settings)
+        self.inference = Inference(worker_settings(settings), self._versions)
+        self.site = build(settings, self._fleet.active, clock)
+
+    async def _make_records(self) -> None:
+        """What is stored, published and chained."""
+        settings, clock, keep = self._settings, self._clock, self._keep
+        self.links = Links(settings, clock)
+        self._link = self.links.by_name[settings.announce_broker]
+        self.announce = announce = Announce(settings.base, self._link, clock)
+        self.outbox = outbox = Outbox(self._link)
+        self.journal = journal = Journal(
+            self._store, self._pool, clock, outbox.committed, settings.limits
+        )
+        retained = Retained(keep["retained"], journal)
+        announce.attach(journal, retained)
+        outbox.attach(journal, retained)
+        key = await asyncio.to_thread(open_key, settings)
+        self.audit = Audit(settings, key, keep["audit"], journal, announce, clock)
+        self.audit.started(self._store.opened)
+        self._versions.attach(self.inference, journal, announce)
+        self._versions.adopt(self._fleet, self.site)
+
+    async def _make_acting(self) -> Permits:
+        site, journal, clock = self.site, self.journal, self._clock
+        sent = await self._in_store(partial(history_of, self._store, self._settings, clock))
+        self._standing = Standing()
+        permits = Permits(site, journal, clock, sent, self._standing)
+        links, announce = self.links.by_name, self.announce
+        self.docket = Docket(links, journal, announce, permits, clock)
+        self.act = Act(site, links, journal, announce, self.docket, permits, clock)
+        return permits
+
+    def _make_judging(self, permits: Permits) -> tuple[Maintenance, Shadow]:
+        site, journal, announce = self.site, self.journal, self.announce
+        shadow = Shadow(site, self.inference, self._versions)
+        self.explain = Explain(self.inference, journal, announce)
+        looks = Maintenance(site, journal, announce)
+        shown = (self.explain, looks, shadow)
+        self.decide = Decide(
+            site, self.inference, journal, self.act, *shown, announce, permits, self._clock
+        )
+        return looks, shadow
+
+    def _make_calibrations(self) -> Calibrate:
+        site, keep, journal, clock = self.site, self._keep, self.journal, self._clock
+        calibrate = Calibrate(site, keep["calibration"], journal, self.announce, clock)
+        self.periods = Periods(site, calibrate, keep["calibration_period"], journal, clock)
+        return calibrate
+
+    async def _make_ingest(self) -> None:
+        """What takes messages."""
+        site, clock, store, journal = self.site, self._clock, self._store, self.journal
+        links, base = self.links.by_name, self._settings.base
+        seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
+        away = away_ms(self._keep["daemon"].get("alive"), clock)
+        self.pulses = make_pulses(base, links, clock, away)
+        journal.batch.kept["daemon", "alive"] = alive_text(clock)
+        journal.changed()
+        self.requests = Requests(base, site, self._link, self.announce, clock)
+        heard = (self.pulses, self.requests, journal, seen)
+        self.ingest = Ingest(site, links, *heard, self.docket, self.decide, clock)
+        await self._in_store(lambda: restore(site, store, clock))
+        self.act.restore(await self._in_store(store.open_commands))
+
+    def _make_health(self, looks: Maintenance, others: tuple[Part, ...]) -> None:
+        """What looks after everything."""
+        site, clock, journal, announce = self.site, self._clock, self.journal, self.announce
+        links, ingest = self.links.by_name, self.ingest
+        kept = (clock, self._store, self._pool)
+        upkeep = Upkeep(site, journal, ingest, announce, looks, *kept)
+        models = self.inference, looks, self.periods
+        health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
+        health.audit = self.audit
+        told = (self._versions, ingest.roll, journal, announce, clock)
+        telling = Telling(site, self._keep, self._link, health, *told)
+        ingest.others = self.audit.watch(self._link, telling.heard)
+        self.beat = Beat(
+            upkeep, health, self.pulses, journal, self.decide, announce, telling, clock
+        )
+        parts: tuple[Part, ...] = (
+            *(self.act, self.decide, ingest, self.requests),
+            *(*others, upkeep, health, looks, telling),
+        )
+        self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
+
+    def _make_people(self, permits: Permits) -> None:
+        """What hears people; what they decided before holds again."""
+        clock, journal, site = self._clock, self.journal, self.site
+        self.held = Held(site, self._standing, journal, self.announce, clock)
+        self.held.hurry = self.beat.hurry
+        force = Force(site, self.act, self.docket, permits, self.explain, clock)
+        people = People(site, self.held, force, journal, clock)
+        people.restore(self._keep)
+        self.reload.add(self.held, force, people)
+        for name in NAMES:
+            self.requests.register(name, people.answer, sets=True)
+
+    def _in_store(self, call: Callable[[], T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, call)
