@@ -90,20 +90,22 @@ def test_no_sign_of_life_while_nothing_is_judged_whatever_else_moves(
             wait_until(lambda: zigbee.newest("asset/pump/state").get("rung") == "model:tiny", "it")
             wait_until(signs, "a sign of life")
             assert inside.daemon is not None
-            worker = inside.daemon._inference._worker.pid
+            worker = inside.daemon.parts.inference._worker.pid
             assert worker is not None
             os.kill(worker, signal.SIGSTOP)
             zigbee.tell("plug", power=2)
-            wait_until(lambda: inside.daemon and inside.daemon._decide.busy, "it is stuck")
+            wait_until(lambda: inside.daemon and inside.daemon.parts.decide.busy, "it is stuck")
             clock.pass_ms(STUCK_MS + 1_000)
             before = zigbee.newest("health")
             wait_until(lambda: zigbee.newest("health") != before, "a beat, late by then")
             signs()
             moving = Counter[str]()
             for _ in range(2):
-                beat = inside.daemon._journal.commits
+                beat = inside.daemon.parts.journal.commits
                 zigbee.tell("plug", power=3)
-                wait_until(lambda: inside.daemon and inside.daemon._journal.commits > beat, "moves")  # noqa: B023
+                wait_until(
+                    lambda: inside.daemon and inside.daemon.parts.journal.commits > beat, "moves"
+                )  # noqa: B023
                 clock.pass_ms(31_000)
                 before = zigbee.newest("health")
                 wait_until(lambda: zigbee.newest("health") != before, "a beat")  # noqa: B023
