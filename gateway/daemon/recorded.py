@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from gateway.core import units
 from gateway.core.messages import Reason
 from gateway.core.readings import Metric, Reading, Report
+from gateway.core.signals import Signal
 from gateway.core.values import coerce
 from gateway.store.history import Arrival, Stored
 from gateway.store.readback import Series
@@ -45,14 +46,21 @@ class Recorded:
 
     def report(self, arrival: Arrival, mono_ms: int) -> Report | None:
         """The report as it would come in now; None when it is about nothing that is mapped."""
-        readings = tuple(
-            reading for stored in arrival.readings if (reading := self._reading(stored)) is not None
-        )
+        readings: list[Reading] = []
+        signals: dict[int, Signal] = {}
+        for place, stored in enumerate(arrival.readings):
+            reading = self._reading(stored)
+            if reading is None:
+                continue
+            metric = reading.metric
+            if place in arrival.signals and metric.signal and metric.unit == stored.series.unit:
+                signals[len(readings)] = arrival.signals[place]
+            readings.append(reading)
         if not readings:
             return None
         first = readings[0].metric
         times = (arrival.at_ms, arrival.received_at_ms, mono_ms)
-        return Report(first.source, first.device, readings, *times)
+        return Report(first.source, first.device, tuple(readings), *times, signals=signals)
 
     def _reading(self, stored: Stored) -> Reading | None:
         series, value, word = stored

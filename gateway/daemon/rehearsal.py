@@ -16,6 +16,7 @@ from gateway.core.interventions import Standing
 from gateway.core.ledger import Use
 from gateway.core.limits import Ask, By
 from gateway.core.readings import Report
+from gateway.core.running import Running
 from gateway.core.verdicts import NORMAL, Decision, Mode
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
@@ -177,6 +178,7 @@ class Rehearsal:
             watch.verdict, watch.answered_mono_ms, watch.failed_safe = None, None, False
             watch.started_mono_ms = self.clock.mono_ms()
             watch.latest.evidence_mono_ms = None
+            watch.running = Running(watch.asset.running)
             watch.held.clear()
             for _, state in watch.states():
                 state.held = NORMAL

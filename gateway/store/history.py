@@ -4,10 +4,12 @@ Read in pages, each fetched at once, from a connection that cannot write: the da
 beside it. What is stored after the replay began is not part of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.core.readings import Value
+from gateway.core.signals import Signal
+from gateway.store.blocks import block_rows
 from gateway.store.faults import translated
 from gateway.store.packing import Row
 from gateway.store.readback import Series
@@ -41,6 +43,8 @@ class Arrival(NamedTuple):
     clock_ok: bool
     """The wall clock was right then, and not repaired later."""
     readings: tuple[Stored, ...]
+    signals: Mapping[int, Signal]
+    """The samples behind a reading, by its place among ``readings``."""
 
 
 class Past(NamedTuple):
@@ -100,9 +104,10 @@ class History(Reader):
             page = self._page(first, last)
             if not page:
                 return
+            sampled = self._sampled(page[0].id, page[-1].id)
             for row in page:
                 if since_ms <= row.received_at_ms <= until_ms:
-                    yield self._arrival(row)
+                    yield self._arrival(row, sampled=row.id in sampled)
             first = page[-1].id + 1
 
     def _ends(self, since_ms: int, until_ms: int) -> tuple[int, int]:
@@ -120,13 +125,33 @@ class History(Reader):
             where = "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?"
             return list(self._unpacker.rows(where, (first, last, PAGE)))
 
-    def _arrival(self, row: Row) -> Arrival:
+    def _sampled(self, first: int, last: int) -> frozenset[int]:
+        """The reports that brought samples; they are many, and are read when their turn comes."""
+        if not self._has("signal_block"):
+            return frozenset()
+        query = "SELECT DISTINCT report FROM signal_block WHERE report BETWEEN ? AND ?"
+        with translated("history"):
+            return frozenset(one for (one,) in self._connection.execute(query, (first, last)))
+
+    def _arrival(self, row: Row, *, sampled: bool) -> Arrival:
         values = row.values()
         layout = self._unpacker.layout(row.layout)
         both = zip(layout, values, row.reasons(len(values)), strict=True)
         readings = tuple(Stored(series, value, reason) for series, value, reason in both)
         times = (row.at_ms, row.received_at_ms, row.mono_ms, row.boot)
-        return Arrival(*times, row.clock == 1, readings)
+        return Arrival(*times, row.clock == 1, readings, self._samples(row.id) if sampled else {})
+
+    def _samples(self, report: int) -> dict[int, Signal]:
+        with translated("history"):
+            blocks = list(block_rows(self._connection, "WHERE report = ?", (report,)))
+        found = {block.position: block.signal() for block in blocks}
+        return {place: signal for place, signal in found.items() if signal is not None}
+
+    def _has(self, table: str) -> bool:
+        """False in a database that an older program wrote."""
+        query = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+        with translated("history"):
+            return bool(self._connection.execute(query, (table,)).fetchone()[0])
 
     def first_ms(self) -> int | None:
         """When the oldest report that is still there came in."""
@@ -184,7 +209,7 @@ class History(Reader):
 
     def events(self, kinds: Sequence[str], since_ms: int, until_ms: int) -> list[Event]:
         """Records of the audit chain, oldest first; none in a database that has no chain yet."""
-        if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'audit'"):
+        if not self._has("audit"):
             return []
         marks = ", ".join("?" * len(kinds))
         query = (

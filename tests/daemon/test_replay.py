@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
+from tests.fakes.press import Press, press, samples
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
@@ -159,3 +160,24 @@ def test_what_people_said_and_restarts_are_part_of_the_history(
         tree = replayed(daemon)
         assert [(one["mark"], one["differs"]) for one in tree["decisions"]] == [("=", [])] * 2
         assert tree["decisions"][0]["would_be"]["refused"] == "hold"
+
+
+def test_waveforms_are_replayed_with_their_samples(
+    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+) -> None:
+    broker = make_broker().start()
+    with Press(broker.port) as sensor, Daemon(tmp_path, press(broker.port)) as daemon:
+        sensor.online()
+        wait_until(lambda: daemon.logged("model_loaded"), "the model", 30)
+        for seed in range(3):
+            sensor.tell(samples("", 100 + seed))
+        normal = "SELECT 1 FROM verdict WHERE label = 'normal'"
+        wait_until(lambda: daemon.rows(normal), "a verdict", 20)
+        for seed in range(6):
+            sensor.tell(samples("outer", 200 + seed))
+        wait_until(lambda: made(daemon), "a decision", 20)
+        daemon.stop()
+        tree = replayed(daemon)
+        first = tree["decisions"][0]
+        assert (first["mark"], first["differs"]) == ("=", [])
+        assert first["would_be"]["rung"] == "model:bearing"
