@@ -2,8 +2,8 @@
 
 A broker delivers again what was not acknowledged, after a reconnect or a crash of ours, and people
 press twice. The same transaction with the same content is answered again; with other content it is
-refused. A message without a transaction is known again only where the broker says that it comes
-again (DUP), by its content.
+refused. A message without a transaction is known again by its content, only where the broker says
+that it comes again (DUP), or right after itself: a broker delivers it once per filter of ours.
 """
 
 import json
@@ -16,6 +16,8 @@ from gateway.core.requests import Request, RequestError
 KEEP_MS: Final = 600_000
 """Longer than any redelivery that is still news."""
 MOST: Final = 256
+TWICE_MS: Final = 2_000
+"""Within this the same words, one right after the other, are one wish."""
 
 
 class Answer(NamedTuple):
@@ -38,15 +40,18 @@ class Answered:
     def __init__(self) -> None:
         """Nothing was answered."""
         self._known: dict[str, Answer] = {}
+        self._last = ""
 
-    def find(self, request: Request) -> Answer | None:
+    def find(self, request: Request, mono_ms: int) -> Answer | None:
         """What was said to this very request before.
 
         Raises:
             RequestError: its transaction was used for something else.
         """
         if request.transaction is None and not request.dup:
-            return None
+            last = self._known.get(self._last)
+            again = last is not None and last.digest == digest(request)
+            return last if last and again and mono_ms - last.mono_ms < TWICE_MS else None
         before = self._known.get(key(request))
         if before is not None and before.digest != digest(request):
             raise RequestError("this transaction was used for something else: take another")
@@ -57,6 +62,7 @@ class Answered:
         name = key(request)
         self._known.pop(name, None)
         self._known[name] = Answer(digest(request), data, error, mono_ms)
+        self._last = name
         return name
 
     def text(self, name: str) -> str:

@@ -83,12 +83,12 @@ class Policy:
         return None
 
     def alerts(self) -> list[Alert]:
-        """Every rule that is raised now."""
+        """Every rule that is raised now, and that somebody was told of."""
         rules = ((rule, self._memory[rule.name]) for rule in self.asset.policy)
         return [
             Alert(memory.alert, rule.when, memory.since_ms or 0)
             for rule, memory in rules
-            if memory.raised
+            if memory.raised and memory.told != Mode.SHADOW
         ]
 
     def mode(self, mono_ms: int) -> Mode | None:
@@ -110,14 +110,15 @@ class Policy:
             if hits < rule.hits:
                 return None
             memory.raised, memory.since_ms = True, verdict.at_ms
-            memory.due, memory.refused, memory.mode = bool(rule.action), "", ""
+            memory.due, memory.refused = bool(rule.action), ""
+            memory.mode = memory.told = ""
             return self._attempt(rule, memory, verdict, view, "raised")
         recent = _last(memory.votes, rule.clear_of)
         if len(recent) == rule.clear_of and recent.count(False) >= rule.clear_hits:
             memory.raised, memory.due, memory.since_ms = False, False, None
             memory.votes.clear()
             # Whoever was told that it was raised is told that it is over.
-            mode = Mode(memory.mode or rule.mode)
+            mode = Mode(memory.told or rule.mode)
             return self._decision(rule, memory, verdict, "cleared", mode=mode, action="")
         if hit and memory.due:
             return self._attempt(rule, memory, verdict, view, "repeated")
@@ -133,9 +134,11 @@ class Policy:
         refused = self._refusal(rule, memory, verdict, view, mode) if rule.action else ""
         if event == "repeated" and not more and refused == memory.refused:
             return None
-        if more and memory.mode == Mode.SHADOW:
+        if more and memory.told == Mode.SHADOW:
             event = "raised"  # nobody was told yet
         memory.refused, memory.mode = refused, mode.value
+        if not memory.told or higher(mode, Mode(memory.told)):
+            memory.told = mode.value
         if rule.action and not refused:
             memory.due = mode is not Mode.ACT
             memory.acted_at_ms, memory.acted_mono_ms = verdict.at_ms, verdict.mono_ms

@@ -20,6 +20,8 @@ class Memory:
     """The last limit that refused it, so that a refusal is decided once, not with each hit."""
     mode: str = ""
     """How far it might go when it was last decided."""
+    told: str = ""
+    """The most it might do since it was raised: in ``shadow`` nobody was told."""
     alert: str = ""
     """The decision that raised it."""
     acted_at_ms: int | None = None

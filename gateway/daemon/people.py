@@ -55,7 +55,7 @@ class People:
         Raises:
             RequestError: it cannot be done; nothing was changed.
         """
-        before = self._answered.find(request)
+        before = self._answered.find(request, self._clock.mono_ms())
         if before is not None:
             if before.error:
                 raise RequestError(before.error)

@@ -248,3 +248,35 @@ def test_the_mode_of_an_asset_is_the_most_that_a_rule_may_do():
     assert subject.mode(0) is Mode.ACT
     decided(subject, Kind.MODE, value="advise", policy="pump/policy/0")
     assert subject.mode(0) is Mode.ADVISE
+
+
+def test_an_alert_in_shadow_is_nobodys_to_acknowledge():
+    subject = policy()
+    decided(subject, Kind.MODE, value="shadow")
+    run(subject, ["alarm"] * 3)
+    assert subject.raised() is not None
+    assert subject.alerts() == []
+
+
+def test_the_end_of_an_alert_is_told_although_it_went_into_shadow_meanwhile():
+    subject = policy()
+    held = decided(subject, Kind.HOLD)
+    run(subject, ["alarm"] * 3)
+    decided(subject, Kind.MODE, value="shadow")
+    quiet = run(subject, ["alarm"] * 3, start=5_000)
+    assert [(d.event, d.mode) for d in quiet] == [("repeated", "shadow")]
+    (cleared,) = run(subject, ["normal"] * 4, start=10_000)
+    assert (cleared.event, cleared.mode) == ("cleared", "act")
+    subject.standing.end(held.key)
+
+
+def test_what_was_lowered_meanwhile_is_done_once_it_may_be_again():
+    subject = policy()
+    held = decided(subject, Kind.HOLD)
+    run(subject, ["alarm"] * 3)
+    lowered = decided(subject, Kind.MODE, value="advise")
+    run(subject, ["alarm"] * 3, start=5_000)
+    subject.standing.end(lowered.key)
+    subject.standing.end(held.key)
+    acted = run(subject, ["alarm"] * 2, start=10_000)
+    assert [(d.event, d.mode, d.refused) for d in acted] == [("repeated", "act", "")]

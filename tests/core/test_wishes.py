@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import wishes
-from gateway.core.answered import KEEP_MS, MOST, Answered
+from gateway.core.answered import KEEP_MS, MOST, TWICE_MS, Answered
 from gateway.core.interventions import GATEWAY, TERMS, Kind
 from gateway.core.requests import Request, RequestError
 from gateway.core.wishes import Times, Wish
@@ -113,22 +113,22 @@ def asked(transaction: object = "t", *, dup: bool = False, **fields: object) -> 
 
 def test_a_transaction_is_answered_again_and_means_one_thing() -> None:
     known = Answered()
-    assert known.find(asked(hold=True)) is None
+    assert known.find(asked(hold=True), 0) is None
     known.note(asked(hold=True), {"id": 1}, "", 0)
-    again = known.find(asked(hold=True))
+    again = known.find(asked(hold=True), 0)
     assert again is not None
     assert again.data == {"id": 1}
     with pytest.raises(RequestError, match="something else"):
-        known.find(asked(hold=False))
-    assert known.find(asked("other", hold=True)) is None
+        known.find(asked(hold=False), 0)
+    assert known.find(asked("other", hold=True), 0) is None
 
 
 def test_without_a_transaction_only_what_the_broker_sent_again_is_known() -> None:
     known = Answered()
     known.note(asked(None, force="stop"), {"id": 1}, "", 0)
-    assert known.find(asked(None, force="stop")) is None
-    assert known.find(asked(None, dup=True, force="stop")) is not None
-    assert known.find(asked(None, dup=True, force="start")) is None
+    assert known.find(asked(None, force="stop"), TWICE_MS) is None
+    assert known.find(asked(None, dup=True, force="stop"), 0) is not None
+    assert known.find(asked(None, dup=True, force="start"), 0) is None
 
 
 def test_what_was_answered_is_forgotten_in_time_and_survives_a_restart() -> None:
@@ -136,7 +136,7 @@ def test_what_was_answered_is_forgotten_in_time_and_survives_a_restart() -> None
     name = known.note(asked(hold=True), {"id": 1}, "no", 0)
     again = Answered()
     again.restore(name, known.text(name), 500)
-    found = again.find(asked(hold=True))
+    found = again.find(asked(hold=True), 0)
     assert found is not None
     assert (found.data, found.error) == ({"id": 1}, "no")
     assert again.forget(KEEP_MS) == []
@@ -144,3 +144,13 @@ def test_what_was_answered_is_forgotten_in_time_and_survives_a_restart() -> None
     for i in range(MOST + 5):
         known.note(asked(f"t{i}", hold=True), {}, "", 1)
     assert len(known.forget(1)) == 6
+
+
+def test_the_same_words_one_right_after_the_other_are_one_wish() -> None:
+    known = Answered()
+    known.note(asked(None, force="stop"), {"id": 1}, "", 0)
+    again = known.find(asked(None, force="stop"), TWICE_MS - 1)
+    assert again is not None
+    assert again.data == {"id": 1}
+    known.note(asked(None, hold=True), {"id": 2}, "", 1)
+    assert known.find(asked(None, force="stop"), 2) is None
