@@ -62,6 +62,8 @@ class Bulletin:
         self._problems: dict[str, int] = {}
         self._said: dict[str, object] = {}
         self._due_ms: dict[str, int] = {}
+        self._files = 0
+        """Configurations that were taken."""
         self.site = site
 
     @property
@@ -71,7 +73,7 @@ class Bulletin:
 
     @site.setter
     def site(self, site: Site) -> None:
-        self._site = site
+        self._site, self._files = site, self._files + 1
         self._mapped = mapped(site.settings)
         self._announce.retained.changed = True
 
@@ -86,7 +88,7 @@ class Bulletin:
         self._look_at_state()
         self._look_at_assets()
         self._look_at_devices()
-        self._say("info", self._info())
+        self._look_at_info()
 
     def last(self) -> None:
         """The daemon stops."""
@@ -102,12 +104,6 @@ class Bulletin:
             return False
         self._due_ms[what] = now_ms + every_ms
         return True
-
-    def _say(self, topic: str, parts: Document) -> None:
-        """Publish ``info`` when it is other than what was said."""
-        if self._said.get(topic) != parts:
-            self._said[topic] = parts
-            self._announce.now(topic, documents.info(parts, self._clock.now_ms()))
 
     # -- state and problems ---------------------------------------------------------------------
 
@@ -163,6 +159,12 @@ class Bulletin:
 
     # -- who we are -----------------------------------------------------------------------------
 
+    def _look_at_info(self) -> None:
+        models = {model: self._model(model) for model in self.site.settings.models}
+        if self._changed("info", (self._files, self.restart_required, models)):
+            parts = self._info() | {"models": models}
+            self._announce.now("info", documents.info(parts, self._clock.now_ms()))
+
     def _info(self) -> Document:
         settings = self.site.settings
         return {
@@ -173,7 +175,6 @@ class Bulletin:
             "config": {"file": str(settings.file), "sha256": settings.digest},
             "restart_required": list(self.restart_required),
             "sources": {name: source.kind for name, source in settings.sources.items()},
-            "models": {model: self._model(model) for model in settings.models},
             "assets": [
                 {
                     "asset": asset.id,

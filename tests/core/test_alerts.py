@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core import alerts
 from gateway.core.alerts import BACKOFF_MS, MOST, SHOWN, Kind, Notice, Pending, Route
+from gateway.core.commands import Command, State
 from gateway.core.verdicts import Decision, Mode, Verdict
 
 ROUTE = Route("alerts/0", "people.txt", frozenset({Kind.RAISED, Kind.OFFLINE}))
@@ -117,3 +118,11 @@ def test_a_decision_in_words(change: dict[str, object], text: str | None) -> Non
     made = alerts.of_decision(replace(DECISION, **change), "Pump")  # type: ignore[arg-type]
     assert (made is None) == (text is None)
     assert made is None or str(text) in made.text
+
+
+@pytest.mark.parametrize("state", State)
+def test_of_a_command_only_a_bad_end_is_told(state: State) -> None:
+    order = Command("c", "d", "pump", "stop", "zigbee", "plug", {}, 1, 2, 1, 2, 3, "boot")
+    told = alerts.of_command(replace(order, state=state, reason="no proof"), "Pump", 5)
+    assert (told is not None) == (state in ("failed", "timeout", "expired", "refused"))
+    assert told is None or told.text == f"Pump: command stop to plug: {state} (no proof)"

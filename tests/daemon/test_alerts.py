@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -142,3 +144,40 @@ def test_the_command_tries_every_address(tmp_path: Path, zigbee: Zigbee) -> None
     assert third.endswith("address 3 is none that Apprise knows")
     assert (run.exit_code, shown.exit_code) == (1, 0)
     assert [title for _, title, _ in hook.heard] == ["here: a test"]
+
+
+def test_an_asset_that_falls_silent_and_comes_back_is_told(tmp_path: Path, zigbee: Zigbee) -> None:
+    route = ROUTE.replace("[raised, cleared, security]", "offline")
+    with web() as hook:
+        daemon = told(tmp_path, zigbee, address(hook), route=route)
+        text = daemon.file.read_text().replace("unit: degC", "unit: degC, stale: 2s")
+        daemon.file.write_text(text)
+        with daemon:
+            zigbee.online()
+            zigbee.tell("probe", temperature=20.0)
+            wait_until(lambda: hook.heard, "it is silent", 60)
+            zigbee.tell("probe", temperature=21.0)
+            wait_until(lambda: "heard again" in str(hook.heard), "it is back", 60)
+    assert hook.heard[0][1] == "here: Pump (pump): nothing fresh is known"
+
+
+WITHOUT = (
+    "import sys; sys.modules['apprise'] = None\n"
+    "from gateway.cli.main import main; sys.argv[1:] = ['check', 'gateway.yaml']; main()"
+)
+
+
+def test_check_says_that_the_extra_or_the_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(pump(1883) + "alerts: {to_file: people.txt}\n")
+    asked = [sys.executable, "-c", WITHOUT]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    (tmp_path / "gateway.yaml").write_text(pump(1883) + ROUTE.replace("people", "nobody") + "\n")
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "alerts are sent by Apprise, which is missing" in done.stderr
+    assert "nobody.txt: No such file" in done.stderr
+    (tmp_path / "gateway.yaml").write_text(
+        pump(1883) + ROUTE.replace("group: 1s", "assets: pomp") + "\n"
+    )
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "unknown asset 'pomp'; did you mean 'pump'?" in done.stderr

@@ -56,7 +56,7 @@ def ours(story: Story) -> Iterator[tuple[str, bytes]]:
     for topic, payload in story.messages:
         if topic.startswith(BASE + "/"):
             name = topic.removeprefix(BASE + "/")
-            if not (name.startswith("request/") or name.endswith("/set")):
+            if payload and not (name.startswith("request/") or name.endswith("/set")):
                 yield name, payload
 
 
