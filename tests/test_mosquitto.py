@@ -159,10 +159,12 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         shipped.client("zigbee2mqtt", "zigbee2mqtt/plug/set", tls=tls) as bridge,
         shipped.client("anna", "edge/here/#", tls=tls) as anna,
         shipped.client("viewer", tls=tls) as viewer,
+        shipped.client("homeassistant", "homeassistant/#", tls=tls) as home,
         Daemon(folder, text + "homeassistant: {}\n") as daemon,
     ):
-        for client in (bridge, anna, viewer):
+        for client in (bridge, anna, viewer, home):
             client.ready()
+        home.publishes("homeassistant/status", b"online", 1)
         for at, (topic, document) in enumerate(REGISTRY.items(), 1):
             whole = json.dumps(document).encode()
             assert bridge.publishes(f"zigbee2mqtt/{topic}", whole, at, retain=True)
@@ -178,6 +180,7 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         wait_until(lambda: daemon.logged("intervention_changed"), "the hold")
         wait_until(lambda: not daemon.rows("SELECT 1 FROM outbox"), "everything is out")
         wait_until(lambda: b'"status":"ok"' in _heard(anna), "the answer")
+        wait_until(lambda: b'"command_topic"' in _heard(home), "the devices of Home Assistant", 30)
         assert daemon.logged("announcement_refused") == []
         assert not any("refused" in line for line in daemon.text.splitlines() if "problems" in line)
         assert daemon.stop() == 0

@@ -280,3 +280,45 @@ def test_what_was_lowered_meanwhile_is_done_once_it_may_be_again():
     subject.standing.end(held.key)
     acted = run(subject, ["alarm"] * 2, start=10_000)
     assert [(d.event, d.mode, d.refused) for d in acted] == [("repeated", "act", "")]
+
+
+WISHES = st.sampled_from(
+    [
+        *((Kind.HOLD, "", "pump"), (Kind.MAINTENANCE, "maintenance", "pump"), (Kind.STOP, "", "")),
+        *((Kind.MODE, mode.value, asset) for mode in Mode for asset in ("pump", "")),
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(labels, WISHES | st.none(), st.booleans(), st.integers(1, 9_000))),
+    st.sampled_from(Mode),
+    st.integers(1, 20_000),
+)
+def test_nothing_is_done_against_people_whatever_they_and_the_verdicts_say(steps, mode, span_ms):
+    subject = policy(replace(RULE, hits=1, of=1, clear_hits=1, clear_of=1, mode=mode))
+    now, held, raised = 0, {}, False
+    for label, wish, on, gap in steps:
+        now += gap
+        if wish is not None:
+            kind, value, asset = wish
+            for_ms = None if kind is Kind.STOP else span_ms
+            one = decided(subject, kind, value=value, asset=asset, for_ms=for_ms, at=now)
+            held[one.key] = one
+            if not on:
+                subject.standing.end(one.key)
+                del held[one.key]
+        valid = [one for one in held.values() if not one.over(now)]
+        verdict = Verdict("pump", now, now, "rule:1", label)
+        for decision in subject.decide(verdict, View()):
+            told = decision.event == "raised"
+            raised = True if told else False if decision.event == "cleared" else raised
+            if decision.action and decision.mode is Mode.ACT and not decision.refused:
+                kinds = {one.kind for one in valid}
+                assert not kinds & {Kind.HOLD, Kind.MAINTENANCE, Kind.STOP}
+                modes = [one.value for one in valid if one.kind is Kind.MODE]
+                assert all(word == Mode.ACT for word in modes)
+                assert mode is Mode.ACT or any(
+                    one.asset == "pump" for one in valid if one.kind is Kind.MODE
+                )
+        assert raised == (subject.raised() is not None)

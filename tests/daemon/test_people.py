@@ -313,7 +313,7 @@ def test_a_response_topic_never_leads_to_where_people_decide() -> None:
 # -- the file, the disk --------------------------------------------------------------------------
 
 
-def test_a_hold_survives_a_new_configuration(tmp_path: Path, zigbee: Zigbee) -> None:
+def test_a_hold_survives_a_new_configuration_and_a_kill(tmp_path: Path, zigbee: Zigbee) -> None:
     zigbee.peer.heard.clear()
     with Daemon(tmp_path, pump(zigbee.port)) as daemon:
         zigbee.online()
@@ -322,7 +322,13 @@ def test_a_hold_survives_a_new_configuration(tmp_path: Path, zigbee: Zigbee) -> 
         daemon.signal(signal.SIGHUP)
         wait_until(lambda: daemon.logged("configuration_loaded"), "the new file")
         heat(zigbee, daemon, 1)
-        assert decisions(daemon) == [("raised", "act", "stop", "hold")]
+        daemon.kill()
+        daemon.start()
+        zigbee.tell("probe", temperature=40)
+        wait_until(lambda: len(decisions(daemon)) == 2, "it is well again")
+        heat(zigbee, daemon, 3)
+        assert [refusal for _, _, _, refusal in decisions(daemon)] == ["hold", "", "hold"]
+        assert zigbee.orders == []
 
 
 def test_a_stop_holds_at_once_while_the_store_refuses_and_a_forced_action_is_not_done(
