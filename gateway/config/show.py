@@ -9,6 +9,8 @@ from typing import Any
 
 from gateway.config.settings import Settings
 from gateway.core import durations
+from gateway.core.guards import Deed
+from gateway.core.hours import Hours
 from gateway.core.paths import Path
 from gateway.core.rules import Expression
 
@@ -28,8 +30,8 @@ def plain(value: object) -> Any:
     """Nouns as dicts; durations as the user writes them."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Expression | Path | PurePath):
-        return value.text if isinstance(value, Expression) else str(value)
+    if isinstance(value, Expression | Hours | Deed | Path | PurePath):
+        return value.text if isinstance(value, Expression | Hours) else str(value)
     if is_dataclass(value) and not isinstance(value, type):
         return dict(_field(field.name, getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Mapping):
@@ -45,6 +47,8 @@ def _field(name: str, value: object) -> tuple[str, Any]:
         return name, MASK
     if name == "keep_ms" and isinstance(value, Mapping):
         return "keep", {kind: durations.render(kept) for kind, kept in value.items()}
+    if name.endswith("_ms") and isinstance(value, Mapping):
+        return name.removesuffix("_ms"), {str(k): durations.render(v) for k, v in value.items()}
     if name.endswith("_ms") and isinstance(value, int):
         return name.removesuffix("_ms"), durations.render(value) if value else 0
     return name, plain(value)

@@ -50,7 +50,7 @@ class Action:
         if self.value is None or value is None:
             return self.set
         number = self.value.nearest(value)
-        return {**self.set, self.value.key: int(number) if number.is_integer() else number}
+        return {**self.set, self.value.property: int(number) if number.is_integer() else number}
 
 
 class Period(NamedTuple):

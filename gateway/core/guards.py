@@ -36,7 +36,7 @@ class Slew:
 class ValueRule:
     """What an action may be told."""
 
-    key: str
+    property: str
     """The property of ``set`` that takes it."""
     low: float
     high: float

@@ -121,7 +121,7 @@ class Permits:
         asset = self._site.settings.assets.get(command.asset)
         action = None if asset is None else asset.actions.get(command.action)
         rule = None if action is None else action.value
-        told = None if rule is None else command.set.get(rule.key)
+        told = None if rule is None else command.set.get(rule.property)
         return float(told) if isinstance(told, int | float) else None
 
     def _refusal(self, ask: Ask) -> str:

@@ -76,5 +76,5 @@ def _uses(reader: Reader, running_ms: int, assets: Mapping[str, Asset]) -> Itera
 def _value(assets: Mapping[str, Asset], deed: Deed, said: Mapping[str, object]) -> float | None:
     asset = assets.get(deed.asset)
     action = None if asset is None else asset.actions.get(deed.action)
-    told = said.get(action.value.key) if action is not None and action.value else None
+    told = said.get(action.value.property) if action is not None and action.value else None
     return float(told) if isinstance(told, int | float) else None

@@ -1,5 +1,6 @@
 """Limits in the file: what they become, and every mistake at its place."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from gateway.config import BadFileError, load
 from gateway.config.advice import warnings
 from gateway.config.loader import load_document
+from gateway.config.show import effective
 from gateway.core.guards import Deed, Exclusion, Rates, Slew, ValueRule
 from tests.config.samples import GOOD, written
 
@@ -124,3 +126,14 @@ def test_a_fail_safe_that_waits_for_what_is_silent_is_warned_of(tmp_path: Path) 
     said = [problem.message for problem in warnings(settings, doc)]
     (one,) = (one for one in said if "the fail-safe is refused" in one)
     assert one.startswith("it does 'stop', whose interlocks need power, pressure: when they are")
+
+
+def test_limits_are_shown_in_the_words_of_the_file(tmp_path: Path) -> None:
+    shown = json.loads(json.dumps(effective(load(written(tmp_path, ALL)))))
+    actions = shown["assets"]["pump-7"]["actions"]
+    guard = actions["stop"]["guard"]
+    assert guard["hours"] == "Mo-Fr 06:00-22:00 Europe/Berlin"
+    assert guard["never_with"] == ["pump-8/stop"]
+    assert guard["after"] == {"pump-7/stop": "30m", "pump-7/close": "5m"}
+    assert actions["throttle"]["value"]["property"] == "level"
+    assert shown["exclusions"][0]["of"] == ["pump-7/stop", "pump-8/stop"]
