@@ -1,7 +1,7 @@
 """Probes of a broker: is it there, does it keep what it should, and whom does it let do what?
 
 What is published is harmless: on our own topics something that the gateway refuses, on the topics
-of devices an order without content to a device that does not exist.
+of devices an order that says nothing, to a device that does not exist.
 """
 
 import os

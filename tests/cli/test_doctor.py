@@ -12,10 +12,12 @@ from click.testing import CliRunner
 from gateway.cli.doctor import PROBES
 from gateway.cli.main import cli
 from gateway.demo.broker import free_port
-from tests.fakes.daemon import pump
+from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.shipped import Shipped
+from tests.fakes.waiting import wait_until
+from tests.fakes.zigbee import Zigbee
 
 MakeBroker = Callable[..., Mosquitto]
 TROUBLE = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text()
@@ -120,3 +122,21 @@ def test_a_broker_that_is_not_there_is_said_once_and_for_people(tmp_path: Path) 
 
 def test_every_probe_is_one_function() -> None:
     assert all(callable(probe) and probe.__doc__ for probe in PROBES)
+
+
+def test_it_changes_nothing_of_a_gateway_that_runs(tmp_path: Path, make_broker: MakeBroker) -> None:
+    broker = make_broker("queue_qos0_messages true").start()
+    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=95)
+        zigbee.obey()
+        wait_until(lambda: daemon.states() == ["confirmed"], "an alert, and its order")
+        doctor(tmp_path, pump(broker.port), code=1)
+        answered = ("override", "mode", "acknowledge", "maintenance", "stop")
+        for name in answered:
+            wait_until(lambda at=name: zigbee.heard(f"edge/here/response/{at}"), "an answer")
+            said = zigbee.heard(f"edge/here/response/{name}")
+            assert {one["status"] for one in said} == {"error"}
+        assert daemon.logged("intervention_changed") == []
+        assert daemon.logged("broker_lost") == []
+        assert len(zigbee.orders) == 1
