@@ -18,6 +18,7 @@ from gateway.cli.tables import CONFIG
 
 PROBES: Final[tuple[Probe, ...]] = (
     doctor_broker.reachable,
+    doctor_broker.dropped,
     doctor_broker.sessions,
     doctor_broker.strangers,
     doctor_broker.own_rights,

@@ -19,6 +19,8 @@ QUEUED: Final = 1_200
 """More than the 1,000 that mosquitto keeps where nobody says otherwise."""
 NOBODY: Final = "edge-gateway-doctor"
 """The device that does not exist."""
+DROPPED: Final = "$SYS/broker/publish/messages/dropped"
+"""mosquitto's own count; retained."""
 QUIET_S: Final = 1.0
 """What is retained comes at once."""
 _ANY_ID: Final = "00000000-0000-7000-8000-000000000000"
@@ -78,6 +80,19 @@ def _queue(patient: Patient, sure: int, unsure: int) -> Iterator[Finding]:
     if sure >= QUEUED and unsure:
         what = f"{patient.title}: it keeps our session and {QUEUED} messages and more"
         yield Finding("broker-session", "ok", what)
+
+
+def dropped(patient: Patient) -> Iterator[Finding]:
+    """Whether it has dropped messages, where it counts them and lets us read that."""
+    with Call(patient.broker, patient.wait_s, DROPPED) as call:
+        told = call.hear(1, QUIET_S) if call.connected else []
+    count = told[0].payload.decode("ascii", "replace") if told else ""
+    if count.isdecimal() and int(count):
+        what = f"{patient.title}: it has dropped {count} messages since it started"
+        cure = "max_queued_messages 100000; a client that is away for good: remove its session"
+        yield Finding("broker-dropped", "warning", what, cure)
+    elif count:
+        yield Finding("broker-dropped", "ok", f"{patient.title}: it has dropped no message")
 
 
 def strangers(patient: Patient) -> Iterator[Finding]:

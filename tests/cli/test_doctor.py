@@ -10,11 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.doctor import PROBES
+from gateway.cli.doctor_broker import DROPPED
 from gateway.cli.main import cli
 from gateway.demo.broker import free_port
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
-from tests.fakes.mqtt_peer import Peer
+from tests.fakes.mqtt_peer import Gateway, Peer
 from tests.fakes.shipped import Shipped
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
@@ -31,6 +32,13 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
     broker.start()
     yield broker
     broker.kill()
+
+
+def dropped(broker: Mosquitto) -> bool:
+    """The broker says that it dropped something; it says so once a second here."""
+    with Gateway(broker.port, DROPPED) as client:
+        client.ready()
+        return int(client.hears(1)[-1]) > 0
 
 
 def doctor(folder: Path, text: str, *options: str, code: int) -> dict[str, str]:
@@ -61,7 +69,7 @@ def test_the_shipped_configuration_is_healthy(tmp_path: Path, shipped: Shipped) 
     assert set(found.values()) == {"ok"}
     assert found.keys() == {
         *("broker-reachable", "broker-session", "broker-strangers", "broker-own-rights"),
-        "retained-command",
+        *("retained-command", "broker-dropped"),
     }
 
 
@@ -77,9 +85,12 @@ def test_another_user_can_be_tried(
 def test_an_open_broker_that_keeps_little_is_found_out(
     tmp_path: Path, make_broker: MakeBroker
 ) -> None:
-    broker = make_broker("max_queued_messages 1000").start()
+    broker = make_broker("max_queued_messages 1000", "sys_interval 1").start()
+    doctor(tmp_path, pump(broker.port), code=1)
+    wait_until(lambda: dropped(broker), "it says what it dropped", 20)
     found = doctor(tmp_path, pump(broker.port), code=1)
     assert found == {
+        "broker-dropped": "warning",
         "broker-reachable": "ok",
         "broker-queue": "warning",
         "broker-queue-qos0": "warning",
