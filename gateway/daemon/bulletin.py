@@ -61,6 +61,8 @@ class Bulletin:
         self._state = ""
         self._problems: dict[str, int] = {}
         self._said: dict[str, object] = {}
+        self._fresh: dict[str, bool] = {}
+        """Whether anything fresh was known of each asset, as it was said."""
         self._due_ms: dict[str, int] = {}
         self._files = 0
         """Configurations that were taken."""
@@ -75,11 +77,15 @@ class Bulletin:
     def site(self, site: Site) -> None:
         self._site, self._files = site, self._files + 1
         self._mapped = mapped(site.settings)
+        for gone in self._fresh.keys() - site.watches.keys():
+            del self._fresh[gone]
+        self._due_ms.pop("devices", None)
         self._announce.retained.changed = True
 
     def on_connected(self) -> None:
         """The broker may have forgotten everything: say all of it again."""
         self._said.clear()
+        self._fresh.clear()
         self._due_ms.clear()
         self._announce.retained.note(f"{self.site.settings.base}/availability")
 
@@ -135,9 +141,8 @@ class Bulletin:
                 watch.latest.quality(name, mono_ms)[1] not in UNHEARD
                 for name in watch.asset.metrics
             )
-            before = self._said.get(f"asset/{id_}")
-            if fresh is not before:
-                self._said[f"asset/{id_}"] = fresh
+            if fresh is not self._fresh.get(id_):
+                self._fresh[id_] = fresh
                 self._announce.availability(id_, fresh=fresh)
             if mono_ms - self._announce.shown_ms.get(id_, mono_ms - ASSETS_MS) >= ASSETS_MS:
                 self._announce.asset(watch)

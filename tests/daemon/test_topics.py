@@ -156,15 +156,16 @@ def test_an_asset_that_is_removed_is_taken_back_everywhere(story: Story) -> None
     assert any(topic.startswith("homeassistant/device/") for topic in held)
     story.reload(story.text.replace(FAN, ""))
 
-    def empty() -> set[str]:
-        return {topic for topic, payload in story.messages if not payload and "fan" in topic}
+    def last(topic: str) -> bytes:
+        return [payload for at, payload in story.messages if at == topic][-1]
 
-    wait_until(lambda: empty() >= held, f"empty retained messages, not yet {held - empty()}")
+    wait_until(lambda: not any(last(topic) for topic in held), "all of it is taken back")
     with Peer(story.zigbee.port, "edge/#", "homeassistant/#") as late:
         wait_until(lambda: [one for one in late.heard if one[0].endswith("/info")], "the rest")
         assert [topic for topic, _, _ in late.heard if "fan" in topic] == []
     story.reload(story.text)
-    story.until("asset/fan.2/state", lambda one: one["label"] == "unknown" or one["metrics"])
+    renewed = [one for one in held if one.endswith(("/state", "/availability", "/config"))]
+    wait_until(lambda: all(last(topic) for topic in renewed), "it is back")
 
 
 def _examples() -> Iterator[tuple[str, Any]]:
