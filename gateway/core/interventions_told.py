@@ -37,12 +37,18 @@ def shown(one: Intervention | None, now_ms: int, mono_ms: int) -> Told | None:
     if one is None:
         return None
     left_ms = one.left_ms(mono_ms)
+    # Decided before the clock was right: by how long ago it was, on the clock of now.
+    since_ms = one.at_ms if one.clock_ok else now_ms - (mono_ms - one.mono_ms)
     return {
         "author": one.author,
         "reason": one.reason,
-        "since": rfc3339(min(max(one.at_ms, 0), LAST_MS)),
-        "until": None if left_ms is None else rfc3339(min(max(now_ms + left_ms, 0), LAST_MS)),
+        "since": _time(since_ms),
+        "until": None if left_ms is None else _time(now_ms + left_ms),
     }
+
+
+def _time(at_ms: int) -> str:
+    return rfc3339(min(max(at_ms, 0), LAST_MS))
 
 
 def body(one: Intervention, change: str, **more: object) -> Told:

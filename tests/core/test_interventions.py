@@ -173,3 +173,11 @@ def test_an_asset_shows_what_holds_and_nothing_when_nothing_does() -> None:
 @given(st.integers(-YEAR, 10_000 * YEAR))
 def test_a_clock_that_jumped_can_be_shown(now_ms: int) -> None:
     assert interventions_told.shown(one(at_ms=now_ms), now_ms, 0)
+
+
+def test_what_was_decided_before_the_clock_was_right_is_shown_on_the_right_one() -> None:
+    early = one(at_ms=0, mono_ms=1_000, clock_ok=False)
+    told = interventions_told.shown(early, 50 * YEAR + HOUR, 1_000 + HOUR // 2)
+    assert told is not None
+    assert told["since"] == "2019-12-20T00:30:00.000Z"
+    assert told["until"] == "2019-12-20T01:30:00.000Z"
