@@ -1,10 +1,13 @@
 """What each limit says: the key of the file first, then why; and for whom it holds."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.core.commands import Step
 from gateway.core.limits import By
 from gateway.core.messages import Reason
+from gateway.core.verdicts import Decision, Mode, Verdict
 from tests.fakes import limited
 from tests.fakes.limited import H, M, Rig, S
 
@@ -208,3 +211,25 @@ def test_what_was_refused_or_expired_counts_for_nothing(rig):
     rig.reconnect()
     assert refusal(rig, "drain") == ""
     assert refusal(rig, "drain") == ""
+
+
+@pytest.mark.parametrize(
+    ("asset", "action", "refused"),
+    [
+        ("a", "stop", ""),
+        ("a", "", ""),
+        ("a", "explode", "assets.a.actions: no 'explode'"),
+        ("gone", "stop", "assets.gone.actions: no 'stop'"),
+    ],
+)
+def test_a_decision_about_what_a_new_file_no_longer_lists_is_refused(rig, asset, action, refused):
+    verdict = Verdict(asset, 0, 0, "model:x", "alarm")
+    made = Decision("d", asset, f"{asset}/policy/0", "raised", Mode.ACT, action, verdict)
+    assert rig._permits.listed(made).refused == refused
+    assert rig._permits.listed(replace(made, refused="hold")).refused == "hold"
+
+
+def test_nothing_is_done_that_cannot_be_recorded(rig):
+    rig._permits._journal.trouble = "full"
+    assert refusal(rig, "stop") == "store full"
+    rig._permits._journal.trouble = ""
