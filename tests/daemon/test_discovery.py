@@ -208,6 +208,8 @@ def test_a_broker_that_forgot_everything_and_a_restart_without_an_asset(
                 30,
             )
             assert story.daemon.stop() == 0
+            last = [json.loads(text) for at, text, _ in late.heard if at == "edge/here/state"][-1]
+            assert last["state"] == "stopping"
             story.daemon.file.write_text(story.text.replace(FAN, ""))
             story.daemon.start()
             wait_until(lambda: (fan, b"", False) in late.heard, "it is taken back", 20)
