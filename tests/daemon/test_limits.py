@@ -276,19 +276,25 @@ def test_of_two_pumps_that_are_hot_together_one_is_stopped_for_good(
         assert ear.heard == []
 
 
+def far(zigbee: Zigbee, away: Mosquitto) -> str:
+    """The plug is switched by way of another broker than the one it is heard on."""
+    brokers = f"brokers: {{far: {{host: 127.0.0.1, port: {away.port}}}, local: {{"
+    topics = "topic: 'cell/{device}', command_topic: 'cell/{device}/set'"
+    source = f"far: {{bridge: json, broker: far, {topics}}}"
+    return (
+        text(zigbee, "unless: power > 1000", "expires: 60s")
+        .replace("brokers: {local: {", brokers)
+        .replace("zigbee2mqtt, broker: local}", f"zigbee2mqtt, broker: local}}, {source}")
+        .replace("gateway: {id: here", "gateway: {id: here, broker: local")
+        .replace("to: zigbee/plug", "to: far/plug")
+    )
+
+
 def test_a_command_that_waited_for_its_broker_is_held_against_what_is_known_then(
     tmp_path: Path, zigbee: Zigbee, make_broker: MakeBroker
 ) -> None:
     away = make_broker()
-    brokers = f"brokers: {{far: {{host: 127.0.0.1, port: {away.port}}}, local: {{"
-    written = (
-        text(zigbee, "unless: power > 1000", "expires: 60s")
-        .replace("brokers: {local: {", brokers)
-        .replace("zigbee2mqtt, broker: local}", "zigbee2mqtt, broker: local}, far: {bridge: json,"
-                 " broker: far, topic: 'cell/{device}', command_topic: 'cell/{device}/set'}")
-        .replace("gateway: {id: here", "gateway: {id: here, broker: local")
-        .replace("to: zigbee/plug", "to: far/plug")
-    )  # fmt: skip
+    written = far(zigbee, away)
     with inside(tmp_path, written) as daemon:
         zigbee.online()
         known(zigbee, daemon, "power", 1, power=800.0)
@@ -299,6 +305,24 @@ def test_a_command_that_waited_for_its_broker_is_held_against_what_is_known_then
             reason = f"{STOP}.unless power > 1000"
             wait_until(lambda: daemon.commands() == [("refused", reason)], "it is refused", 20)
             assert ear.heard == []
+
+
+def test_a_command_that_waited_when_the_machine_went_down_is_void(
+    tmp_path: Path, zigbee: Zigbee, make_broker: MakeBroker
+) -> None:
+    away = make_broker()
+    with inside(tmp_path, far(zigbee, away)) as daemon:
+        zigbee.online()
+        known(zigbee, daemon, "power", 1, power=800.0)
+        done(zigbee, OVERRIDE, force="stop")
+        wait_until(lambda: daemon.states() == ["stored"], "it waits")
+    with (
+        Peer(away.start().port, "cell/#") as ear,
+        inside(tmp_path, far(zigbee, away), Clocks(boot="boot-2")) as daemon,
+    ):
+        void = [("expired", "not sent before the machine restarted")]
+        wait_until(lambda: daemon.commands() == void, "it is void")
+        assert ear.heard == []
 
 
 def test_a_stop_that_comes_while_a_command_is_being_stored_still_stops_it(
