@@ -19,6 +19,7 @@ from gateway.core.topic_tree import Document, head
 from gateway.errors import DecodeError
 
 MAX_BYTES: Final = 8_192
+LATE: Final = "asked while the gateway was away: ask again"
 MAX_TOPIC: Final = 256
 _RESPONSE_TOPIC: Final = 0x08
 _CORRELATION_DATA: Final = 0x09
@@ -74,6 +75,8 @@ class Request(NamedTuple):
     """Named by its topic."""
     dup: bool = False
     """The broker delivered it before, or tried to."""
+    late: bool = False
+    """The broker kept it while we were away."""
 
     def text(self, key: str) -> str:
         """A field that must be a text.

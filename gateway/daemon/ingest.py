@@ -93,7 +93,7 @@ class Ingest:
         if feed is not None:
             self._read(feed, message)
         elif not self._pulses[link.name].heard(message) and not self.others(message):
-            self._requests.heard(message, live=self._pulses[link.name].live)
+            self._requests.heard(message, live=self._pulses[link.name].current)
         self._journal.message(link.client, message.receipt)
 
     def _read(self, feed: Feed, message: Message) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from gateway.core import wishes
 from gateway.core.answered import Answered
 from gateway.core.interventions import GATEWAY, MAINTENANCE, Intervention, Kind
-from gateway.core.requests import Request, RequestError
+from gateway.core.requests import LATE, Request, RequestError
 from gateway.core.watch import Watch
 from gateway.core.wishes import Times, Wish
 from gateway.daemon.clock import Clock
@@ -61,6 +61,8 @@ class People:
                 raise RequestError(before.error)
             return {**before.data, "repeated": True}
         wish = wishes.read(request, request.asset, self._times())
+        if request.late and not (wish.kind is Kind.STOP and wish.on):
+            raise RequestError(LATE)  # but a stop is never too late
         watch = self._watch(wish.asset, request.name)
         if wish.kind is Kind.FORCE:
             assert watch is not None  # noqa: S101  # override goes with an asset

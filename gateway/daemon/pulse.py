@@ -48,6 +48,19 @@ class Pulse:
         self.live = True
         """What arrives is news."""
         self._refused = False
+        self._kept = False
+
+    @property
+    def current(self) -> bool:
+        """What arrives was not queued for us, however short we were away: for people's wishes.
+
+        Whatever a broker kept for us comes before our own first message of a connection.
+        """
+        if not self.live or not self._kept or self._refused:
+            return self.live
+        waited = self._clock.mono_ms() - self._connected_ms >= PATIENCE_MS
+        heard = self._heard_ms is not None and self._heard_ms >= self._connected_ms
+        return heard or waited
 
     @property
     def subscription(self) -> Subscription:
@@ -65,7 +78,7 @@ class Pulse:
         """The link is there (again): is what comes first a backlog?"""
         now_ms = self._clock.mono_ms()
         self._connected_ms = now_ms
-        kept = self._link.client.state.session_present
+        kept = self._kept = self._link.client.state.session_present
         self.live = not kept or now_ms - self._left_ms <= LATE_MS
         self._send()
 

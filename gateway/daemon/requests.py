@@ -69,8 +69,8 @@ class Requests:
             return True
         asked = requests.unread(message, about)
         try:
-            asked = requests.read(message, about)
-            self._check(asked, about, live=live)
+            asked = requests.read(message, about)._replace(late=not live)
+            self._check(asked, about)
         except RequestError as error:
             log.warning("request_refused", topic=message.topic, error=str(error))
             self._say(asked, Response({}, str(error)))
@@ -84,10 +84,10 @@ class Requests:
         log.warning("request_refused", topic=message.topic, error=why)
         self._announce.event("request_refused", topic=message.topic, error=why)
 
-    def _check(self, request: Request, about: Asked, *, live: bool) -> None:
+    def _check(self, request: Request, about: Asked) -> None:
         lane = self._lanes[about.sets]
-        if not live:
-            raise RequestError("asked while the gateway was away: ask again")
+        if request.late and not about.sets:  # what people set may have been done before
+            raise RequestError(requests.LATE)
         if request.name not in lane.answers:
             raise RequestError(f"nobody answers that; there are {', '.join(sorted(lane.answers))}")
         if lane.waiting.full():
