@@ -2,11 +2,11 @@
 
 The small tables come first, since the daemon asks for open commands at once; then reports, the
 newest first, each one only if its checksum holds. A range of rows that cannot be read is halved
-until the damaged ones are alone. How far it came is kept in the new database, in the transaction of
-the rows themselves, so a restart goes on where it stopped.
+until the damaged ones are alone; reports that no tree leads to are carved from their pages then.
+How far it came is kept in the new database, in the transaction of the rows themselves, so a restart
+goes on where it stopped.
 
-Salvaged reports get row ids below zero, downwards: order of arrival holds, and what is stored
-meanwhile is not in the way.
+Salvaged reports get row ids below zero, downwards; what is stored meanwhile is not in the way.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.core.audit import When
-from gateway.store import blocks, salvage_audit
+from gateway.store import blocks, carving, salvage_audit
 from gateway.store.boots import Boot
 from gateway.store.faults import transaction
 from gateway.store.packing import COLUMNS, INSERT, Row, row_values
@@ -34,7 +34,7 @@ _UNKNOWN_END: Final = 1 << 48
 
 _TABLES: Final = (
     *("counter", "kept", "command", "decision", "outbox"),
-    *("audit", "audit_before", "report", "verdict", "reading_hour", "reject"),
+    *("audit", "audit_before", "report", carving.TABLE, "verdict", "reading_hour", "reject"),
 )
 _NUMBERED: Final = ("verdict", "reading_hour", "reject", "audit_before")
 """Their row ids are given anew."""
@@ -45,7 +45,7 @@ def begin(connection: sqlite3.Connection, damaged: Path, damage: str, when: When
     """Note in the new database that there is something to salvage; call within a transaction."""
     epoch = salvage_audit.begin(connection, damaged, damage, when)
     state = {"path": str(damaged), "tables": list(_TABLES), "ranges": None, "damaged": 0}
-    _save(connection, state | {"epoch": epoch, "copied": {}})
+    _save(connection, state | carving.START | {"epoch": epoch, "copied": {}})
 
 
 def pending(connection: sqlite3.Connection) -> bool:
@@ -62,8 +62,7 @@ def run(connection: sqlite3.Connection, boot: Boot, seconds: float) -> int:
     state = _load(connection)
     if state is None:
         return 0
-    end = time.monotonic() + seconds
-    rows = 0
+    end, rows = time.monotonic() + seconds, 0
     try:
         old = sqlite3.connect(state["path"], isolation_level=None)
     except sqlite3.Error:
@@ -105,9 +104,17 @@ class Salvage:
     def step(self, state: dict[str, Any]) -> int:
         """Copy one range of the present table; move ``state`` on. Returns how many rows."""
         table = state["tables"][0]
+        if table == carving.TABLE:
+            copied = self._write_reports(list(carving.step(state, RANGE)))
+            state["copied"]["report"] = state["copied"].get("report", 0) + copied
+            return copied
         if state["ranges"] is None:
-            state["ranges"] = [self._whole(table)]
+            low, high = self._whole(table)
+            state["ranges"] = [[1 if low is None else low, high]]
             state["damaged"] = 0
+            if table == "report":
+                last = self._end("SELECT max(rowid) FROM report")
+                state |= {"low": low, "high": last}
         if not state["ranges"] or state["damaged"] > MAX_DAMAGED:
             state["tables"].pop(0)
             state["ranges"] = None
@@ -117,6 +124,8 @@ class Salvage:
             state["ranges"].append([low, high - RANGE])
             low = high - RANGE + 1
         rows, reached = self._read(table, low, high)
+        if table == "report":
+            carving.read(state, (row[0] for row in rows))
         if reached > low:  # damaged somewhere below ``reached``
             state["damaged"] += 1
             state["ranges"].extend(_halves(low, reached - 1, whole=reached > high))
@@ -124,13 +133,14 @@ class Salvage:
         state["copied"][table] = state["copied"].get(table, 0) + copied
         return copied
 
-    def _whole(self, table: str) -> list[int]:
+    def _whole(self, table: str) -> tuple[int | None, int]:
+        """The first row id (None: not to be had) and the last."""
         if table in _WITHOUT_ROWID:
-            return [0, 0]
+            return 0, 0
         try:
             self._old.execute(f"SELECT 1 FROM {table} LIMIT 0")  # noqa: S608 - our own names
         except sqlite3.Error:  # not even the schema can be read
-            return [0, -1]
+            return None, -1
         high = self._end(f"SELECT max(rowid) FROM {table}")  # noqa: S608 - our own names
         if high is None and table == "report":  # the index is another tree
             high = self._end("SELECT rowid FROM report ORDER BY at_ms DESC LIMIT 1")
@@ -139,7 +149,7 @@ class Salvage:
         low = self._end(f"SELECT min(rowid) FROM {table}")  # noqa: S608
         if low is None:
             low = self._end(f"SELECT min(rowid) FROM {table} WHERE rowid > 0")  # noqa: S608
-        return [1 if low is None else low, high]
+        return low, high
 
     def _last_readable(self, table: str) -> int:
         """The highest row id that can be read, where the end of the table cannot: by halving."""
@@ -206,24 +216,20 @@ class Salvage:
 
     def _write_reports(self, rows: list[tuple[Any, ...]]) -> int:
         (lowest,) = self._new.execute("SELECT min(0, coalesce(min(id), 0)) FROM report").fetchone()
-        copied = 0
+        before = lowest
         for row in map(Row._make, rows):
             layout = self._ids.layout(row) if row.intact else None
             if layout is None:
                 continue
             lowest -= 1
-            copied += 1
             moved = row._replace(id=lowest, layout=layout, boot=self._ids.boot(row.boot))
             self._new.execute(INSERT, row_values(moved))
             blocks.copy(self._old, self._new, row.id, (moved.id, moved.boot))
-        return copied
+        return before - lowest
 
 
 def _halves(low: int, high: int, *, whole: bool) -> list[list[int]]:
-    """What is left to try below a damaged place; one row alone is given up.
-
-    ``whole``: not even the first row of the range came, so trying it again as a whole is no use.
-    """
+    """What is left to try below a damaged place; one row alone is given up, tried ``whole``."""
     if low > high or (low == high and whole):
         return []
     middle = (low + high) // 2
