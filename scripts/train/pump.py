@@ -20,6 +20,7 @@ from gateway.core.calibration import Calibration
 from scripts.train.datasets import Floats, Run, runs
 from scripts.train.distance import Distance, Smoothing, precision
 from scripts.train.package import Trained, write
+from scripts.train.sign import add_options, keys
 
 CHANNELS = ("vibration_1", "vibration_2", "current", "pressure", "voltage", "flow")
 SMOOTHING = Smoothing(decay=0.1, length=30, clip=4.0)
@@ -132,11 +133,13 @@ def main() -> None:
         metavar="ROWS",
         help="what each asset is calibrated on: 400 in the test bed's protocol, better an hour",
     )
+    add_options(parser)
     options = parser.parse_args()
     recordings = list(runs(options.data))
     package(recordings, options.out, options.period, options.calibration)
     rows = sum(len(run.values) for run in recordings)
     print(f"{options.out}: trained on {rows} rows of normal running")
+    keys(options).sign(options.out)
 
 
 if __name__ == "__main__":
