@@ -1,6 +1,6 @@
 """What a call to the worker process costs: judging, explaining, features, memory.
 
-Interleaved, medians of wall time; ``scripts/bench`` prints some, ``scripts/bench_worker`` all of it.
+Interleaved, medians of wall time; ``scripts/bench`` prints some, ``scripts/bench_worker`` all.
 """
 
 import os
