@@ -182,13 +182,14 @@ def main() -> None:
     plan = plan_of(options)
     names = tuple(plan.channels)
     try:
+        signer = keys(options)
         if options.csv:
             known = history.from_csv(options.csv, names, plan.period_s, options.label)
         else:
             known = history.from_store(options.store, options.assets, plan.channels, plan.period_s)
         origin = str((options.csv or options.store).name)
         print(f"{options.out}: {make(known, plan, options.out, origin)}")
-        keys(options).sign(options.out)
+        signer.sign(options.out)
     except (ValueError, OSError, GatewayError) as error:
         parser.error(str(error))
 

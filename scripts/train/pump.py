@@ -135,11 +135,12 @@ def main() -> None:
     )
     add_options(parser)
     options = parser.parse_args()
+    signer = keys(options)
     recordings = list(runs(options.data))
     package(recordings, options.out, options.period, options.calibration)
     rows = sum(len(run.values) for run in recordings)
     print(f"{options.out}: trained on {rows} rows of normal running")
-    keys(options).sign(options.out)
+    signer.sign(options.out)
 
 
 if __name__ == "__main__":
