@@ -177,5 +177,5 @@ class LimitsSection(Section):
     held_readings: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
     """Readings held in memory while the store cannot write; the oldest are dropped, counted."""
     worker_memory: Annotated[Size, Field(ge=64 << 20)] = 512 << 20
-    """Most memory of the process that runs the models, beside what its runtime takes itself; a model
-    that does not fit is refused. From 64MiB, which holds models of a few megabytes."""
+    """Most memory of the process that runs the models, beside what its runtime takes itself; a
+    model that does not fit is refused. From 64MiB, which holds models of a few megabytes."""
