@@ -84,6 +84,8 @@ class Decide:
         self._shown: dict[str, Verdict] = {}
         self._closed = False
         self.busy = False
+        self.hasty = False
+        """Something is due that looks at the values of now."""
         self.judged = 0
         """Rounds that have ended."""
 
@@ -94,7 +96,8 @@ class Decide:
         queue = self._due.setdefault(watch.asset.id, deque(maxlen=PENDING))
         if len(queue) == PENDING:
             self._journal.batch.counts["decide", "windows_overdue"] += 1
-        if window is None and queue:
+        if window is None:
+            self.hasty = True
             queue.clear()  # rules see the newest values anyway
         queue.append(_Due(watch, window, at_ms, mono_ms))
         self._wake.set()
