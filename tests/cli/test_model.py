@@ -220,7 +220,8 @@ def test_new_makes_a_package_that_takes_a_signal(tmp_path: Path) -> None:
     bearing = ROOT / "gateway/demo/packages/bearing-vibration/model.onnx"
     flags = {
         "--features": "vibration", "--rate": "12 kHz", "--envelope": "1500:5500",
-        "--speed": "speed", "--window": "4096", "--period": "10m", "--level": "alarm:0.9:0.5", "--licence": "MIT",
+        "--speed": "speed", "--window": "4096", "--period": "10m", "--level": "alarm:0.9:0.5",
+        "--licence": "MIT",
         "--id": "bearing",
     }  # fmt: skip
     lists = {
