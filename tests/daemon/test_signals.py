@@ -83,6 +83,7 @@ def test_a_damaged_bearing_is_found_in_its_waveform_and_explained_by_its_feature
         cli, ["explain", "press-4", "--db", str(daemon.folder / "gateway.db")]
     )
     assert "vibration envelope at 3.5848 per turn" in told.output
+    assert "vibration: 4096 samples at 12000 Hz, peak " in told.output
 
 
 CALM = 12
