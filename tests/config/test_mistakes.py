@@ -67,13 +67,6 @@ MISTAKES = [
         "say it in the rule",
     ),
     (
-        "    verdicts:\n",
-        "    running: power > 5\n    verdicts:\n",
-        "running: power",
-        "'running' keeps models from being asked",
-        "say it in the rule",
-    ),
-    (
         "{batch: 50ms",
         "{batch: 50ms, worker_memory: 32MiB",
         "32MiB",
