@@ -19,6 +19,7 @@ from gateway.core.mapping import Mapper
 from gateway.core.messages import Event, Message, Presence, Reject, Result, Roster, Uplink
 from gateway.core.ports import Bridge
 from gateway.core.readings import Metric, Report
+from gateway.core.signals import Signal
 from gateway.core.times import rfc3339
 from gateway.core.topics import matches
 
@@ -29,6 +30,8 @@ _SUFFIXES = frozenset(
 """Last levels of topics that name no device."""
 
 Line = dict[str, Any]
+FIRST = 8
+"""Samples of a signal that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ def _readings(source: _Source, uplink: Uplink, message: Message) -> Iterator[Lin
 
 
 def _reported(source: _Source, report: Report) -> Iterator[Line]:
-    for reading in report.readings:
+    for place, reading in enumerate(report.readings):
         metric = reading.metric
         yield _line(
             "reading",
@@ -208,7 +211,19 @@ def _reported(source: _Source, report: Report) -> Iterator[Line]:
             quality=reading.quality,
             reason=reading.reason,
             at=rfc3339(report.at_ms),
+            **_samples(report.signals.get(place)),
         )
+
+
+def _samples(signal: Signal | None) -> Line:
+    """What a block of samples is; the value of its reading is its rms."""
+    if signal is None:
+        return {}
+    shape = {name: getattr(signal, name) for name in ("mean", "rms", "peak", "crest", "kurtosis")}
+    rounded = {name: float(f"{value:.6g}") for name, value in shape.items()}
+    first = [float(f"{one:.6g}") for one in signal.samples[:FIRST]]
+    counts = {"samples": len(signal.samples), "rate_hz": signal.rate_hz}
+    return {"signal": {**counts, "duration_s": signal.duration_s, **rounded, "first": first}}
 
 
 def _line(kind: str, source: _Source, **rest: Any) -> Line:

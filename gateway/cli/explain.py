@@ -1,6 +1,7 @@
 """``edge-gateway explain``: why a decision was made, and what became of it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +12,14 @@ from gateway.core.explanations import number
 from gateway.core.sparklines import ASCII, BLOCKS, sparkline
 from gateway.core.times import rfc3339
 from gateway.errors import StoreError
+from gateway.store.batch import StoredSignal
 from gateway.store.reader import AssetReading, Reader
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 SPAN_MS: Final = 300_000
 """Shown before a decision that looked at the newest values only."""
+WAVE: Final = 240
+"""Samples of a block that are shown: four a sign."""
 LEAD: Final = 3
 """The plot begins so many windows before the decision: a change shows only beside what was."""
 
@@ -43,11 +47,14 @@ def command(
     with Reader.open(database(config, db)) as reader:
         record = _record(reader, asset, decision)
         window = _window(reader, asset, record)
+        blocks = _blocks(reader, asset, record)
     if as_json:
         series = {name: [[one.at_ms, one.value] for one in ones] for name, ones in window.items()}
         print(json.dumps(record | {"window": series}, ensure_ascii=False))
         return
-    print("\n".join([*_told(asset, record), *_plot(window, ASCII if plain else BLOCKS)]))
+    signs = ASCII if plain else BLOCKS
+    shown = [_waveform(one, signs) for one in blocks]
+    print("\n".join([*_told(asset, record), *shown, *_plot(window, signs)]))
 
 
 def _record(reader: Reader, asset: str, decision: str) -> dict[str, Any]:
@@ -74,6 +81,8 @@ def _window(reader: Reader, asset: str, record: dict[str, Any]) -> dict[str, lis
     """The readings up to the decision, by metric; empty when they are no longer stored."""
     explanation = record["explanation"] or {}
     span_ms = LEAD * round(1000 * float(explanation.get("span_s") or 0)) or SPAN_MS
+    if _signals(record):
+        span_ms = max(span_ms, SPAN_MS)  # a block takes a moment, and its rms is one point
     until_ms = int(record["at_ms"])
     found: dict[str, list[AssetReading]] = {}
     try:
@@ -84,6 +93,30 @@ def _window(reader: Reader, asset: str, record: dict[str, Any]) -> dict[str, lis
         if isinstance(one.value, float | int):
             found.setdefault(one.metric, []).append(one)
     return found
+
+
+def _signals(record: dict[str, Any]) -> list[str]:
+    """The metrics whose samples the decision rests on."""
+    channels = (record["explanation"] or {}).get("channels", ())
+    return sorted({str(one["channel"]) for one in channels if one.get("feature")})
+
+
+def _blocks(reader: Reader, asset: str, record: dict[str, Any]) -> list[StoredSignal]:
+    """The block that was judged, of each of them; none when they are no longer stored."""
+    until_ms = int(record["at_ms"])
+    found: list[StoredSignal] = []
+    for metric in _signals(record):
+        with suppress(StoreError):
+            found += reader.signals(asset, until_ms - SPAN_MS, metric, until_ms=until_ms)
+    return found
+
+
+def _waveform(one: StoredSignal, signs: str) -> str:
+    """The beginning of a block as a curve."""
+    signal, unit = one.signal, f" {one.unit}" if one.unit else ""
+    about = f"{len(signal.samples)} samples at {number(signal.rate_hz)} Hz"
+    curve = sparkline(signal.samples[:WAVE], signs=signs)
+    return f"samples   {curve}  {one.metric}: {about}, peak {number(signal.peak)}{unit}"
 
 
 def _told(asset: str, record: dict[str, Any]) -> list[str]:

@@ -4,13 +4,14 @@ import re
 import shutil
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import click
 
+from gateway.cli import model_new_vibration as vibration
 from gateway.cli.recording import record
 from gateway.cli.trials import Windows, file_windows
 from gateway.core import durations
@@ -67,7 +68,21 @@ def _parsed_level(text: str) -> dict[str, Any]:
               help="NAME:UNIT or NAME:UNIT:LOW:HIGH, in their order; repeat it.")  # fmt: skip
 @click.option("--period", help="Time between two rows, e.g. 1s.")
 @click.option("--window", type=int, help="Rows of a window, where the graph does not tell.")
-@click.option("--features", type=click.Choice(["raw", "stats"]), default="raw", show_default=True)
+@click.option(
+    "--features", type=click.Choice(["raw", "stats", "vibration"]), default="raw", show_default=True
+)
+@click.option("--rate", help="With vibration: samples a second, e.g. 12 kHz.")
+@click.option("--band", "bands", multiple=True, help="With vibration: FROM:TO in Hz; repeat it.")
+@click.option(
+    "--order",
+    "orders",
+    type=float,
+    multiple=True,
+    help="With vibration: a multiple of the shaft's speed; repeat it.",
+)
+@click.option("--envelope", help="With vibration: FROM:TO in Hz, where the bearing rings.")
+@click.option("--rpm", type=float, help="With --order: the speed, when it never changes.")
+@click.option("--speed", help="With --order: the channel that holds the speed.")
 @click.option("--level", "levels", multiple=True, callback=_level,
               help="LABEL:ON or LABEL:ON:OFF, mildest first; repeat it.")  # fmt: skip
 @click.option("--raises", type=click.Choice(["above", "below"]), default="above", show_default=True)
@@ -137,6 +152,10 @@ def _input(graph: Graph, said: dict[str, Any]) -> dict[str, Any]:
         names = [channel["name"] for channel in channels]
         rows = draft.window(graph, names, said["features"])
     period = said["period"] or click.prompt("Time between two rows", default="1s")
+    more = {}
+    if said["features"] == "vibration":
+        more["vibration"] = vibration.settings(said)
+        channels = vibration.channels(channels, more["vibration"])
     return {
         "tensor": tensor,
         "layout": layout,
@@ -144,6 +163,7 @@ def _input(graph: Graph, said: dict[str, Any]) -> dict[str, Any]:
         "channels": channels,
         "period_s": _milliseconds(period) / 1000,
         "window": rows or click.prompt("Rows of a window", type=click.IntRange(1)),
+        **more,
     }
 
 
@@ -190,9 +210,14 @@ def _drawn(shape: Shape, channels: Sequence[dict[str, Any]]) -> Windows:
     random = Random(1)  # noqa: S311  # not for secrets; the same package each time
 
     def cell(channel: dict[str, Any]) -> float:
-        return random.uniform(*channel["range"]) if "range" in channel else random.gauss(0, 1)
+        value = random.uniform(*channel["range"]) if "range" in channel else random.gauss(0, 1)
+        return float(f"{value:.5g}")
 
-    return [
-        array("d", [cell(channel) for _ in range(shape.length) for channel in channels])
-        for _ in range(GENERATED)
-    ]
+    def rows() -> Iterator[float]:
+        beside = {one["name"]: cell(one) for one in channels}  # one speed a block
+        for _ in range(shape.length):
+            for one in channels:
+                yield cell(one) if "signal" in one or not blocks else beside[one["name"]]
+
+    blocks = any("signal" in one for one in channels)
+    return [array("d", rows()) for _ in range(GENERATED)]

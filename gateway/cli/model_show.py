@@ -41,8 +41,12 @@ def _page(package: Package, *, signed: bool) -> Iterator[str]:
     yield f"licence  {manifest.licence}"
     row, whole = (durations.render(shape.period_ms * count) for count in (1, max(1, shape.length)))
     every = durations.render(shape.period_ms * shape.stride)
-    yield f"window   {shape.length} rows, one every {row}: {whole}; judged every {every}"
-    yield f"         at least {shape.min_coverage:.0%} of its cells from a reading of their own row"
+    if shape.of_signals:
+        yield f"window   one block of {shape.length} samples; judged when it comes"
+    else:
+        yield f"window   {shape.length} rows, one every {row}: {whole}; judged every {every}"
+        share = f"{shape.min_coverage:.0%}"
+        yield f"         at least {share} of its cells from a reading of their own row"
     yield f"features {wanted.features}, into {wanted.tensor!r} ({wanted.layout})"
     yield "channels"
     yield from (_channel(channel) for channel in shape.channels)
@@ -60,8 +64,10 @@ def _channel(channel: Channel) -> str:
     if channel.fill is not None:
         needs += f", {channel.fill:g} when missing"
     span = "" if low is None or high is None else f", {low:g} to {high:g}"
-    held = durations.render(channel.hold_ms)
-    return f"  {channel.name} [{channel.unit or '1'}]  {needs}{span}, held for {held}"
+    if channel.rate_hz:
+        needs = f"a signal of {channel.rate_hz:g} Hz, {needs}"
+    held = f"for {durations.render(channel.hold_ms)}" if channel.hold_ms else "as its metric says"
+    return f"  {channel.name} [{channel.unit or '1'}]  {needs}{span}, held {held}"
 
 
 def _decision(manifest: Manifest) -> Iterator[str]:

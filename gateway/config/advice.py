@@ -32,10 +32,16 @@ def paces(settings: Settings, packages: Mapping[str, Package], doc: Document) ->
 
 
 def _pace(asset: Asset, rung: ModelRung, package: Package, doc: Document) -> Iterator[Problem]:
-    for channel in package.shape.channels:
-        metric = asset.metrics.get(rung.channels.get(channel.name, channel.name))
+    metrics = {
+        channel: asset.metrics.get(rung.channels.get(channel.name, channel.name))
+        for channel in package.shape.channels
+    }
+    blocks = {metric.device for metric in metrics.values() if metric and metric.signal}
+    for channel, metric in metrics.items():
         if metric is None or channel.fill is not None:
             continue
+        if package.shape.of_signals and metric.device in blocks:
+            continue  # a block is held as its metric says, and brings what lies beside it
         if metric.stale_ms <= STALE_HOLDS * channel.hold_ms:
             continue
         place: Place = ("assets", asset.id, "metrics", metric.name, "stale")

@@ -171,9 +171,16 @@ def _words(entry: Any) -> tuple[str, str, int | None]:
     if entry["type"] == "string_pattern_mismatch":
         return f"{str(given)[:80]!r} should match {context['pattern']}", "", None
     template = _WORDS.get(entry["type"])
-    message = template.format(**context) if template else str(entry["msg"]).lower()
-    shown = f", not {str(given)[:80]!r}" if isinstance(given, str) else ""
-    return message + shown, "", None
+    shown = {name: _readable(bound, given) for name, bound in context.items()}
+    message = template.format(**shown) if template else str(entry["msg"]).lower()
+    wrong = f", not {str(given)[:80]!r}" if isinstance(given, str) else ""
+    return message + wrong, "", None
+
+
+def _readable(bound: Any, given: Any) -> Any:
+    """A bound of a size as the user writes sizes."""
+    whole = isinstance(bound, int) and bound >= 1 << 20 and bound % (1 << 20) == 0
+    return f"{bound >> 20}MiB" if whole and str(given).endswith("B") else bound
 
 
 def said(error: Exception) -> tuple[str, str, int | None]:

@@ -1,7 +1,7 @@
 """Home Assistant's MQTT discovery: one document per device, for assets.
 
-Templates are Jinja; the sandbox of Home Assistant knows ``tojson``, and renders None as the text that
-its entities read as unknown.
+Templates are Jinja; the sandbox of Home Assistant knows ``tojson``, and renders None as the text
+that its entities read as unknown.
 """
 
 from collections.abc import Iterable

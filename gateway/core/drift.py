@@ -26,6 +26,9 @@ SLACK: Final = 0.75
 """Of a block mean's standard deviation: what is no drift yet."""
 LEAST: Final = 0.5
 """Of a sample's standard deviation: a smaller shift is of no interest, however sure it is."""
+UNSURE: Final = 2 * sqrt((1 + INDEPENDENT) / (1 - INDEPENDENT) / ENOUGH)
+"""Of a block mean's standard deviation: the learnt mean itself may be off by two of its standard
+errors, and that is no drift either."""
 ALARM: Final = 20.0
 """A cumulative sum this high, in standard deviations of a block mean, is drift."""
 RECENT: Final = 0.125
@@ -117,7 +120,7 @@ class Drift:
         self.means = []
 
     def _watch(self, mean: float) -> bool:
-        slack = max(SLACK * self.spread, LEAST * self.sd)
+        slack = max(SLACK * self.spread, LEAST * self.sd) + UNSURE * self.spread
         off = mean - self.mean
         self.level += RECENT * (mean - self.level)
         self.up = max(0.0, self.up + (off - slack) / self.spread)

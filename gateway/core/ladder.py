@@ -71,7 +71,7 @@ class Turn:
                     return panel
             elif not rung.guard and self._fires(rung):
                 return self._verdict(_rule_name(rung, self.asset), rung.label)
-        if self._rests:
+        if self._rests or (self._quiet_rule and self.running.rested):
             return self._guarded(self._verdict("running", IDLE))
         if self._quiet_rule:
             return self._guarded(self._verdict(self._quiet_rule, NORMAL))

@@ -86,6 +86,8 @@ class Decide:
         self._shown: dict[str, Verdict] = {}
         self._closed = False
         self.busy = False
+        self.hasty = False
+        """Something is due that looks at the values of now."""
         self.judged = 0
         """Rounds that have ended."""
 
@@ -97,6 +99,8 @@ class Decide:
         self._due.offer(watch, window, at_ms, mono_ms)
         if self._due.dropped > dropped:
             self._journal.batch.counts["decide", "windows_overdue"] += 1
+        if window is None:
+            self.hasty = True
         self._wake.set()
 
     def close(self) -> None:

@@ -66,7 +66,7 @@ def fingerprint(package: Package) -> str:
 
 def shelf_of(settings: Settings) -> Shelf:
     """Where the copies of packages lie: beside the store."""
-    return Shelf(settings.store.path.parent / "packages", settings.store.min_free_bytes)
+    return Shelf(settings.store.path.parent / "package-copies", settings.store.min_free_bytes)
 
 
 def open_fleet(settings: Settings, known: Mapping[str, Lineage], shelf: Shelf, at_ms: int) -> Fleet:

@@ -83,8 +83,19 @@ class Ingest:
                     await self._journal.room()
                     for message in chunk:
                         self.take(link, message)
+                        if self._decide.hasty:
+                            await self._judged()
                     # The decisions of this chunk come before the readings of the next.
                     await asyncio.sleep(0)
+
+    async def _judged(self) -> None:
+        """Let a rule look at the values of now before the next message changes them.
+
+        So each report is a vote of its own. While judging waits for a commit or for the worker,
+        reports are not held up by it: those that come meanwhile are one vote.
+        """
+        self._decide.hasty = False
+        await asyncio.sleep(0)
 
     def take(self, link: Link, message: Message) -> None:
         """Take one message to its end."""

@@ -20,6 +20,7 @@ import structlog
 from gateway.adapters.mqtt import Client
 from gateway.config.settings import Limits
 from gateway.core.audit import Head
+from gateway.core.signal_mapping import NO_SIGNALS
 from gateway.core.verdicts import Verdict
 from gateway.daemon.clock import Clock
 from gateway.errors import (
@@ -35,6 +36,9 @@ from gateway.store.writer import Store
 
 HELD_ROWS: Final = 1_000
 """Rejects, and verdicts, held while the store refuses; further ones are only counted."""
+HELD_BLOCKS: Final = 256
+"""Blocks of samples of QoS 0 held while the store refuses, 64 KiB each at the most usual; of older
+ones the reading stays and the samples are dropped, counted."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _REASONS: Final[Mapping[type[StoreError], str]] = {
@@ -100,9 +104,18 @@ class Journal:
             self.batch.reports.append(stored)
             return
         self._volatile.append(stored)
+        if self.trouble and stored.report.signals:
+            self._shed_blocks()
         if len(self._volatile) > self._limits.held_readings:
             self._volatile.popleft()
             self.batch.counts["ingest", "store_unavailable"] += 1
+
+    def _shed_blocks(self) -> None:
+        held = [at for at, one in enumerate(self._volatile) if one.report.signals]
+        for at in held[:-HELD_BLOCKS]:
+            stored = self._volatile[at]
+            self._volatile[at] = stored._replace(report=stored.report._replace(signals=NO_SIGNALS))
+            self.batch.counts["signals", "store_unavailable"] += 1
 
     @property
     def waiting(self) -> bool:

@@ -28,7 +28,6 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
     No window becomes due by it: nothing is decided before fresh evidence is in.
     """
     _policies(site, store.kept("policy"))
-    _calibrations(site, store.kept("calibration"))
     _states(site, store.kept("carried"))
     rosters(site, store.kept("roster"), clock)
     since_ms = clock.now_ms() - reach_ms(site)
@@ -53,6 +52,8 @@ def restore(site: Site, store: Store, clock: Clock) -> int:
         known = metrics.get(block.reading.key)
         if known is not None and block.reading.at_ms <= until_ms:
             _replay_block(known, block)
+    # After the replay: what was learnt from these readings once is not learnt again.
+    _calibrations(site, store.kept("calibration"))
     restore_drift(site, store.kept("drift"))
     if used:
         log.info("windows_rebuilt", readings=used)

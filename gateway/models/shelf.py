@@ -8,6 +8,7 @@ package: hashes, signature and graph are checked, and what it was is known by it
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,9 @@ from gateway.models.package import Package, verify
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Of all copies together: about five packages of the largest size, hundreds of usual ones."""
+
+_OURS: Final = re.compile(r".+@[0-9a-f]{12}\.tar")
+"""Nothing else is ever removed, whoever put it there."""
 
 log = structlog.get_logger()
 
@@ -90,7 +94,7 @@ class Shelf:
         if not self._folder.is_dir():
             return
         for file in os.scandir(self._folder):
-            if file.name not in wanted:
+            if file.name not in wanted and _OURS.fullmatch(file.name):
                 self._known.pop(file.name.removesuffix(".tar"), None)
                 try:
                     Path(file.path).unlink()

@@ -225,7 +225,7 @@ class Salvage:
             moved = row._replace(id=lowest, layout=layout, boot=self._ids.boot(row.boot))
             self._new.execute(INSERT, row_values(moved))
             blocks.copy(self._old, self._new, row.id, (moved.id, moved.boot))
-        return before - lowest
+        return int(before - lowest)
 
 
 def _halves(low: int, high: int, *, whole: bool) -> list[list[int]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from math import nan
 from typing import NamedTuple
 
+from scripts.benchmark import calls as worker_calls
 from scripts.benchmark import meters
 from scripts.benchmark.receivers import BarePaho, Daemon, MosquittoSub, Naive, Receiver, SparseNaive
 from scripts.benchmark.rig import Disk, broker, load, until
@@ -20,10 +21,12 @@ class Size(NamedTuple):
     paced: int
     """Messages at 50 a second."""
     idle_s: float
+    calls: int
+    """To the worker, of each kind."""
 
 
-FULL = Size(messages=40_000, paced=1_000, idle_s=20.0)
-QUICK = Size(messages=2_000, paced=100, idle_s=1.0)
+FULL = Size(messages=40_000, paced=1_000, idle_s=20.0, calls=500)
+QUICK = Size(messages=2_000, paced=100, idle_s=1.0, calls=20)
 WARM = 2_048
 RATE = 50.0
 
@@ -179,6 +182,11 @@ def idle(disk: Disk, size: Size) -> Figures:
     return memory | {"percent": percent, "start_s": one.start_s}
 
 
+def calls(disk: Disk, size: Size) -> Figures:
+    """What asking the worker costs, beside the bare runtime."""
+    return worker_calls.figures(disk.folder(), size.calls)
+
+
 CASES: Mapping[str, Callable[[Disk, Size], Figures]] = {
     "mosquitto_sub": mosquitto_sub,
     "bare_paho": bare_paho,
@@ -190,4 +198,5 @@ CASES: Mapping[str, Callable[[Disk, Size], Figures]] = {
     "model": model,
     "steady": steady,
     "idle": idle,
+    "calls": calls,
 }

@@ -106,6 +106,14 @@ ROWS = (
     Row("worker: MB resident, largest", worst("worker_mb", "daemon", "model", "idle"), at_most=75),
     Row("idle: CPU % of a core", figure("idle", "percent"), at_most=0.5, digits=2),
     Row("start to READY: s", worst("start_s", "daemon", "idle"), at_most=1.5, digits=2),
+    Row("bare session.run, 1 window: us", figure("calls", "bare_1_us")),
+    Row("worker round trip, 1 asset: us", figure("calls", "worker_1_us")),
+    Row("bare session.run, 64 windows: us", figure("calls", "bare_64_us")),
+    Row("worker round trip, 64 assets: us", figure("calls", "worker_64_us")),
+    Row("worker: explanation of 8 channels, us", figure("calls", "explain_us")),
+    Row("features stats, 30 x 14: us", figure("calls", "stats_us")),
+    Row("features vibration, 4096 samples: us", figure("calls", "vibration_us")),
+    Row("worker: MB resident per MB of model", figure("calls", "mb_per_mb"), digits=2),
 )
 HEAD = f"{'measure':<46}{'median':>12}  {'min..max':<20}bar"
 

@@ -34,6 +34,10 @@ class Stream:
     days: float
     """That are scored."""
 
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.values)
+
     @property
     def probation(self) -> int:
         """Rows at the start that are not scored."""

@@ -114,7 +114,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--package", type=Path, default=PACKAGE)
+    parser.add_argument("--disturb", action="store_true", help="with noise, bias, dropout, spoof")
     options = parser.parse_args()
+    if options.disturb:
+        from scripts.streams.disturb import table
+
+        print(table(options.package, options.data))
+        return
     print(report(options.package, options.data))
 
 

@@ -277,8 +277,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     add_options(parser)
     options = parser.parse_args()
+    signer = keys(options)
     print(package(options.out))
-    keys(options).sign(options.out)
+    signer.sign(options.out)
 
 
 if __name__ == "__main__":

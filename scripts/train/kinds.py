@@ -14,6 +14,7 @@ from scripts.train.distance import Distance, Smoothing, precision
 from scripts.train.graph import build
 from scripts.train.history import History
 from scripts.train.package import contributions
+from scripts.train.trust import flatlines
 
 SEED: Final = 0
 MARGIN: Final = 1.2
@@ -105,6 +106,7 @@ def manifest(plan: Plan, model: Model, known: Sequence[History]) -> dict[str, ob
     values = np.concatenate([one.values for one in known])
     low, high = values.min(axis=0), values.max(axis=0)
     span = np.maximum(high - low, 1e-3 * np.abs(high) + 1e-6)
+    flats = flatlines([one.values for one in known], plan.period_s)
     said = dict(model.manifest())
     return {
         "id": plan.name,
@@ -113,9 +115,9 @@ def manifest(plan: Plan, model: Model, known: Sequence[History]) -> dict[str, ob
         **said,
         "input": {
             "channels": [
-                {"name": name, "unit": unit, "range": [float(a), float(b)]}
-                for (name, unit), a, b in zip(
-                    plan.channels.items(), low - 2 * span, high + 2 * span, strict=True
+                {"name": name, "unit": unit, "flatline_s": flat, "range": [float(a), float(b)]}
+                for (name, unit), flat, a, b in zip(
+                    plan.channels.items(), flats, low - 2 * span, high + 2 * span, strict=True
                 )
             ],
             "period_s": plan.period_s,

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from gateway.errors import GatewayError
-from scripts.train import history, kinds, split
+from scripts.train import history, kinds, limits, split
 from scripts.train.costs import Costs, Trace, choose, count
 from scripts.train.emit import shortened, write
 from scripts.train.history import History
 from scripts.train.kinds import KINDS, Model, Plan
+from scripts.train.sign import add_options, keys
 
 GOLDEN = 4
 TRAIN_SHARE = 0.6
@@ -106,12 +107,22 @@ def make(known: Sequence[History], plan: Plan, out: Path, provenance: str) -> st
     judged = traces(model, plan, sides.judge)
     hours = sum(len(one.scores) for one in judged) * plan.period_s / 3600
     found = figures(judged, level, hours)
+    trust: dict[str, object] = {}
+    if plan.kind in {"classifier", "rul"}:
+        trust["ood"] = limits.ood(plan, sides.train, sides.choose)
+    if plan.below:  # the alarm is given once the whole interval is below: so the level is higher
+        trust["uncertainty"] = limits.uncertainty(model, plan, sides.choose)
+        level -= limits.half(trust["uncertainty"], -level)  # type: ignore[arg-type]
     model = model.at(-level if plan.below else level)
     source = np.concatenate([kinds.windows(o.values, plan.window) for o in sides.train])
     golden = shortened(source[np.linspace(0, len(source) - 1, GOLDEN).astype(int)])
     card = _card(plan, sides, found, provenance)
-    manifest = {**kinds.manifest(plan, model, sides.train), "provenance": {"data": provenance,
-                "script": "scripts/train_own", "judged": found, "split": sides.how}}  # fmt: skip
+    origin = {"data": provenance, "script": "scripts/train_own"}
+    manifest = {
+        **kinds.manifest(plan, model, sides.train),
+        **trust,
+        "provenance": {**origin, "judged": found, "split": sides.how},
+    }
     write(out, model.graph(), manifest, card, golden, model.outputs(golden))
     return found
 
@@ -168,10 +179,12 @@ def main() -> None:
     parser.add_argument("--licence", default="LicenseRef-proprietary")
     parser.add_argument("--created", default="2026-11-21", help="ISO date, for the manifest")
     parser.add_argument("--out", type=Path, required=True)
+    add_options(parser)
     options = parser.parse_args()
     plan = plan_of(options)
     names = tuple(plan.channels)
     try:
+        signer = keys(options)
         if options.csv:
             known = history.from_csv(options.csv, names, plan.period_s, options.label)
         else:
@@ -180,6 +193,7 @@ def main() -> None:
             known = history.from_store(*where, labels)
         origin = str((options.csv or options.store).name)
         print(f"{options.out}: {make(known, plan, options.out, origin)}")
+        signer.sign(options.out)
     except (ValueError, OSError, GatewayError) as error:
         parser.error(str(error))
 

@@ -175,6 +175,7 @@ def main() -> None:
     parser.add_argument("--figures", action="store_true", help="only judge plants it never saw")
     add_options(parser)
     options = parser.parse_args()
+    signer = keys(options)
     model = train()
     if options.figures:
         from scripts.train.figures import report
@@ -202,7 +203,7 @@ def main() -> None:
         out,
     )
     with_stress(out, *stressed())
-    keys(options).sign(out)
+    signer.sign(out)
     size = sum(file.stat().st_size for file in out.iterdir())
     print(f"{out}: {package.manifest.id} {package.manifest.version}, {size} bytes")
 

@@ -20,6 +20,8 @@ from gateway.core.calibration import Calibration
 from scripts.train.datasets import Floats, Run, runs
 from scripts.train.distance import Distance, Smoothing, precision
 from scripts.train.package import Trained, write
+from scripts.train.sign import add_options, keys
+from scripts.train.trust import flatlines
 
 CHANNELS = ("vibration_1", "vibration_2", "current", "pressure", "voltage", "flow")
 SMOOTHING = Smoothing(decay=0.1, length=30, clip=4.0)
@@ -92,6 +94,7 @@ def package(
     """
     normal = np.concatenate([run.columns(CHANNELS) for run in recordings])
     units = recordings[0].units
+    flats = flatlines([run.columns(CHANNELS) for run in recordings], period_s)
     write(
         Trained(
             id="pump-testbed",
@@ -99,7 +102,13 @@ def package(
             created=CREATED,
             model=train(normal),
             channels=[
-                {"name": name, "unit": units[name], "max_age_s": 10 * period_s} for name in CHANNELS
+                {
+                    "name": name,
+                    "unit": units[name],
+                    "max_age_s": 10 * period_s,
+                    "flatline_s": flat,
+                }
+                for name, flat in zip(CHANNELS, flats, strict=True)
             ],
             period_s=period_s,
             level_off=1.0,
@@ -132,11 +141,14 @@ def main() -> None:
         metavar="ROWS",
         help="what each asset is calibrated on: 400 in the test bed's protocol, better an hour",
     )
+    add_options(parser)
     options = parser.parse_args()
+    signer = keys(options)
     recordings = list(runs(options.data))
     package(recordings, options.out, options.period, options.calibration)
     rows = sum(len(run.values) for run in recordings)
     print(f"{options.out}: trained on {rows} rows of normal running")
+    signer.sign(options.out)
 
 
 if __name__ == "__main__":

@@ -42,11 +42,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def keys(options: argparse.Namespace) -> Keys:
-    """The keys that were asked for; a new pair is made here.
+    """The keys that were asked for, before anything is trained; a new pair is made here.
 
     Raises:
-        OSError: one of its files is there already, or cannot be written.
+        OSError: there is no such key; or a new one is there already, or cannot be written.
     """
+    if options.sign is not None:
+        options.sign.stat()
     if options.new_key is None:
         return Keys(options.sign)
     name: Path = options.new_key

@@ -145,8 +145,9 @@ def main() -> None:
     parser.add_argument("--period", type=float, default=PERIOD_S, help="seconds between two rows")
     add_options(parser)
     options = parser.parse_args()
+    signer = keys(options)
     print(package(options.data, options.out, options.period))
-    keys(options).sign(options.out)
+    signer.sign(options.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a package says of its own limits: dead sensors, training range, uncertainty.
 
-Each is computed from parts that did not train the model, where there is a model to be trained.
+What a model errs by is measured on parts that did not train it.
 """
 
 import json

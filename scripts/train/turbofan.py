@@ -394,11 +394,12 @@ def main() -> None:
     parser.add_argument("--figures", action="store_true", help="judge the test engines")
     add_options(parser)
     options = parser.parse_args()
+    signer = keys(options)
     if options.figures:
         print(figures(options.data))
     else:
         print(package(options.data, options.out, options.period))
-        keys(options).sign(options.out)
+        signer.sign(options.out)
 
 
 if __name__ == "__main__":

@@ -144,3 +144,20 @@ def test_an_old_message_can_be_read_as_of_its_own_time():
     (reading,) = [line for line in lines if line["kind"] == "reading"]
     assert (reading["metric"], reading["quality"]) == ("object.temperature", "good")
     assert reading["at"] == "2026-01-01T00:00:00.000Z"
+
+
+def test_a_signal_is_shown_by_its_figures_and_its_first_samples(tmp_path):
+    file = tmp_path / "gateway.yaml"
+    own = "{from: press/line1, path: w, unit: g, signal: {rate_path: fs}}"
+    file.write_text(CONFIG + f"      shake: {own}\n")
+    words = ("--bridge", "json", "--topic", "factory/line1/plc", "--config", str(file))
+    payload = json.dumps({"fs": 1000, "w": [1, -1] * 32}).encode()
+    code, (line,), _ = decode(*words, payload=payload)
+    assert (code, line["metric"], line["value"], line["quality"]) == (0, "shake", 1.0, "good")
+    found = line["signal"]
+    assert (found["samples"], found["rate_hz"], found["duration_s"]) == (64, 1000, 0.064)
+    assert (found["peak"], found["crest"], found["kurtosis"]) == (1.0, 1.0, 1.0)
+    assert found["first"] == [1.0, -1.0] * 4
+    code, (line,), _ = decode(*words, payload=b'{"fs": 1000, "w": [1, 2, "3"]}')
+    assert (line["reason"], line["quality"]) == ("signal", "bad")
+    assert line["value"] == "sample 2 is text, no finite number"

@@ -214,3 +214,44 @@ def test_quantize_claims_only_the_gains_that_it_measured(graphs: Path, tmp_path:
     assert '"version": "1.0.0+int8.dynamic"' in (tmp_path / "small/manifest.json").read_text()
     said = good("quantize", tmp_path / "mlp", tmp_path / "larger", "--method", "static")
     assert "size: no gain measured (" in said
+
+
+def test_new_makes_a_package_that_takes_a_signal(tmp_path: Path) -> None:
+    bearing = ROOT / "gateway/demo/packages/bearing-vibration/model.onnx"
+    flags = {
+        "--features": "vibration", "--rate": "12 kHz", "--envelope": "1500:5500",
+        "--speed": "speed", "--window": "4096", "--period": "10m", "--level": "alarm:0.9:0.5",
+        "--licence": "MIT",
+        "--id": "bearing",
+    }  # fmt: skip
+    lists = {
+        "--channel": ("acceleration:m/s2", "speed:rpm:600:3000"),
+        "--band": ("0:500", "500:1500", "1500:3000", "3000:4500", "4500:6000"),
+        "--order": ("1", "3.5848", "5.4152", "4.7135"),
+        "--label": ("healthy", "damaged"),
+    }
+    words = [word for pair in flags.items() for word in pair]
+    words += [word for flag, values in lists.items() for one in values for word in (flag, one)]
+    assert "proven in a worker" in good("new", bearing, tmp_path / "made", *words)
+    shown = good("show", tmp_path / "made")
+    assert "one block of 4096 samples" in shown
+    assert "acceleration [m/s2]  a signal of 12000 Hz, required, held as its metric says" in shown
+    manifest = json.loads((tmp_path / "made/manifest.json").read_text())["input"]
+    assert manifest["channels"][0]["signal"] == {"rate_hz": 12_000}
+    assert "signal" not in manifest["channels"][1]
+    assert manifest["vibration"]["orders"] == [1, 3.5848, 5.4152, 4.7135]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "why"),
+    [("--rate", "quick", "not a frequency"), ("--band", "500", "is not FROM:TO")],
+)
+def test_new_says_what_is_wrong_with_a_setting_of_vibration(
+    tmp_path: Path, flag: str, value: str, why: str
+) -> None:
+    bearing = ROOT / "gateway/demo/packages/bearing-vibration/model.onnx"
+    words = ["--features", "vibration", "--channel", "a:g", "--window", "64", "--period", "1s"]
+    if flag != "--rate":
+        words += ["--rate", "1000"]
+    result = model("new", bearing, tmp_path / "made", *words, flag, value)
+    assert (result.exit_code, why in result.output) == (2, True)

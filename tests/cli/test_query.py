@@ -2,14 +2,19 @@
 
 import csv
 import json
+import math
 import subprocess
 import sys
 import time
+from array import array
+from dataclasses import replace
 
 import pytest
 
+from gateway.core.readings import Reading, Report
+from gateway.core.signals import Sampling, Signal
 from gateway.store.batch import Batch, StoredReport
-from tests.store.samples import open_store, report, settings
+from tests.store.samples import metric, open_store, report, settings
 
 
 def run(*arguments):
@@ -105,3 +110,38 @@ def test_the_place_of_the_database_comes_from_the_users_file(db, tmp_path):
     )
     done = run("query", "SELECT count(*) FROM report", "--config", config, "--csv")
     assert done.stdout == "count(*)\n2\n", done.stderr
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory):
+    place = tmp_path_factory.mktemp("waves")
+    store = open_store(settings(place))
+    now_ms = time.time_ns() // 1_000_000
+    signal = Signal.of(array("f", [math.sin(at / 5) for at in range(256)]), 1000.0)
+    one = replace(metric("vibration", unit="g"), signal=Sampling(1000.0))
+    reading = Reading(one, signal.rms)
+    report = Report("zigbee", "plug", (reading,), now_ms, now_ms, 5, signals={0: signal})
+    store.commit(Batch(reports=[StoredReport(report)]))
+    store.close()
+    return place / "gateway.db", signal
+
+
+def test_samples_are_shown_as_a_plot_and_whole_as_json(waves):
+    db, signal = waves
+    done = run("readings", "pump-7", "--db", db, "--samples")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].split()[:4] == ["at", "metric", "n", "rate_hz"]
+    assert "▁" in done.stdout
+    (line,) = run("readings", "pump-7", "--db", db, "--samples", "--json").stdout.splitlines()
+    found = json.loads(line)
+    assert (found["n"], found["rate_hz"], found["unit"]) == (256, 1000.0, "g")
+    assert found["samples"] == signal.samples.tolist()
+
+
+def test_without_samples_a_signal_is_its_rms(waves):
+    db, signal = waves
+    (line,) = run("readings", "pump-7", "--db", db, "--json").stdout.splitlines()
+    assert json.loads(line)["value"] == pytest.approx(signal.rms)
+    sql = "SELECT n, rate_hz, rms, unit FROM signal"
+    (row,) = run("query", sql, "--db", db, "--json").stdout.splitlines()
+    assert json.loads(row)["n"] == 256

@@ -66,6 +66,13 @@ MISTAKES = [
         "'running' keeps models from being asked",
         "say it in the rule",
     ),
+    (
+        "{batch: 50ms",
+        "{batch: 50ms, worker_memory: 32MiB",
+        "32MiB",
+        "should be at least 64MiB, not '32MiB'",
+        "",
+    ),
     ("guard: true", "guard: maybe", "maybe", "should be true or false, not 'maybe'", ""),
     ("to: zigbee/line 3/pump plug", "to: zigbee", "zigbee\n", "'to': should be <source>/", ""),
     ('"OFF": false}}', '"OFF": stopped}}', "stopped", "word 'OFF' should mean a number", ""),

@@ -1,10 +1,16 @@
 """Whether a machine runs: since when, and what that keeps from being asked or learnt."""
 
+from dataclasses import replace
+
+from gateway.core.assets import Asset, ModelRung, RuleRung
 from gateway.core.latest import Latest
 from gateway.core.paths import Path
+from gateway.core.policy import Policy
 from gateway.core.readings import Metric, Reading
 from gateway.core.rules import parse
 from gateway.core.running import Running
+from gateway.core.verdicts import Verdict
+from gateway.core.watch import Watch
 
 POWER = Metric("power", "plc", "pump", Path.parse("power"), asset="pump", unit="W", stale_ms=5_000)
 
@@ -37,6 +43,27 @@ def test_a_window_that_reaches_back_to_before_it_ran_is_not_judged() -> None:
     assert running.why_not(1_999) == "starting"
     assert running.why_not(2_000) == ""
     assert running.learns
+
+
+def test_a_machine_that_rested_and_is_silent_is_not_called_well_by_a_quiet_rule() -> None:
+    heat = replace(POWER, name="heat", stale_ms=60_000)
+    ladder = (ModelRung("m"), RuleRung(parse("heat > 90"), "alarm"))
+    metrics = {"power": POWER, "heat": heat}
+    asset = Asset("pump", "Pump", metrics, ladder=ladder, running=parse("power > 50"))
+    watch = Watch(asset, Latest(metrics, {}), Policy(asset, "b", lambda: "1"), {}, 0)
+
+    def label(at_ms: int, *readings: Reading) -> str:
+        watch.take(readings, at_ms, at_ms)
+        verdict = watch.turn(at_ms, at_ms, None).step()
+        assert isinstance(verdict, Verdict)
+        return verdict.label
+
+    assert label(1_000, Reading(heat, 20.0)) == "normal"
+    assert label(2_000, Reading(POWER, 0.0), Reading(heat, 20.0)) == "idle"
+    assert label(20_000, Reading(heat, 20.0)) == "idle"
+    assert watch.running.now is None
+    assert label(21_000, Reading(heat, 95.0)) == "alarm"
+    assert label(22_000, Reading(POWER, 1400.0), Reading(heat, 20.0)) == "normal"
 
 
 def test_after_it_was_unknown_it_starts_again() -> None:

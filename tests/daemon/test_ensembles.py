@@ -117,7 +117,7 @@ def test_a_member_that_is_out_is_named_and_too_few_are_no_verdict(
         assert state["abstained"] == {"model:b": "not loaded"}
         daemon.stop()
         (tmp_path / "c" / "model.onnx").write_bytes(b"nonsense")
-        shutil.rmtree(tmp_path / "packages")  # else c judges on from its copy
+        shutil.rmtree(tmp_path / "package-copies")  # else c judges on from its copy
         daemon.start()
         zigbee.tell("probe", temperature=21.0)
         rung = "ensemble:a+b+c"

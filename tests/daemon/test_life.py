@@ -6,12 +6,14 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gateway.core.topics import matches
 from gateway.daemon.beat import STUCK_MS
+from gateway.daemon.journal import Journal
 from gateway.store.reader import Reader
 from tests.fakes import fuzz
 from tests.fakes.daemon import Daemon, pump
@@ -103,9 +105,8 @@ def test_no_sign_of_life_while_nothing_is_judged_whatever_else_moves(
             for _ in range(2):
                 beat = inside.daemon.parts.journal.commits
                 zigbee.tell("plug", power=3)
-                wait_until(
-                    lambda: inside.daemon and inside.daemon.parts.journal.commits > beat, "moves"
-                )  # noqa: B023
+                parts = inside.daemon.parts
+                wait_until(partial(committed, parts.journal, beat), "moves")
                 clock.pass_ms(31_000)
                 before = zigbee.newest("health")
                 wait_until(lambda: zigbee.newest("health") != before, "a beat")  # noqa: B023
@@ -113,6 +114,11 @@ def test_no_sign_of_life_while_nothing_is_judged_whatever_else_moves(
             assert moving["signs"] == 0
             os.kill(worker, signal.SIGCONT)
             wait_until(signs, "a sign of life again")
+
+
+def committed(journal: Journal, before: int) -> bool:
+    """More was committed."""
+    return journal.commits > before
 
 
 def hostile(seed: int, count: int) -> Iterator[tuple[str, bytes]]:

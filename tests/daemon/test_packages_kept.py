@@ -93,7 +93,7 @@ def test_a_package_that_was_overwritten_can_be_gone_back_to(tmp_path: Path, zigb
         daemon.signal(signal.SIGHUP)
         wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "alarm", "the new one", 15)
         reach(daemon, {"1.0.0": "retired", "1.1.0": "active"})
-        assert len(list((tmp_path / "packages").iterdir())) == 2
+        assert len(list((tmp_path / "package-copies").iterdir())) == 2
         assert ask(zigbee, op="rollback", model="heat")["status"] == "ok"
         wait_until(lambda: scored(zigbee, 55.0) and judging(zigbee) == "normal", "the old one", 15)
         daemon.kill()
@@ -148,7 +148,7 @@ def test_a_damaged_copy_is_not_gone_back_to(tmp_path: Path, zigbee: Zigbee) -> N
     with Daemon(tmp_path, text(zigbee, "heat")) as daemon:
         zigbee.online()
         wait_until(lambda: scored(zigbee, 50.0), "it judges", 15)
-        (copy,) = (tmp_path / "packages").iterdir()
+        (copy,) = (tmp_path / "package-copies").iterdir()
         copy.write_bytes(copy.read_bytes().replace(b"Flatten", b"Flatter"))
         shutil.rmtree(tmp_path / "heat")
         package(tmp_path / "heat", "1.1.0", 40.0)

@@ -28,14 +28,16 @@ def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
         yield zigbee
 
 
-def package(folder: Path, version: str, on: float = 90.0, *, plus: float = 0.0) -> None:
+def package(
+    folder: Path, version: str, on: float = 90.0, *, plus: float = 0.0, period_s: float = 0.02
+) -> None:
     """score = temperature + plus, judged 50 times a second on the last value; alarm from ``on``."""
     nodes = [
         make.node("Flatten", "window", "flat", axis=1),
         make.node("Add", "flat plus", "score"),
     ]
     model = make.model(nodes, [make.tensor("plus", [[plus]])], window=("n", 1, 1))
-    write(folder, version, model, on)
+    write(folder, version, model, on, period_s)
 
 
 def killer(folder: Path, version: str) -> None:
@@ -56,7 +58,7 @@ def killer(folder: Path, version: str) -> None:
     write(folder, version, make.model(nodes, constants, window=("n", 1, 1)), 90.0)
 
 
-def write(folder: Path, version: str, model: Any, on: float) -> None:
+def write(folder: Path, version: str, model: Any, on: float, period_s: float = 0.02) -> None:
     channel = {"name": "temperature", "unit": "degC", "max_age_s": 600}
     make.write(
         folder,
@@ -72,7 +74,7 @@ def write(folder: Path, version: str, model: Any, on: float) -> None:
             "tensor": "window",
             "layout": "n,t,c",
             "channels": [channel],
-            "period_s": 0.02,
+            "period_s": period_s,
             "window": 1,
             "min_coverage": 0,
         },

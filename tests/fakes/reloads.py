@@ -124,13 +124,21 @@ def _named(error: str, text: str) -> set[int]:
     return {int(line.removeprefix("wear").split(":")[0]) for line in told}
 
 
+def _told(daemon: Daemon) -> int:
+    """Reloads whose outcome is in the log."""
+    return sum(len(daemon.logged(f"configuration_{how}")) for how in ("loaded", "rejected"))
+
+
 def _reload(daemon: Daemon, text: str) -> None:
     daemon.file.write_text(text)
-    before = daemon.notices.count("READY=1")
+    before = daemon.notices.count("READY=1"), _told(daemon)
     daemon.signal(signal.SIGHUP)
-    wait_until(
-        lambda: daemon.notices.count("READY=1") > before or daemon.process.poll() is not None,
-        "reloaded",
-        DEADLINE_S,
-    )
+
+    def done() -> bool:
+        after = daemon.notices.count("READY=1"), _told(daemon)  # the log comes on another way
+        return daemon.process.poll() is not None or all(
+            a > b for a, b in zip(after, before, strict=True)
+        )
+
+    wait_until(done, "reloaded", DEADLINE_S)
     assert daemon.process.poll() is None, daemon.text[-4000:]

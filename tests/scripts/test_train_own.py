@@ -1,5 +1,6 @@
 """From one's own history to a package that the gateway loads, of every kind."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from gateway.core.messages import Reason
 from gateway.errors import StoreError
-from gateway.models.package import unpack
+from gateway.models import signature
+from gateway.models.package import unpack, verify
 from gateway.models.session import open_session
 from gateway.models.watchdog import Watchdog
 from gateway.store.batch import Batch, StoredReport
@@ -56,9 +58,32 @@ def test_every_kind_makes_a_package_that_finds_the_fault(tmp_path: Path, kind) -
     well, ill = loaded.judge(windows, time.monotonic() + 10).scores.tolist()
     assert decision.decide(well)[0] == "normal", (well, found)
     assert decision.decide(ill)[0] == "alarm", (ill, found)
+    trust = loaded.package.manifest.trust
+    assert (trust.ood is not None, trust.conformal is not None) == (labelled, kind == "rul")
+    assert not trust.conformal or not trust.conformal.crosses(ill, "normal", decision.decide)
+    assert not trust.ood or trust.ood.outside([1_000.0] * 40).startswith("range flow")
+    assert all(one.flatline_ms for one in loaded.package.shape.channels)
     card = (tmp_path / "mine/MODEL_CARD.md").read_text()
     assert found in card
     assert "by machine: 3 to train on, 1 to choose the level, 2 to judge" in card
+
+
+def test_one_command_ends_with_a_signed_package(tmp_path: Path, monkeypatch, capsys) -> None:
+    rows = next(machines(1, wears=False)).values
+    lines = ["at,flow,power", *(f"{at},{flow},{power}" for at, (flow, power) in enumerate(rows))]
+    (tmp_path / "day.csv").write_text("\n".join(lines))
+    out, key = tmp_path / "mine", tmp_path / "plant"
+    words = ["--kind", "distance", "--csv", tmp_path / "day.csv", "--channels", "flow:l/min",
+             "power:W", "--out", out]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["own", *map(str, words), "--new-key", str(key)])
+    own.main()
+    pem = signature.public_key(tmp_path / "plant.pub")
+    verify(out, pem)
+    assert "plant.pub" in capsys.readouterr().out
+    (out / "manifest.sig").unlink()
+    monkeypatch.setattr(sys, "argv", ["own", *map(str, words), "--sign", f"{key}.key"])
+    own.main()
+    verify(out, pem)
 
 
 def test_fewer_than_three_machines_are_split_by_time() -> None:
