@@ -8,13 +8,17 @@ each letter, killed when it takes too long, and gone afterwards. stdin: one JSON
 
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 MAX_BYTES: Final = 65_536
 LONGEST: Final = 300
 """Characters of an error."""
+SECRET: Final = 4
+"""Shorter pieces of an address give nothing away."""
 
 
 def addresses(file: Path) -> list[str]:
@@ -58,7 +62,20 @@ def send(file: Path, line: int, title: str, body: str) -> str:
         return f"{file}: address {line + 1} is none that Apprise knows"
     if target.notify(body=body, title=title):
         return ""
-    return "; ".join(said.lines)[:LONGEST] or "the service did not take it"
+    why = "; ".join(said.lines) or "the service did not take it"
+    return masked(why, found[line])[:LONGEST]
+
+
+def masked(words: str, address: str) -> str:
+    """What was said, without anything of the address that could be a secret: all but its host."""
+    parts = urlsplit(address)
+    given = [parts.username or "", parts.password or "", parts.path, parts.query]
+    whole = [unquote(piece) for piece in given] + given
+    pieces = {part for piece in whole for part in (piece, *re.split(r"[^\w.~-]+", piece))}
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) >= SECRET:
+            words = words.replace(piece, "...")
+    return words
 
 
 def main() -> None:
