@@ -121,8 +121,10 @@ def hears(order: Order, interval_ms: float | None) -> None:
         EncodeError: ``class``.
     """
     if order.deadline_ms and interval_ms is not None and 2 * order.deadline_ms < interval_ms:
-        every, waits = round(interval_ms / 1000), round(order.deadline_ms / 1000)
-        detail = f"class A listens after an uplink, about every {every}s; the action waits {waits}s"
+        waits = round(order.deadline_ms / 1000)
+        detail = (
+            f"class A listens after its own uplinks only, and the action waits {waits}s: too short"
+        )
         raise EncodeError("class", detail)
 
 

@@ -54,7 +54,10 @@ def after(limits: Limits, ask: Ask, moment: Moment) -> str:
 
 
 def slew(limits: Limits, ask: Ask, moment: Moment) -> str:
-    """Near enough to what its metric shows and to all that it was told within the time."""
+    """Near enough to what its metric shows and to all that it was told within the time.
+
+    What it shows is not in the words: a refusal whose words change is a new one with each reading.
+    """
     rule = limits.action(ask.deed).value
     if rule is None or rule.slew is None or ask.value is None:
         return ""
@@ -63,14 +66,12 @@ def slew(limits: Limits, ask: Ask, moment: Moment) -> str:
     shown = limits.evidence(ask.deed.asset, moment).value(metric)
     if shown is None or isinstance(shown, bool | str):
         return f"{key}: {metric} is unknown"
-    told = (
-        use.value
-        for use in limits.ledger.of(ask.deed, ask.command)
-        if moment.running_ms - use.at_ms < within_ms and use.value is not None
-    )
-    for before in (shown, *told):
-        if abs(ask.value - before) > by + NEAR:
-            return f"{key}: from {before:g} to {ask.value:g}"
+    if abs(ask.value - shown) > by + NEAR:
+        return f"{key}: {ask.value:g} is too far from {metric}"
+    for use in limits.ledger.of(ask.deed, ask.command):
+        recent = moment.running_ms - use.at_ms < within_ms
+        if recent and use.value is not None and abs(ask.value - use.value) > by + NEAR:
+            return f"{key}: {ask.value:g} is too far from {use.value:g}, which it was told"
     return ""
 
 

@@ -58,7 +58,7 @@ def test_an_action_that_is_not_listed_is_refused(rig):
         (101.0, "value.range [0, 100]: 101"),
         (-0.1, "value.range [0, 100]: -0.1"),
         (45.0, "value.step 10 from 0: 45"),
-        (70.0, "value.slew 20 per 10m: from 40 to 70"),
+        (70.0, "value.slew 20 per 10m: 70 is too far from level"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused(rig, value, why):
@@ -78,12 +78,16 @@ def test_a_slew_limit_counts_what_was_told_and_what_is_shown(rig):
     assert refusal(rig, "throttle", 60.0) == ""
     rig.tell("a", "level", 60.0)
     rig.clock.go(9 * M)
-    assert refusal(rig, "throttle", 30.0) == f"{KEY}.throttle.value.slew 20 per 10m: from 60 to 30"
+    slew = f"{KEY}.throttle.value.slew 20 per 10m"
+    assert refusal(rig, "throttle", 30.0) == f"{slew}: 30 is too far from level"
+    rig.tell("a", "level", 40.0)
+    said = f"{slew}: 30 is too far from 60, which it was told"
+    assert refusal(rig, "throttle", 30.0) == said
+    rig.tell("a", "level", 60.0)
     rig.clock.go(M)
     assert refusal(rig, "throttle", 80.0) == ""
     rig.clock.go(31 * M)
-    said = f"{KEY}.throttle.value.slew 20 per 10m: level is unknown"
-    assert refusal(rig, "throttle", 80.0) == said
+    assert refusal(rig, "throttle", 80.0) == f"{slew}: level is unknown"
 
 
 def test_hours_hold_and_a_clock_that_is_not_believed_forbids(rig):
@@ -233,3 +237,11 @@ def test_nothing_is_done_that_cannot_be_recorded(rig):
     rig._permits._journal.trouble = "full"
     assert refusal(rig, "stop") == "store full"
     rig._permits._journal.trouble = ""
+
+
+def test_a_refusal_says_the_same_while_the_metric_moves(rig):
+    for level in (100.0, 99.0, 80.5):
+        rig.tell("a", "level", level)
+        rig.verdict("a", "alarm")
+    slew = [said for said in rig.refusals if ".slew" in said]
+    assert slew == [f"{KEY}.throttle.value.slew 20 per 10m: 30 is too far from level"]

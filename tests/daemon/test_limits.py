@@ -201,12 +201,14 @@ def test_a_value_is_held_against_the_file_and_the_registry(tmp_path: Path, zigbe
         assert told(45) == f"refused: {key}.step 10 from 0: 45"
         assert told(40) == f"refused: {key}.slew 20 per 10m: level is unknown"
         known(zigbee, daemon, "level", 1, level=60)
-        assert told(30) == f"refused: {key}.slew 20 per 10m: from 60 to 30"
+        assert told(30) == f"refused: {key}.slew 20 per 10m: 30 is too far from level"
         assert told(80) == "refused: value: level: 80 is not 0 to 70"
         done(zigbee, OVERRIDE, force="throttle", value=50)
         wait_until(lambda: ear.heard, "an order")
         assert json.loads(ear.heard[0][1]) == {"level": 50}
-        assert told(80) == f"refused: {key}.slew 20 per 10m: from 50 to 80"
+        assert (
+            told(80) == f"refused: {key}.slew 20 per 10m: 80 is too far from 50, which it was told"
+        )
 
 
 def test_a_policy_tells_its_action_the_value_of_the_file(tmp_path: Path, zigbee: Zigbee) -> None:
