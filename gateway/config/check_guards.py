@@ -30,6 +30,8 @@ def problems(found: Findings, id_: str, asset: AssetSection) -> Iterator[Problem
                 yield from _rule(found, (*place, key, at) if listed else (*place, key), rule, id_)
         if action.undone_if is not None:
             yield from _rule(found, (*place, "undone_if"), action.undone_if, id_)
+            if not action.undone_if.metrics:
+                yield found.at((*place, "undone_if"), "it names no metric, so it shows nothing")
         yield from _named(found, (*place, "never_with"), action.never_with, id_, evident=True)
         for other in action.after:
             yield from _deed(found, (*place, "after", other), other, id_, key=True)

@@ -76,6 +76,7 @@ MISTAKES = [
     ("06:00-22:00 E", "6-22 E", "Mo-Fr", "not hours", ""),
     ("never_with: pump-8/stop", "never_with: pump-9/stop", "pump-9", "unknown action", "pump-8"),
     ("never_with: pump-8/stop", "never_with: pump-8/blow", "pump-8/b", "nothing shows", "proof"),
+    ("undone_if: power > 5", "undone_if: true", "true", "names no metric", ""),
     ("undone_if: power > 5", "undone_if: powr > 5", "powr", "unknown metric", "'power'"),
     (BOTH, "[pump-7/stop, pump-8/halt]", "pump-8/halt", "unknown action", "'pump-8/stop'"),
     (BOTH, "[pump-7/stop, pump-8/blow]", "pump-8/blow", "nothing shows", ""),
