@@ -24,7 +24,7 @@ def test_a_file_holds_one_address_per_line(tmp_path: Path) -> None:
             "login of ann with ... at host",
         ),
         ("ntfys://host/top-secret", "https://host/top-secret: 403", "https://host...: 403"),
-        ("json://host/?key=abcdef", "key=abcdef refused by host", "key=... refused by host"),
+        ("json://host/?key=abcdef", "key=abcdef refused by host", "... refused by host"),
         ("json://host/", "connection refused", "connection refused"),
     ],
 )
