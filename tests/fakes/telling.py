@@ -112,7 +112,7 @@ class Story:
         """The newest of them; empty when there is none."""
         return (self.documents(topic) or [{}])[-1]
 
-    def until(self, topic: str, true: Callable[[Any], object], deadline_s: float = 30.0) -> Any:
+    def until(self, topic: str, true: Callable[[Any], object], deadline_s: float = 60.0) -> Any:
         """Wait until one of the documents is as wanted; it."""
         found: list[Any] = []
 
@@ -140,7 +140,7 @@ class Story:
                 if one["event"].startswith("configuration_")
             ],
             "the file was taken or not",
-            20,
+            60,
         )
 
 
