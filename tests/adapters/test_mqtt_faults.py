@@ -9,11 +9,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.adapters import mqtt_fast, mqtt_paho
 from gateway.core.ports import Outgoing
-from gateway.demo.broker import free_port
 from gateway.errors import NotConnectedError, SessionTakenError
 from tests.fakes import scripted_broker
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Gateway, Peer
+from tests.fakes.ports import free_port
 from tests.fakes.proxy import Proxy
 from tests.fakes.scripted_broker import ScriptedBroker
 from tests.fakes.waiting import let_pass, wait_until

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from gateway.cli.doctor import PROBES
 from gateway.cli.doctor_broker import DROPPED
 from gateway.cli.main import cli
-from gateway.demo.broker import free_port
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
 from tests.fakes.mqtt_peer import Gateway, Peer
+from tests.fakes.ports import free_port
 from tests.fakes.shipped import Shipped
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee

@@ -8,10 +8,11 @@ import pytest
 
 from gateway.core.ports import Outgoing
 from gateway.demo import radio_chirpstack, radio_zigbee2mqtt
-from gateway.demo.broker import DemoBroker, free_port, mosquitto
+from gateway.demo.broker import DemoBroker, mosquitto
 from gateway.demo.plant import WEARING, Plant
 from gateway.demo.site import Link, Site
 from gateway.errors import NotConnectedError
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import PATIENCE_S
 
 PLUG = f"zigbee2mqtt/{radio_zigbee2mqtt.PLUGS[WEARING]}"

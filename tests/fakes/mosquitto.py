@@ -5,7 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.demo.broker import free_port, mosquitto
+from gateway.demo.broker import mosquitto
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait_until
 
 PROGRAM = mosquitto()

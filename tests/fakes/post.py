@@ -12,7 +12,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from gateway.demo.broker import free_port
+from tests.fakes.ports import free_port
 
 
 @dataclass

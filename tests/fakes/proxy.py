@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from gateway.demo.broker import free_port
+from tests.fakes.ports import free_port
 
 
 class Proxy:

@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 from gateway.adapters.mqtt import Tls
-from gateway.demo.broker import free_port
 from tests.fakes.authority import Authority
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
 from tests.fakes.mqtt_peer import Gateway
+from tests.fakes.ports import free_port
 
 CONFIG = Path(__file__).parents[2] / "config"
 USERS = ("gateway", "zigbee2mqtt", "chirpstack", "anna", "homeassistant", "viewer", "plug-3")
