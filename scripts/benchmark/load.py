@@ -17,7 +17,6 @@ from scripts.benchmark import plant, wire
 WINDOW = 1_000
 """Messages that wait for the broker's answer at once."""
 CHUNK = 50
-PUBACK_BYTES = 4
 DRAIN_S = 2.0
 
 
@@ -34,8 +33,8 @@ def flood(sock: socket.socket, made: list[bytes]) -> None:
     for start in range(0, len(made), CHUNK):
         chunk = made[start : start + CHUNK]
         sock.sendall(b"".join(chunk))
-        open_bytes += PUBACK_BYTES * len(chunk)
-        while open_bytes > PUBACK_BYTES * WINDOW:
+        open_bytes += wire.PUBACK_BYTES * len(chunk)
+        while open_bytes > wire.PUBACK_BYTES * WINDOW:
             open_bytes -= len(sock.recv(65_536))
     wire.exactly(sock, open_bytes)
 
@@ -84,7 +83,7 @@ def pace(
         if overload.high(plant.turn_of(number)):
             probe.waiting[plant.topic(number)] = time.perf_counter()
         sock.sendall(one)
-    wire.exactly(sock, PUBACK_BYTES * len(made))
+    wire.exactly(sock, wire.PUBACK_BYTES * len(made))
 
 
 def main() -> None:

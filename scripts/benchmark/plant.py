@@ -13,6 +13,7 @@ UNITS = ("A", "Wh", "lqi", "W", "degC", "mm/s", "V")
 PAYLOAD_BYTES = 281
 FIRST_ENERGY = 1_000_000
 """Energy of message 0; message n has n more."""
+REGISTRY_TOPIC = "zigbee2mqtt/bridge/devices"
 LIMIT_W = 500
 """Above it the plug is overloaded: the rule's threshold, and the model's."""
 EPOCH_MS = 1_790_000_000_000
@@ -79,3 +80,28 @@ def payload(number: int, overload: Overload) -> bytes:
     }
     text = json.dumps(rounded, separators=(",", ":"))
     return text.ljust(PAYLOAD_BYTES).encode()
+
+
+def registry() -> bytes:
+    """What Zigbee2MQTT keeps retained of its devices: without it nothing is ordered."""
+    switch = {
+        "type": "binary",
+        "property": "state",
+        "access": 7,
+        "value_on": "ON",
+        "value_off": "OFF",
+    }
+    definition = {"model": "bench", "exposes": [{"type": "switch", "features": [switch]}]}
+    devices = [
+        {
+            "ieee_address": f"0x{number:016x}",
+            "friendly_name": device(number),
+            "type": "Router",
+            "supported": True,
+            "interview_completed": True,
+            "power_source": "Mains (single phase)",
+            "definition": definition,
+        }
+        for number in range(DEVICES)
+    ]
+    return json.dumps(devices).encode()

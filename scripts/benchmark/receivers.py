@@ -121,6 +121,7 @@ class Daemon(Receiver):
 
     def start(self, marks: Sequence[int] = ()) -> None:
         del marks
+        wire.retain(self._port, plant.REGISTRY_TOPIC, plant.registry())
         config = site.write(self._folder, self._port, self.kind, keep_verdicts=self.keep_verdicts)
         self.database = self._folder / "gateway.db"
         self._count = "SELECT coalesce(max(id), 0) FROM report"

@@ -4,8 +4,9 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
-CONNACK_BYTES, SUBACK_BYTES = 4, 5
+CONNACK_BYTES, SUBACK_BYTES, PUBACK_BYTES = 4, 5, 4
 PUBLISH = 0x30
 
 
@@ -25,6 +26,13 @@ def text(value: str) -> bytes:
 def publish(topic: str, payload: bytes, packet_id: int) -> bytes:
     """A PUBLISH of QoS 1."""
     return packet(PUBLISH | 2, text(topic) + struct.pack(">H", packet_id) + payload)
+
+
+def retain(port: int, topic: str, payload: bytes) -> None:
+    """Leave a message with the broker."""
+    with closing(dial(port, "retain")) as sock:
+        sock.sendall(packet(PUBLISH | 3, text(topic) + b"\x00\x01" + payload))
+        exactly(sock, PUBACK_BYTES)
 
 
 def dial(port: int, client_id: str) -> socket.socket:
