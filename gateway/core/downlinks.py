@@ -15,6 +15,12 @@ SURE_BYTES: Final = 51
 MOST_BYTES: Final = 242
 """What it may hold at the fastest, of any region."""
 
+UNKNOWN_S: Final = 7_200.0
+"""How long a device is waited for whose interval is not known yet."""
+SHORTEST_S: Final = 30.0
+LONGEST_S: Final = 2 * 86_400.0
+"""A device that speaks once a day, twice."""
+
 _RELATIVE = frozenset({"toggle", "blink"})
 _UNSAYABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TEXT = 4_096
@@ -126,6 +132,17 @@ def hears(order: Order, interval_ms: float | None) -> None:
             f"class A listens after its own uplinks only, and the action waits {waits}s: too short"
         )
         raise EncodeError("class", detail)
+
+
+def patience_s(interval_ms: float | None) -> float:
+    """How long a device that listens after its own uplinks may take: two of its intervals.
+
+    Args:
+        interval_ms: between its uplinks, as observed; None while that is not known.
+    """
+    if interval_ms is None:
+        return UNKNOWN_S
+    return min(LONGEST_S, max(SHORTEST_S, 2 * interval_ms / 1000))
 
 
 def fits(most_bytes: int) -> None:

@@ -5,6 +5,7 @@ Values come back changed: ``"200"`` as ``200``, ``On`` as ``ON`` or ``1``, ``21.
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 TOLERANCE = 1e-3
 """Relative; a device that rounds further away did not do what it was told."""
@@ -20,6 +21,32 @@ def shows(wanted: Mapping[str, object], tree: object) -> bool:
     if not isinstance(tree, Mapping) or not wanted:
         return False
     return all(key in tree and agrees(value, tree[key]) for key, value in wanted.items())
+
+
+class Denied(NamedTuple):
+    """What a device shows instead of what it was told."""
+
+    text: str
+    """``state=ON``; empty when it shows nothing else."""
+    final: bool
+    """A word differs; a number may still be on its way."""
+
+
+def denied(wanted: Mapping[str, object], tree: object) -> Denied:
+    """Tell what a document shows otherwise than it was ordered."""
+    if not isinstance(tree, Mapping):
+        return Denied("", final=False)
+    wrong = {
+        key: tree[key] for key, to in wanted.items() if key in tree and not agrees(to, tree[key])
+    }
+    moving = all(_moves(wanted[key]) and _moves(shown) for key, shown in wrong.items())
+    return Denied(", ".join(f"{key}={shown}"[:80] for key, shown in wrong.items()), not moving)
+
+
+def _moves(value: object) -> bool:
+    """A number that is no word for on and off."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain or (isinstance(value, str) and _NUMBER.fullmatch(value.strip()) is not None)
 
 
 def agrees(wanted: object, shown: object) -> bool:

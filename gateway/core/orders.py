@@ -1,28 +1,43 @@
 """Open commands: what has been sent and not yet answered, and what each piece of news means.
 
 Proof first, then the bridge's own best evidence, else ``timeout``. Retained, cached and simulated
-values confirm nothing; nothing that was received before the command was sent does either.
+values confirm nothing; nothing that was received before the command was sent does either. What a
+bridge says before its device does (an optimistic echo) is *accepted*: the device is asked, and its
+answer confirms.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from gateway.core.assets import Proof
 from gateway.core.commands import Command, State, Step, step
-from gateway.core.messages import Evidence, Reason, Result, Uplink
+from gateway.core.echoes import denied
+from gateway.core.messages import Evidence, Reason, Result, Tree, Uplink
 from gateway.core.ports import Bridge, Order, Outgoing
 from gateway.core.proofs import proves
 from gateway.core.readings import Reading
+from gateway.core.resuming import resume
+
+__all__ = ["NACKS", "Orders", "order_of", "resume"]
+
+NACKS: Final = 5
+"""A device that refused so often will not obey; before, the network tries again by itself."""
 
 _ECHO = "bridge: state as ordered"
+_OPEN = (State.SENT, State.ACCEPTED)
+Answers = Callable[[Order, Uplink, Tree], bool]
 
 
 @dataclass(slots=True)
 class _Open:
     command: Command
     proof: Proof | None
-    asked: bool = False
-    """The device was asked for its state after the bridge had accepted."""
+    echo: Tree = None
+    """What the bridge showed when the device was asked; None: it was not."""
+    nacks: int = 0
+    wrong: str = ""
+    """What the device showed instead, after it was asked."""
     published_mono_ms: int | None = None
     """When it left this machine, or may have: nothing received before can be about it."""
 
@@ -53,9 +68,9 @@ class Orders:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, command: Command, proof: Proof | None, *, asked: bool = False) -> None:
+    def add(self, command: Command, proof: Proof | None) -> None:
         """Watch a command; one that was sent by an earlier process may have been published."""
-        self._open[command.id] = _Open(command, proof, asked, command.sent_mono_ms)
+        self._open[command.id] = _Open(command, proof, published_mono_ms=command.sent_mono_ms)
 
     def published(self, command_id: str, mono_ms: int) -> None:
         """The command is on its way: what is received from now on can be about it."""
@@ -106,9 +121,9 @@ class Orders:
     ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
         """Commands whose values the device's state shows, and what to publish to make sure.
 
-        Where a proof is declared, the state is the bridge's word and no more. Else a device that
-        can be asked is asked, and its answer confirms; where it cannot be asked, the state is the
-        best evidence there is.
+        Where a proof is declared, the state is the bridge's word and no more. Of a bridge that
+        says so before its device does, the device is asked, and its answer confirms; where it
+        cannot be asked, the state is the best evidence there is.
         """
         if not self._open or uplink.reason is not Reason.OK:
             return
@@ -117,46 +132,62 @@ class Orders:
             if (
                 command.source != source
                 or command.device != uplink.device
+                or command.state not in _OPEN
                 or not watched.may_show(mono_ms)
-                or not bridge.confirms(order_of(command), uplink)
             ):
                 continue
-            yield from self._echoed(watched, bridge, now_ms)
+            if bridge.confirms(order_of(command), uplink):
+                yield from self._echoed(watched, bridge, uplink, now_ms)
+            elif watched.echo is not None:
+                yield from self._denied(watched, uplink, now_ms)
 
     def _echoed(
-        self, watched: _Open, bridge: Bridge, now_ms: int
+        self, watched: _Open, bridge: Bridge, uplink: Uplink, now_ms: int
     ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
-        command = watched.command
+        command, order = watched.command, order_of(watched.command)
         if watched.proof is not None:
             if command.state is State.SENT:  # said once: an echo that repeats is no news
                 yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), ()
             return
-        asks = () if watched.asked else bridge.ask(order_of(command))
-        if asks:
-            watched.asked = True
-            yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), asks
-            return
-        evidence = "device: state as ordered, after it was asked" if watched.asked else _ECHO
+        answers: Answers | None = getattr(bridge, "answers", None)
+        asks = bridge.ask(order) if answers is not None else ()
+        evidence = _ECHO
+        if answers is not None and asks:
+            before, watched.echo = watched.echo, uplink.values
+            if before is None:
+                yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), asks
+                return
+            if not answers(order, uplink, before):
+                return
+            evidence = "device: state as ordered, after it was asked"
         yield self.update(step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)), ()
 
-    def on_result(self, source: str, result: Result, now_ms: int) -> Iterator[Command]:
-        """Commands that a bridge's own answer is about: by id, else by device and property."""
+    def _denied(
+        self, watched: _Open, uplink: Uplink, now_ms: int
+    ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
+        """After it was asked, the device shows something else; a number may be on its way."""
+        found = denied(watched.command.set, uplink.values)
+        watched.wrong = found.text
+        if found.final:
+            reason = f"device: shows {found.text} after it was asked"
+            failed = step(watched.command, Step.FAIL, reason=reason, ended_at_ms=now_ms)
+            yield self.update(failed), ()
+
+    def on_result(
+        self, source: str, result: Result, mono_ms: int, now_ms: int
+    ) -> Iterator[Command]:
+        """Commands that an answer is about: by id, else by device, property and time."""
         for watched in list(self._open.values()):
             command = watched.command
-            if command.source != source or command.state not in (State.SENT, State.ACCEPTED):
+            if command.source != source or command.state not in _OPEN:
                 continue
-            if not _about(result, command):
-                continue
-            yield self.update(self._resulted(watched, result, now_ms))
+            if _about(result, command) and (result.command_id or watched.may_show(mono_ms)):
+                yield self.update(_resulted(watched, result, now_ms))
 
-    def _resulted(self, watched: _Open, result: Result, now_ms: int) -> Command:
-        command, evidence = watched.command, f"bridge: {result.detail or result.evidence.value}"
-        if result.evidence is Evidence.FAILED:
-            return step(command, Step.FAIL, reason=result.detail or "bridge", ended_at_ms=now_ms)
-        if result.evidence is Evidence.CONFIRMED and watched.proof is None:
-            evidence = f"device: {result.detail or 'acknowledged'}"
-            return step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)
-        return step(command, Step.ACCEPT, evidence=evidence)
+    def on_gone(self, source: str, device: str, mono_ms: int, now_ms: int) -> Iterator[Command]:
+        """Commands whose device announced, after they left, that it is gone."""
+        result = Result(Evidence.FAILED, device=device, detail="device: went offline")
+        yield from self.on_result(source, result, mono_ms, now_ms)
 
     def on_time(self, mono_ms: int, now_ms: int) -> Iterator[Command]:
         """Commands whose time is over: unsent ones expire, sent ones time out."""
@@ -171,8 +202,9 @@ class Orders:
                 command.sent_mono_ms is not None
                 and mono_ms >= command.sent_mono_ms + command.deadline_ms
             ):
-                missing = "no proof" if watched.proof is not None else "no evidence"
-                yield self.update(step(command, Step.DEADLINE, reason=missing, ended_at_ms=now_ms))
+                yield self.update(
+                    step(command, Step.DEADLINE, reason=_missing(watched), ended_at_ms=now_ms)
+                )
 
     def next_mono_ms(self) -> int | None:
         """When ``on_time`` has something to do next."""
@@ -193,30 +225,25 @@ def _about(result: Result, command: Command) -> bool:
     return not result.key or result.key in command.set
 
 
-def resume(command: Command, boot: str, mono_ms: int, now_ms: int) -> Command:
-    """A command found open at start, on this boot's monotonic clock.
-
-    Within one boot its times hold. After another boot the time that passed is taken from the wall
-    clock, and where that cannot be (it went back) none is assumed to be left.
-    """
-    if command.boot == boot:
-        return command
-    void_at_ms = command.created_at_ms + command.expires_mono_ms - command.created_mono_ms
-    changes: Mapping[str, object] = {
-        "boot": boot,
-        "expires_mono_ms": mono_ms + _left(void_at_ms, command.created_at_ms, now_ms),
-        "created_mono_ms": mono_ms,
-    }
-    if command.sent_at_ms is None:
-        return _changed(command, changes)
-    left = _left(command.sent_at_ms + command.deadline_ms, command.sent_at_ms, now_ms)
-    sent = mono_ms + left - command.deadline_ms
-    return _changed(command, {**changes, "sent_mono_ms": sent})
+def _resulted(watched: _Open, result: Result, now_ms: int) -> Command:
+    command, said = watched.command, result.detail
+    match result.evidence:
+        case Evidence.FAILED:
+            return step(command, Step.FAIL, reason=said or "bridge", ended_at_ms=now_ms)
+        case Evidence.NACK:
+            watched.nacks += 1
+            said = f"not acknowledged, {watched.nacks} times"
+            if watched.nacks >= NACKS:
+                return step(command, Step.FAIL, reason=f"device: {said}", ended_at_ms=now_ms)
+        case Evidence.CONFIRMED if watched.proof is None:
+            evidence = f"device: {said or 'acknowledged'}"
+            return step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)
+    return step(command, Step.ACCEPT, evidence=f"bridge: {said or result.evidence.value}")
 
 
-def _left(end_ms: int, start_ms: int, now_ms: int) -> int:
-    return max(0, end_ms - now_ms) if now_ms >= start_ms else 0
-
-
-def _changed(command: Command, changes: Mapping[str, object]) -> Command:
-    return replace(command, **changes)  # type: ignore[arg-type]
+def _missing(watched: _Open) -> str:
+    """What did not come in time, and what came instead."""
+    said = ["no proof" if watched.proof is not None else "no evidence"]
+    said += [f"not acknowledged, {watched.nacks} times"] if watched.nacks else []
+    said += [f"device shows {watched.wrong}"] if watched.wrong else []
+    return "; ".join(said)

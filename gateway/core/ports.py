@@ -53,7 +53,10 @@ class Bridge(Protocol):
     """One bridge on one broker, as one source of the user's file.
 
     A class may also have a static ``spell(device) -> str`` that writes a device's name as its
-    messages do; a file that writes it otherwise is told so.
+    messages do; a file that writes it otherwise is told so. A bridge that shows a state before its
+    device does has ``answers(order, uplink, before) -> bool``: whether an uplink that shows what
+    was ordered is the device's own answer to ``ask``, and no repetition; ``before`` is the document
+    of the uplink before. Without it a state as ordered confirms at once.
     """
 
     def subscriptions(self) -> Sequence[Subscription]:

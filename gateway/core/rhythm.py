@@ -41,6 +41,11 @@ class Rhythm:
         return gap
 
     @property
+    def gap_ms(self) -> float | None:
+        """The longest usual gap; None until two arrivals were seen."""
+        return self._gap_ms or None
+
+    @property
     def last_mono_ms(self) -> int | None:
         """The newest arrival."""
         return self._last_mono_ms

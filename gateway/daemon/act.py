@@ -201,7 +201,7 @@ class Act:
             if command.state is State.STORED and stored.boot != self._clock.boot:
                 self._void(command)
                 continue
-            self._docket.orders.add(command, action.proof, asked=command.state is State.ACCEPTED)
+            self._docket.orders.add(command, action.proof)
             if command.state is not State.STORED:
                 self._to_ask.append(command)
             log.info("command_resumed", command_id=command.id, state=command.state.value)

@@ -71,9 +71,23 @@ class Docket:
             ):
                 self.record(command)
 
-    def on_result(self, feed: Feed, result: Result) -> None:
-        """The bridge said something about a command."""
-        for command in self.orders.on_result(feed.source.name, result, self._clock.now_ms()):
+    def on_result(self, feed: Feed, result: Result, message: Message, *, live: bool) -> None:
+        """The bridge said something about a command.
+
+        What names no command and waited at the broker while we were away is about another one.
+        """
+        if message.retain or not (live or result.command_id):
+            return
+        mono_ms, now_ms = message.received_mono_ms, self._clock.now_ms()
+        for command in self.orders.on_result(feed.source.name, result, mono_ms, now_ms):
+            self.record(command)
+
+    def on_gone(self, feed: Feed, device: str, message: Message) -> None:
+        """A device announced that it is gone: what it was told is not done."""
+        if message.retain or not self.orders:
+            return
+        mono_ms, now_ms = message.received_mono_ms, self._clock.now_ms()
+        for command in self.orders.on_gone(feed.source.name, device, mono_ms, now_ms):
             self.record(command)
 
     def ask(self, feed: Feed, asks: Sequence[Outgoing]) -> None:

@@ -122,9 +122,10 @@ class Ingest:
                 case Reject():
                     self._reject(feed, event, message)
                 case Result():
-                    self._docket.on_result(feed, event)
+                    live = self._pulses[message.broker].live
+                    self._docket.on_result(feed, event, message, live=live)
                 case Presence():
-                    self._presence(feed, event)
+                    self._presence(feed, event, message)
                 case Roster():
                     self._roster(feed, event, message)
 
@@ -172,7 +173,7 @@ class Ingest:
             )
         )
 
-    def _presence(self, feed: Feed, presence: Presence) -> None:
+    def _presence(self, feed: Feed, presence: Presence, message: Message) -> None:
         if not presence.device:
             if presence.online is not feed.bridge_online:
                 feed.bridge_online = presence.online
@@ -181,6 +182,8 @@ class Ingest:
         was = presence.device in feed.offline
         if presence.online is False and not was:
             feed.offline.add(presence.device)
+            if self._pulses[message.broker].live:
+                self._docket.on_gone(feed, presence.device, message)
         elif presence.online is not False and was:
             feed.offline.discard(presence.device)
         else:

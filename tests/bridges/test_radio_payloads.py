@@ -218,7 +218,7 @@ CHIRPSTACK_V3 = {
             link={"rssi": -97, "snr": 8.2},
         )
     ],
-    "txack": [Result(Evidence.SENT, "", "0202020202020202")],
+    "txack": [Result(Evidence.SENT, "unnamed", "0202020202020202")],
     "error": [],
 }
 TTS = {

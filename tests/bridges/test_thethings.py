@@ -143,7 +143,7 @@ def test_what_became_of_a_downlink_is_told_by_our_own_id():
     made, ours = bridge(), ["as:downlink:X", "edge-gateway:c-1"]
     assert made.decode(downlink("sent", ours)) == (Result(Evidence.SENT, "c-1", "pump-7"),)
     assert made.decode(downlink("ack", ours)) == (Result(Evidence.CONFIRMED, "c-1", "pump-7"),)
-    assert made.decode(downlink("nack", ours)) == ()
+    assert made.decode(downlink("nack", ours)) == (Result(Evidence.NACK, "c-1", "pump-7"),)
     assert made.decode(downlink("queued", ours)) == ()
     failed = said(
         "down/failed",
@@ -157,6 +157,15 @@ def test_what_became_of_a_downlink_is_told_by_our_own_id():
     (result,) = made.decode(failed)
     assert (result.evidence, result.command_id) == (Evidence.FAILED, "c-1")
     assert "too_long" in result.detail
+
+
+def test_what_somebody_simulated_says_nothing_of_our_downlink():
+    for event in ("sent", "ack", "nack"):
+        message = downlink(event, ["edge-gateway:c-1"])
+        tree = {**json.loads(message.payload), "simulated": True}
+        message = message._replace(payload=json.dumps(tree).encode())
+        (result,) = bridge().decode(message)
+        assert result.command_id == "simulated"
 
 
 def test_a_strangers_downlink_never_pairs_by_device():

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from gateway.bridges.zigbee2mqtt import Bridge, Settings
+from gateway.bridges.zigbee2mqtt.states import ASIDE
 from gateway.core.messages import (
     Evidence,
     Message,
@@ -225,10 +226,39 @@ def test_only_what_can_be_got_is_asked_for():
     assert made.ask(order("nobody", state="ON")) == ()
 
 
+def at(mono_ms, topic, tree):
+    return said(topic, tree)._replace(received_mono_ms=mono_ms)
+
+
 def test_a_sleeping_device_gets_the_time_of_its_check_in():
     made = bridge()
     assert made.deadline_s(order("plug", state="ON")) == 12
-    assert made.deadline_s(order("sensor", state="ON")) == 3600
+    assert made.deadline_s(order("sensor", state="ON")) == 7200
+    for mono_ms in (0, 1_000, 601_000, 602_000, 1_203_000):
+        made.decode(at(mono_ms, "zigbee2mqtt/sensor", {"temperature": 20}))
+    assert made.deadline_s(order("sensor", state="ON")) == pytest.approx(1_202, rel=0.01)
+
+
+def test_a_device_that_sleeps_for_a_week_is_not_waited_for_so_long():
+    made = bridge()
+    for day in (0, 7):
+        made.decode(at(day * 86_400_000, "zigbee2mqtt/sensor", {"temperature": 20}))
+    assert made.deadline_s(order("sensor", state="ON")) == 2 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "cached", "answer"),
+    [
+        ({"power": 9}, {"power": 9, "linkquality": 80, "last_seen": 5}, True, True),
+        ({"power": 9}, {"power": 800}, True, False),
+        ({}, {"power": 800}, True, False),
+        ({"power": 9}, {"power": 800}, False, True),
+    ],
+)
+def test_a_state_that_something_else_caused_is_no_answer(before, now, cached, answer):
+    shown = [{"state": "ON", **values} for values in (before, now)]
+    uplink = Uplink("plug", shown[1], cached=cached, aside=ASIDE)
+    assert bridge().answers(order(state="ON"), uplink, shown[0]) is answer
 
 
 def test_last_seen_advances_only_when_it_moves_on():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.core.assets import Proof
 from gateway.core.commands import TERMINAL, TRANSITIONS, Command, State, Step, step
 from gateway.core.messages import Evidence, Reason, Result, Uplink
-from gateway.core.orders import Orders, resume
+from gateway.core.orders import NACKS, Orders, resume
 from gateway.core.paths import Path
 from gateway.core.ports import Outgoing
 from gateway.core.readings import Metric, Reading
@@ -28,6 +28,9 @@ class Bridge:
 
     def ask(self, order):
         return [Outgoing("plug/get", b"")] if self.asks else []
+
+    def answers(self, order, uplink, before):
+        return not uplink.cached or uplink.values == before
 
 
 def command(state=State.STORED, **changes):
@@ -52,9 +55,9 @@ def command(state=State.STORED, **changes):
     return replace(made, **changes)
 
 
-def watching(made, proof=None, *, asked=False):
+def watching(made, proof=None):
     orders = Orders()
-    orders.add(made, proof, asked=asked)
+    orders.add(made, proof)
     return orders
 
 
@@ -108,6 +111,83 @@ def test_without_a_proof_the_device_is_asked_and_its_answer_confirms():
     assert confirmed.state is State.CONFIRMED
 
 
+def test_what_a_bridge_repeats_from_its_cache_is_no_answer():
+    orders = watching(command(State.SENT))
+    list(orders.on_uplink("zigbee", Bridge(), OFF._replace(cached=True), 3_000, 3_000))
+    other = Uplink("plug", {"state": "OFF", "power": 800}, cached=True)
+    assert list(orders.on_uplink("zigbee", Bridge(), other, 4_000, 4_000)) == []
+    ((confirmed, _),) = orders.on_uplink("zigbee", Bridge(), other, 5_000, 5_000)
+    assert confirmed.state is State.CONFIRMED
+
+
+def test_a_device_that_shows_another_word_after_it_was_asked_did_not_obey():
+    orders = watching(command(State.SENT))
+    before = list(orders.on_uplink("zigbee", Bridge(), Uplink("plug", {"state": "ON"}), 2_500, 0))
+    assert before == []  # nobody asked yet: it may be older than the order
+    list(orders.on_uplink("zigbee", Bridge(), OFF, 3_000, 3_000))
+    ((failed, _),) = orders.on_uplink("zigbee", Bridge(), Uplink("plug", {"state": "ON"}), 4_000, 0)
+    assert (failed.state, failed.reason) == (
+        State.FAILED,
+        "device: shows state=ON after it was asked",
+    )
+
+
+def test_a_number_may_still_be_on_its_way():
+    orders = watching(command(State.SENT, set={"position": 50}))
+    for position, mono_ms in ((50, 3_000), (20, 4_000)):
+        moved = list(
+            orders.on_uplink("zigbee", Bridge(), Uplink("plug", {"position": position}), mono_ms, 0)
+        )
+    assert moved == []
+    (ended,) = orders.on_time(12_000, 0)
+    assert (ended.state, ended.reason) == (State.TIMEOUT, "no evidence; device shows position=20")
+
+
+def test_a_bridge_that_shows_only_what_its_device_does_is_believed_at_once():
+    class Honest:
+        confirms = Bridge.confirms
+
+    orders = watching(command(State.SENT))
+    ((confirmed, asks),) = orders.on_uplink("zigbee", Honest(), OFF, 3_000, 3_000)
+    assert (confirmed.state, asks) == (State.CONFIRMED, ())
+
+
+def test_what_names_no_command_and_came_before_it_left_is_not_about_it():
+    orders = watching(command(State.SENT))
+    result = Result(Evidence.FAILED, "", "plug", "state", "no route")
+    assert list(orders.on_result("zigbee", result, 1_999, 3_000)) == []
+    (failed,) = orders.on_result("zigbee", result, 2_000, 3_000)
+    assert failed.state is State.FAILED
+
+
+def test_a_device_that_goes_offline_after_it_was_told_did_not_do_it():
+    orders = watching(command(State.SENT))
+    assert list(orders.on_gone("zigbee", "lamp", 3_000, 3_000)) == []
+    assert list(orders.on_gone("zigbee", "plug", 1_000, 3_000)) == []
+    (failed,) = orders.on_gone("zigbee", "plug", 3_000, 3_000)
+    assert (failed.state, failed.reason) == (State.FAILED, "device: went offline")
+
+
+def test_a_device_that_does_not_acknowledge_is_told_again_by_its_network_and_not_for_ever():
+    orders = watching(command(State.SENT))
+    nack = Result(Evidence.NACK, "c1")
+    for times in range(1, NACKS):
+        (tried,) = orders.on_result("zigbee", nack, 3_000, 3_000)
+        assert (tried.state, tried.evidence) == (
+            State.ACCEPTED,
+            f"bridge: not acknowledged, {times} times",
+        )
+    (failed,) = orders.on_result("zigbee", nack, 3_000, 3_000)
+    assert failed.reason == f"device: not acknowledged, {NACKS} times"
+
+
+def test_a_timeout_says_that_the_device_refused():
+    orders = watching(command(State.SENT))
+    list(orders.on_result("zigbee", Result(Evidence.NACK, "c1"), 3_000, 3_000))
+    (ended,) = orders.on_time(12_000, 0)
+    assert ended.reason == "no evidence; not acknowledged, 1 times"
+
+
 def test_a_device_that_cannot_be_asked_is_believed():
     orders = watching(command(State.SENT))
     ((confirmed, _),) = orders.on_uplink("zigbee", Bridge(asks=False), OFF, 3_000, 3_000)
@@ -142,7 +222,7 @@ def test_another_state_device_or_a_simulation_confirms_nothing(uplink):
 )
 def test_a_bridges_answer_moves_the_command_it_is_about(result, proof, state):
     orders = watching(command(State.SENT), proof)
-    moved = list(orders.on_result("zigbee", result, 3_000))
+    moved = list(orders.on_result("zigbee", result, 3_000, 3_000))
     assert (moved[0].state if moved else State.SENT) is state
 
 

@@ -20,9 +20,6 @@ from gateway.core.times import rfc3339
 from gateway.errors import DecodeError, EncodeError
 
 LAST_PORT = 255
-DEFAULT_S = 7200.0
-"""A device of class A that was not heard often enough to know its interval."""
-SHORTEST_S = 30.0
 BEACON_S = 300.0
 """Class B: two beacon periods and the ping slots after them."""
 
@@ -128,8 +125,7 @@ class Bridge:
         sender = self._events.sender(eui)
         if sender is not None and sender.downlink_class in _LISTENING:
             return _LISTENING[sender.downlink_class]
-        interval_ms = self._events.counts.interval_ms(eui)
-        return DEFAULT_S if interval_ms is None else max(SHORTEST_S, 2 * interval_ms / 1000)
+        return downlinks.patience_s(self._events.counts.interval_ms(eui))
 
     def _event(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
         event, eui = names["event"], v3.eui(names["device"])
@@ -139,7 +135,10 @@ class Bridge:
             raise DecodeError("topic", f"unknown event {event[:64]!r}")
         tree = self._tree(event, message.payload, eui)
         info = tree.get("deviceInfo")
-        eui = (v3.eui(info.get("devEui")) if isinstance(info, dict) else "") or eui
+        said = v3.eui(info.get("devEui")) if isinstance(info, dict) else ""
+        if said and eui and said != eui:
+            raise DecodeError("identity", f"its payload names {said}")
+        eui = said or eui
         if not eui:
             raise DecodeError("shape", "no devEUI")
         return self._events.read(event, eui, message, tree)
@@ -164,7 +163,7 @@ _TABLE = (
     ("event", "{application}/device/{device}/event/{event}"),
 )
 _FIRST = frozenset(_PROTOBUF_STARTS[at : at + 1] for at in range(len(_PROTOBUF_STARTS)))
-_LISTENING = {"B": BEACON_S, "C": SHORTEST_S}
+_LISTENING = {"B": BEACON_S, "C": downlinks.SHORTEST_S}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 

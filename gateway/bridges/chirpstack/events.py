@@ -102,11 +102,11 @@ class Events:
         done = tree.get("acknowledged") is True
         evidence = Evidence.CONFIRMED if done else Evidence.FAILED
         detail = "" if done else "not acknowledged"
-        return (Result(evidence, _text(tree, "queueItemId"), eui, detail=detail),)
+        return (Result(evidence, _item(tree), eui, detail=detail),)
 
     def _txack(self, eui: str, message: Message, tree: dict[str, Tree]) -> Sequence[Event]:
         del message
-        return (Result(Evidence.SENT, _text(tree, "queueItemId"), eui),)
+        return (Result(Evidence.SENT, _item(tree), eui),)
 
     def _log(self, eui: str, message: Message, tree: dict[str, Tree]) -> Sequence[Event]:
         """Only a refused downlink is news; ``DOWNLINK_GATEWAY`` names no queue item."""
@@ -218,6 +218,11 @@ def _device(eui: str, sender: Sender) -> Device:
         battery=sender.downlink_class == "A",
         downlink_class=sender.downlink_class,
     )
+
+
+def _item(tree: Mapping[str, Tree]) -> str:
+    """The queue item; version 3 names none, and what names none is not ours."""
+    return _text(tree, "queueItemId") or "unnamed"
 
 
 def _text(tree: Mapping[str, Tree], key: str) -> str:

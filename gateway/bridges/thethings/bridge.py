@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.bridges.thethings import uplinks
-from gateway.bridges.thethings.uplinks import ids, part_of, text
+from gateway.bridges.thethings.downlinks import command_id, downlink, listening
+from gateway.bridges.thethings.uplinks import part_of, text
 from gateway.core import downlinks, receptions
 from gateway.core.documents import load
 from gateway.core.echoes import shows
@@ -28,18 +29,8 @@ from gateway.core.ports import Order, Outgoing, Subscription
 from gateway.core.routes import Routes, command, ignored, nowhere
 from gateway.errors import DecodeError, EncodeError
 
-LAST_PORT = 223
-"""LoRaWAN 1.0.4, 4.3.2: application ports end here."""
-DEFAULT_S = 7200.0
-"""A device that was not heard often enough to know its interval."""
-SHORTEST_S = 30.0
 DEVICES = 10_000
-MARK = "edge-gateway:"
-"""Starts the correlation id of our own downlinks."""
-
 _DETAIL = 300
-_SYSTEM = ("as:", "gs:", "ns:", "js:", "rpc:", "pkg:", "dcs:", "qrg:")
-"""Start the correlation ids that the servers make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +48,6 @@ class Settings:
 
 
 _Settings = Settings
-_LISTENING = {"B": 300.0, "C": SHORTEST_S}
-"""How long a device that listens by itself may take, in seconds."""
 
 
 class Bridge:
@@ -82,6 +71,7 @@ class Bridge:
             "join": self._join,
             "sent": self._sent,
             "ack": self._ack,
+            "nack": self._nack,
             "failed": self._failed,
             "location": self._location,
             "data": self._data,
@@ -112,12 +102,12 @@ class Bridge:
         application = self._applications.get(order.device, self._application)
         if application == "+":
             raise EncodeError("unknown_device", f"{order.device}: no uplink tells its application")
-        if _listening(order) is None:
+        if listening(order) is None:
             downlinks.hears(order, self._counts.interval_ms(order.device))
         topic = f"v3/{application}/devices/{order.device}/down/push"
         return (
             Outgoing(
-                topic, downlinks.body({"downlinks": [_downlink(order, self._most_bytes)]}), qos=0
+                topic, downlinks.body({"downlinks": [downlink(order, self._most_bytes)]}), qos=0
             ),
         )
 
@@ -139,11 +129,10 @@ class Bridge:
 
     def deadline_s(self, order: Order) -> float:
         """Twice the interval, for class A; an action's option ``class`` tells another one."""
-        told = _listening(order)
+        told = listening(order)
         if told is not None:
             return told
-        interval_ms = self._counts.interval_ms(order.device)
-        return DEFAULT_S if interval_ms is None else max(SHORTEST_S, 2 * interval_ms / 1000)
+        return downlinks.patience_s(self._counts.interval_ms(order.device))
 
     def _read(
         self, message: Message, names: Mapping[str, str], key: str
@@ -154,6 +143,8 @@ class Bridge:
         if not isinstance(tree, dict) or not isinstance(part, dict):
             raise DecodeError("shape", f"expected an object with {key}")
         device = text(part_of(tree, "end_device_ids"), "device_id") or names["device"]
+        if device != names["device"]:
+            raise DecodeError("identity", f"its payload names {device[:64]!r}")
         if device in self._applications or len(self._applications) < DEVICES:
             self._applications[device] = names["application"]
         return device, tree, part
@@ -177,17 +168,22 @@ class Bridge:
 
     def _sent(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
         device, tree, part = self._read(message, names, "downlink_sent")
-        return (Result(Evidence.SENT, _command_id(tree, part), device),)
+        return (Result(Evidence.SENT, command_id(tree, part), device),)
 
     def _ack(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
         device, tree, part = self._read(message, names, "downlink_ack")
-        return (Result(Evidence.CONFIRMED, _command_id(tree, part), device),)
+        return (Result(Evidence.CONFIRMED, command_id(tree, part), device),)
+
+    def _nack(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
+        """Not final: a device of class A is told again by itself."""
+        device, tree, part = self._read(message, names, "downlink_nack")
+        return (Result(Evidence.NACK, command_id(tree, part), device),)
 
     def _failed(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
         device, tree, part = self._read(message, names, "downlink_failed")
         error = part_of(part, "error")
         detail = f"{text(error, 'name')}: {text(error, 'message_format')}"[:_DETAIL]
-        key = _command_id(tree, part_of(part, "downlink"))
+        key = command_id(tree, part_of(part, "downlink"))
         return (Result(Evidence.FAILED, key, device, detail=detail),)
 
     def _location(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:
@@ -208,7 +204,7 @@ _TABLE = (
     ("sent", f"{_DEVICE}/down/sent"),
     ("ack", f"{_DEVICE}/down/ack"),
     ("failed", f"{_DEVICE}/down/failed"),
-    ("ignored", f"{_DEVICE}/down/nack"),  # not final: class A resends by itself
+    ("nack", f"{_DEVICE}/down/nack"),
     ("ignored", f"{_DEVICE}/down/queued"),
     ("location", f"{_DEVICE}/location/solved"),
     ("data", f"{_DEVICE}/service/data"),
@@ -218,32 +214,8 @@ _SUBSCRIBED = (
     "join",
     "down/sent",
     "down/ack",
+    "down/nack",
     "down/failed",
     "location/solved",
     "service/data",
 )
-
-
-def _command_id(tree: Mapping[str, Tree], part: Mapping[str, Tree]) -> str:
-    """Our command's id, else what names the downlink: a stranger's never pairs with ours."""
-    all_ids = [*ids(part), *ids(tree)]
-    ours = [one for one in all_ids if one.startswith(MARK)]
-    strangers = [one for one in all_ids if not one.startswith(_SYSTEM)]
-    found = [*ours, *strangers, *all_ids, "stranger"]
-    return found[0].removeprefix(MARK)
-
-
-def _listening(order: Order) -> float | None:
-    return _LISTENING.get(str(downlinks.option(order, "class")))
-
-
-def _downlink(order: Order, most_bytes: int) -> Mapping[str, object]:
-    data = downlinks.raw(order.set, most_bytes)
-    payload = {"decoded_payload": dict(order.set)} if data is None else {"frm_payload": data}
-    return {
-        "f_port": downlinks.port(order, LAST_PORT),
-        **payload,
-        "priority": "NORMAL",
-        "confirmed": order.confirmed,
-        "correlation_ids": [f"{MARK}{order.command_id}"],
-    }

@@ -11,15 +11,13 @@ from gateway.bridges.zigbee2mqtt.registry import Registry
 from gateway.bridges.zigbee2mqtt.states import States
 from gateway.core import downlinks
 from gateway.core.echoes import shows
-from gateway.core.messages import Device, Event, Message, Reject, Uplink
+from gateway.core.messages import Device, Event, Message, Reject, Tree, Uplink
 from gateway.core.ports import Order, Outgoing, Subscription
 from gateway.core.routes import Routes, command, ignored, nowhere
 from gateway.errors import DecodeError
 
 ANSWER_S = 12.0
 """The ZCL default response has 10 s."""
-CHECK_IN_S = 3600.0
-"""A sleeping device obeys at its next check-in."""
 
 _TABLE = (
     ("command", "{device+}/set"),
@@ -108,14 +106,32 @@ class Bridge:
         keys = list(_gettable(device, order.set))
         return (self._out(order, "get", dict.fromkeys(keys, "")),) if keys else ()
 
+    def answers(self, order: Order, uplink: Uplink, before: Tree) -> bool:
+        """An echo is optimistic, and a bridge that caches repeats it in every later message.
+
+        A message that something else caused shows that something else: what answers a ``get`` of
+        values that did not change shows no other change.
+        """
+        if not uplink.cached or not isinstance(before, dict) or not isinstance(uplink.values, dict):
+            return True
+        aside = {*order.set, *uplink.aside, "linkquality"}
+        now = uplink.values
+        return all(
+            now.get(key) == before.get(key)
+            for key in now.keys() | before.keys()
+            if key not in aside
+        )
+
     def device(self, name: str) -> Device | None:
         """Look a device up in ``bridge/devices``, or in what its own messages told."""
         return self._registry.device(name)
 
     def deadline_s(self, order: Order) -> float:
-        """Mains devices answer at once, sleeping ones when they check in."""
+        """Mains devices answer at once, sleeping ones when they check in: by their own rhythm."""
         device = self.device(order.device)
-        return CHECK_IN_S if device is not None and device.battery else ANSWER_S
+        if device is None or not device.battery:
+            return ANSWER_S
+        return downlinks.patience_s(self._registry.check_ins.gap_ms(order.device))
 
     def _out(self, order: Order, verb: str, tree: Mapping[str, object]) -> Outgoing:
         return Outgoing(f"{self._base}/{order.device}/{verb}", downlinks.body(tree))

@@ -7,6 +7,7 @@ named levels of its topic, and gives the events.
 from collections.abc import Mapping, Sequence
 
 from gateway.bridges.zigbee2mqtt import exposes, failures, preflight
+from gateway.bridges.zigbee2mqtt.check_ins import CheckIns
 from gateway.bridges.zigbee2mqtt.info import Info
 from gateway.bridges.zigbee2mqtt.info import read as read_info
 from gateway.core.documents import load, text
@@ -33,6 +34,7 @@ class Registry:
         self._offline: set[str] = set()
         self.updating: set[str] = set()
         """Being flashed, as their own states say."""
+        self.check_ins = CheckIns()
 
     def check(self, order: Order) -> None:
         """Hold an order against all that is known.
@@ -63,6 +65,9 @@ class Registry:
     def introduce(self, name: str, block: Mapping[str, Tree]) -> Sequence[Event]:
         """Learn from ``mqtt.include_device_information`` what ``bridge/devices`` has not told."""
         address, model = block.get("ieeeAddr"), block.get("model")
+        listed = None if self._devices is None else self._devices.get(name)
+        if listed is not None and isinstance(address, str) and address != listed.address:
+            raise DecodeError("identity", f"bridge/devices knows it as {listed.address}")
         if self.device(name) or not isinstance(address, str) or len(self._introduced) >= DEVICES:
             return ()
         battery = "battery" in str(block.get("powerSource")).lower()
@@ -104,6 +109,7 @@ class Registry:
             return ()
         devices = exposes.devices(_document(message.payload))
         self._devices = {device.device: device for device in devices}
+        self.check_ins.of(device.device for device in devices if device.battery)
         return (Roster(devices, warnings=self.info.warnings),)
 
     def read_event(self, message: Message, names: Mapping[str, str]) -> Sequence[Event]:

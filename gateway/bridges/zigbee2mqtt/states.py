@@ -59,6 +59,8 @@ class States:
             return self._attribute(device, _word(payload, error))
         if type(tree) is not dict:
             return self._attribute(device, tree)
+        if not message.retain:
+            self._registry.check_ins.note(device, message.received_mono_ms)
         uplink = self._uplink(device, tree, payload)
         block = tree.get("device")
         if type(block) is dict:
