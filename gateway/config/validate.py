@@ -80,8 +80,9 @@ def validate_as(
             problems += [
                 _problem(model, doc, error) for error in places.values() if _news(error.entry)
             ]
-        for error in errors:
-            _prune(tree, error.place, required)
+        wrong = {error.place for error in errors}
+        while not any([_prune(tree, place, required) for place in wrong]):
+            wrong = {place[:-1] for place in wrong}  # taken out before: its owner cannot do without
     return None, problems
 
 
@@ -203,17 +204,19 @@ def _unknown_key(model: type[BaseModel], doc: Document, place: Place) -> Problem
     return doc.problem(place, f"unknown key {key!r}", hint, key=True)
 
 
-def _prune(tree: dict[str, Any], place: Place, required: dict[str, Any]) -> None:
-    """Take out what is wrong; a list with a wrong entry goes whole, so that indexes stay true."""
+def _prune(tree: dict[str, Any], place: Place, required: dict[str, Any]) -> bool:
+    """Take out what is wrong, if it is there; the root counts as there.
+
+    A list with a wrong entry goes whole, so that indexes stay true.
+    """
     while place and isinstance(place[-1], int):
         place = place[:-1]
     if not place:
         tree.update({key: value for key, value in required.items() if key not in tree})
-        return
+        return True
     inside: Any = tree
     for step in place[:-1]:
         inside = inside[step] if isinstance(step, int) else inside.get(step)
         if not isinstance(inside, dict | list):
-            return
-    if isinstance(inside, dict):
-        inside.pop(place[-1], None)
+            return False
+    return isinstance(inside, dict) and inside.pop(place[-1], None) is not None

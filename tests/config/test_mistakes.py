@@ -151,6 +151,16 @@ def test_one_run_shows_the_mistakes_of_every_kind(tmp_path: Path) -> None:
     assert [problem.line for problem in found] == sorted(problem.line for problem in found)
 
 
+@pytest.mark.parametrize(("old", "new"), [entry[:2] for entry in MISTAKES])
+def test_no_mistake_hides_a_name_that_refers_to_nothing(tmp_path: Path, old: str, new: str) -> None:
+    text = GOOD.replace(old, new, 1).replace("1h, do: stop", "1h, do: stpo")
+    if "1h, do: stpo" not in text or "  pump 7:" in text:
+        pytest.skip("the mistake is in this very place, or what it is in has no name")
+    said = [problem.message for problem in mistakes(tmp_path, text)]
+    assert "unknown action 'stpo'" in said
+    assert len(said) > 1
+
+
 def test_what_is_there_but_wrong_is_not_called_unknown(tmp_path: Path) -> None:
     text = GOOD.replace("bridge: chirpstack", "bridge: chirpstak").replace("unit: W,", "unitt: W,")
     found = mistakes(tmp_path, text)
