@@ -204,6 +204,8 @@ class Evidence(StrEnum):
     """The bridge's state says so; it may be optimistic."""
     CONFIRMED = "confirmed"
     """The device says so."""
+    NACK = "nack"
+    """The device did not acknowledge; the network tries again by itself."""
     FAILED = "failed"
 
 
