@@ -71,7 +71,8 @@ def _plant(event: Event) -> Said:
 
 def _decision(event: Event) -> Said:
     score, level = _number(event.get("score"), 2), _number(event.get("level"), 2)
-    why = f"{event.get('label')} in {event.get('votes')} verdicts of {event.get('rung')}"
+    votes = f"in {event['votes']} verdicts of" if event.get("votes") else "by"
+    why = f"{event.get('label')} {votes} {event.get('rung')}"
     held = f" (score {score}, level {level})" if event.get("score") is not None else ""
     what = f"{event.get('mode')}: {event.get('action')}" if event.get("action") else "alert only"
     refused = f", refused: {event['refused']}" if event.get("refused") else ""

@@ -172,6 +172,14 @@ def test_every_event_is_one_json_object_and_one_readable_line():
     assert "55.0 s later" in text
 
 
+def test_a_decision_that_is_cleared_has_no_votes_to_show():
+    telling = Telling()
+    normal = replace(DECISION.verdict, label="normal", score=None, rung="rule:3")
+    telling.decide(replace(DECISION, event="cleared", verdict=normal, action="", votes=""), 2.0)
+    line = screen.line(telling.events[-1], colours=False)
+    assert "cleared for pump-7: normal by rule:3 -> alert only" in line
+
+
 def test_it_does_not_boast_when_the_rule_would_have_been_first():
     summary = Telling().whole().story.summary(5.0)
     extra = {"rule": "temperature > 90", "messages": 9, "noise": {}}
