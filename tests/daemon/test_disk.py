@@ -75,6 +75,29 @@ def test_a_full_disk_is_survived_at_the_price_of_the_oldest_readings(
         assert daemon.stop() == 0
 
 
+def test_health_says_that_the_disk_is_full(
+    tmp_path: Path, disk: Path, make_broker: MakeBroker
+) -> None:
+    broker = make_broker().start()
+    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
+        zigbee.online()
+        until_refused(zigbee, daemon, disk)
+
+        def refused() -> bool:
+            fill(disk)
+            zigbee.tell("probe", temperature=99, x="x" * 500)
+            zigbee.tell("probe", temperature=20, x="x" * 500)
+            said = zigbee.heard("edge/here/health")
+            return any("store: full" in health.get("problems", []) for health in said)
+
+        wait_until(refused, "health tells")
+        assert {"full"} <= {said["store"]["state"] for said in zigbee.heard("edge/here/health")}
+        (disk / "other").unlink()
+        wait_until(lambda: states(daemon)[-1:] == ["running"], "it is well again")
+        wait_until(lambda: zigbee.newest("health")["store"]["state"] == "ok", "health tells it")
+        assert daemon.stop() == 0
+
+
 def states(daemon: Daemon) -> list[str]:
     return [entry["state"] for entry in daemon.logged("gateway_changed")]
 
