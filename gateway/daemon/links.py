@@ -82,6 +82,7 @@ class Links:
         """Names of brokers, as they come (back)."""
         self.wake = asyncio.Event()
         """There may be messages to take."""
+        self._leaving = False
         self.by_name: Mapping[str, Link] = {
             name: Link(name, self._client(name, settings, clock)) for name in settings.brokers
         }
@@ -125,7 +126,7 @@ class Links:
             )
             link.on_connected()
             self.connected.put_nowait(link.name)
-        elif was_connected:
+        elif was_connected and not self._leaving:
             log.warning("broker_lost", broker=link.name, error=state.last_error)
 
     async def watch_threads(self) -> None:
@@ -134,6 +135,7 @@ class Links:
 
     async def stop(self) -> None:
         """Say goodbye to every broker."""
+        self._leaving = True
         stops = [
             self._loop.run_in_executor(None, link.client.stop) for link in self.by_name.values()
         ]

@@ -54,6 +54,7 @@ def test_systemd_is_told_of_the_start_of_life_and_of_the_end(
         assert daemon.stop() == 0
         kinds = [line.partition("=")[0] for line in daemon.notices]
         assert kinds == ["READY", "STATUS", "WATCHDOG", "WATCHDOG", "STOPPING"]
+        assert daemon.logged("broker_lost") == []
 
 
 def test_no_sign_of_life_while_nothing_is_judged_whatever_else_moves(
