@@ -159,6 +159,17 @@ class VerdictSection(Section):
     this time, ``{from: 2026-01-04T08:00:00Z, to: 2026-01-04T20:00:00Z}``, not from the first."""
 
 
+class RetrySection(Section):
+    """A command that came to nothing is given again: a new one, through all limits."""
+
+    times: Annotated[int, Field(ge=1, le=5)]
+    """How often, after the first."""
+    after: Duration = 30_000
+    """From the end of one to the next; default 30s."""
+    on: Annotated[tuple[Literal["timeout", "failed"], ...], OneOrMore()] = ("timeout", "failed")
+    """After which outcomes: ``timeout``, ``failed``, or both."""
+
+
 class PolicySection(Section):
     """From verdicts to an action."""
 
@@ -180,6 +191,8 @@ class PolicySection(Section):
     """Flags or rules: none may be true; an unknown one counts as true."""
     only_if: Locks = ()
     """Rules: all must be true; an unknown one counts as false."""
+    retry: RetrySection | None = None
+    """Whether its command is given again when it came to nothing; default: it is not."""
 
 
 class FailSafeSection(Section):
@@ -193,6 +206,12 @@ class FailSafeSection(Section):
     """What the action is told, where it takes a value."""
     mode: Mode = Mode.ACT
     """As in a policy."""
+    worker: Duration | None = None
+    """Also when the models could not be asked for so long, whatever the rules say meanwhile."""
+    on_stop: bool = False
+    """Also when the gateway is stopped in good order; a restart is a stop, too."""
+    on_death: Duration | None = None
+    """Also when the gateway has been dead for so long, by its broker (MQTT 5) and by systemd."""
 
 
 class AssetSection(Section):

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
+<<<<<<< /tmp/head_build.py
 from gateway.config import auditing, guards, people, rungs, sources, telling
+=======
+from gateway.config import auditing, guards, people, policies, rungs, security, sources, telling
+>>>>>>> gateway/config/build.py
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
     MetricSection,
-    PolicySection,
     ProofSection,
     SignalSection,
 )
@@ -22,18 +25,12 @@ from gateway.core import units
 from gateway.core.assets import (
     Action,
     Asset,
-    FailSafe,
-    PolicyRule,
     Proof,
 )
-from gateway.core.grammar import Name
 from gateway.core.paths import Path as ValuePath
 from gateway.core.readings import Metric, MetricKind
 from gateway.core.signals import Sampling
 from gateway.store.settings import StoreSettings
-
-ALWAYS_FLAGS = ("maintenance",)
-"""Flags every asset has."""
 
 
 def build(root: Root, file: Path) -> Settings:
@@ -134,9 +131,10 @@ def _asset(id_: str, asset: AssetSection) -> Asset:
         actions={name: _action(id_, name, entry) for name, entry in asset.actions.items()},
         ladder=tuple(rungs.rung(entry) for entry in asset.verdicts),
         policy=tuple(
-            _policy(f"{id_}/policy/{at}", entry, asset) for at, entry in enumerate(asset.policy)
+            policies.policy(f"{id_}/policy/{at}", entry, asset)
+            for at, entry in enumerate(asset.policy)
         ),
-        fail_safe=FailSafe(safe.after, safe.do, safe.mode, safe.with_) if safe else None,
+        fail_safe=policies.fail_safe(safe) if safe else None,
         rates=guards.rates(asset.limits),
         cross=asset.cross,
         running=asset.running,
@@ -206,30 +204,3 @@ def _proof(proof: ProofSection) -> Proof:
     if isinstance(equals, int) and not isinstance(equals, bool):
         equals = float(equals)
     return Proof(proof.metric, proof.within, proof.above, proof.below, equals)
-
-
-def _policy(name: str, entry: PolicySection, asset: AssetSection) -> PolicyRule:
-    clear = entry.clear or (entry.for_.of, entry.for_.of)
-    flags = tuple(lock.text for lock in entry.unless if flag(lock.node, asset))
-    return PolicyRule(
-        name=name,
-        when=entry.when,
-        hits=entry.for_.hits,
-        of=entry.for_.of,
-        clear_hits=clear[0],
-        clear_of=clear[1],
-        action=entry.do,
-        value=entry.with_,
-        mode=entry.mode,
-        min_interval_ms=entry.min_interval or 0,
-        unless=tuple(lock for lock in entry.unless if not flag(lock.node, asset)),
-        only_if=entry.only_if,
-        flags=flags,
-    )
-
-
-def flag(node: object, asset: AssetSection) -> str:
-    """The flag that an interlock is, when it is one bare word and no metric; else empty."""
-    known = (*ALWAYS_FLAGS, *asset.flags)
-    named = isinstance(node, Name) and node.metric in known and node.metric not in asset.metrics
-    return node.metric if named and isinstance(node, Name) else ""

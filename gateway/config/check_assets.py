@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config import build, check_gates, check_models, check_signals, rungs
+from gateway.config import check_gates, check_models, check_signals, policies, rungs
 from gateway.config.assets import (
     AssetSection,
     FailSafeSection,
@@ -162,11 +162,13 @@ def _policy(
         yield from found.unknown((*place, "do"), "action", policy.do, actions)
     elif policy.mode is Mode.ACT:
         yield found.at((*place, "mode"), "'act' needs an action to do", "add do: <action>")
+    if policy.retry is not None and not policy.do:
+        yield found.at((*place, "retry"), "there is no command to give again", "add do: <action>")
     for key, locks in (("unless", policy.unless), ("only_if", policy.only_if)):
         listed = found.doc.node((*place, key, 0)) is not None
         for at, lock in enumerate(locks):
             where = (*place, key, at) if listed else (*place, key)
-            if key == "only_if" or not build.flag(lock.node, asset):
+            if key == "only_if" or not policies.flag(lock.node, asset):
                 yield from _lock(found, where, lock, asset, flags=key == "unless")
 
 
@@ -176,7 +178,7 @@ def _lock(
     known = _asset_names(found, place, "metrics")
     bare = len(lock.metrics) == 1 and lock.text.strip("` ") in lock.metrics
     if flags and bare and not lock.metrics & set(known):
-        words = [*known, *build.ALWAYS_FLAGS, *asset.flags]
+        words = [*known, *policies.ALWAYS_FLAGS, *asset.flags]
         yield from found.metrics(place, lock, words, "flag or metric")
     else:
         yield from _condition(found, place, lock)
@@ -199,3 +201,7 @@ def _fail_safe(found: Findings, place: Place, safe: FailSafeSection) -> Iterator
     elif safe.mode is Mode.ACT:
         hint = "add do: <action>, or mode: advise for an alert only"
         yield found.at(place, "'fail_safe' names no action", hint, key=True)
+    for key, wanted in (("on_stop", safe.on_stop), ("on_death", safe.on_death)):
+        if wanted and (not safe.do or safe.mode is not Mode.ACT):
+            message = f"{key!r} sends a command, and this fail-safe does not"
+            yield found.at((*place, key), message, "mode: act and do: <action>")

@@ -117,6 +117,18 @@ def model_rungs(ladder: Iterable[Rung]) -> Iterator[ModelRung]:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """Whether a command of a policy that came to nothing is given again."""
+
+    times: int
+    """After the first; each is a command of its own."""
+    after_ms: int = 30_000
+    """From the end of one to the next."""
+    on: frozenset[str] = frozenset({"timeout", "failed"})
+    """The outcomes after which it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyRule:
     """From verdicts to an action: k of n, hysteresis, interlocks, limits."""
 
@@ -142,6 +154,8 @@ class PolicyRule:
     """Interlocks: all must be true, and an unknown one counts as false."""
     flags: tuple[str, ...] = ()
     """Flags of the asset that forbid the action while set, e.g. ``maintenance``."""
+    retry: Retry | None = None
+    """None: a command is given once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +166,12 @@ class FailSafe:
     action: str = ""
     mode: Mode = Mode.ACT
     value: float | None = None
+    worker_ms: int | None = None
+    """Done too when no model could be asked for so long, whatever rules say; None: not."""
+    on_stop: bool = False
+    """Done when the gateway is stopped."""
+    death_ms: int | None = None
+    """Done by others when the gateway has been dead for so long; None: not."""
 
 
 @dataclass(frozen=True, slots=True)

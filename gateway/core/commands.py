@@ -108,6 +108,8 @@ class Command:
     options: Mapping[str, object] = field(default_factory=dict)
     by: str = ""
     """Who decided it: ``policy``, ``fail_safe`` or ``person:<author>``; empty: not known."""
+    attempt: int = 1
+    """The so-manieth command of its decision: more than 1 where a policy's ``retry`` says so."""
 
     @property
     def ended(self) -> bool:

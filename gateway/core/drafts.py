@@ -18,6 +18,7 @@ def draft(
     boot: str,
     now_ms: int,
     mono_ms: int,
+    attempt: int = 1,
 ) -> Command:
     """Write the command of a decision; its proof, its action or its bridge says the deadline."""
     command = Command(
@@ -36,6 +37,7 @@ def draft(
         boot=boot,
         options=action.options,
         by=decision.by,
+        attempt=attempt,
     )
     deadline_ms = _deadline_ms(command, action, bridge)
     # A LoRaWAN network queues a command until its device listens: there it is void only when we

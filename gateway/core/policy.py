@@ -91,6 +91,11 @@ class Policy:
             if memory.raised and memory.told != Mode.SHADOW
         ]
 
+    def alert_of(self, rule: str) -> str:
+        """The decision that raised a rule; empty while it is clear."""
+        memory = self._memory.get(rule)
+        return memory.alert if memory is not None and memory.raised else ""
+
     def mode(self, mono_ms: int) -> Mode | None:
         """The most that any rule may do now; None without rules."""
         most: Mode | None = None

@@ -154,6 +154,7 @@ def command(order: Command, now_ms: int) -> Document:
         "source": order.source,
         "device": order.device,
         "set": dict(order.set),
+        "attempt": order.attempt,
         "state": order.state.value,
         "reason": order.reason or None,
         "evidence": order.evidence or None,

@@ -5,7 +5,7 @@ The transaction that makes a command ``sent`` is committed before the publish: w
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -19,7 +19,7 @@ from gateway.core.ports import Outgoing
 from gateway.core.verdicts import Decision, Mode
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
-from gateway.daemon.docket import Docket
+from gateway.daemon.docket import Docket, log_decision
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.permits import Permits
@@ -27,6 +27,8 @@ from gateway.daemon.site import Feed, Site, ids
 from gateway.errors import EncodeError, NotConnectedError
 
 log = structlog.get_logger()
+Ready = tuple[Command, Sequence[Outgoing]]
+"""A stored command and what to publish for it."""
 
 WAIT_FOR_STORE_S: Final = 5.0
 """A command that cannot be stored within this is refused: what is not recorded is not done."""
@@ -55,44 +57,51 @@ class Act:
         self._clock = clock
         self._new_id = ids(clock)
         self._to_ask: list[Command] = []
+        self.commanded: Callable[[Decision, Command], None] = lambda _decision, _command: None
+        """Told each command that is made, with the decision that asks for it."""
 
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
-        ready: list[tuple[Command, Sequence[Outgoing]]] = []
+        ready: list[Ready] = []
         for decision in map(self._permits.listed, decisions):
             self._journal.batch.decisions.append(decision)
             self._announce.decision(decision)
-            _log_decision(decision)
+            log_decision(decision)
             if decision.action and decision.mode is Mode.ACT and not decision.refused:
-                proposed = self._propose(decision)
-                if proposed is not None:
-                    ready.append(proposed)
+                ready += self._propose(decision)
         self._permits.settle()
         self._journal.changed()
         if ready:
             await self._send(ready)
 
-    def _propose(self, decision: Decision) -> tuple[Command, Sequence[Outgoing]] | None:
-        """A stored command and what to publish for it; None when it was refused."""
+    async def again(self, decision: Decision, attempt: int, refused: str) -> None:
+        """Give the command of a decision once more: a new one, through all limits."""
+        ready = self._propose(decision, attempt, refused)
+        if ready:
+            await self._send(ready)
+
+    def _propose(self, decision: Decision, attempt: int = 1, refused: str = "") -> list[Ready]:
+        """A stored command and what to publish for it; none when it was refused."""
         asset = self.site.settings.assets[decision.asset]
         action = asset.actions[decision.action]
         feed = self.site.feeds[action.source]
-        command = self._command(decision, action, feed)
-        refused = self._permits.decided(decision)
+        command = self._command(decision, action, feed, attempt)
+        refused = refused or self._permits.decided(decision)
         if refused:
             self._refuse(command, refused)
-            return None
+            return []
         try:
             outgoing = feed.bridge.encode(order_of(command))
         except EncodeError as error:
             self._refuse(command, str(error))
-            return None
+            return []
         command = step(step(command, Step.CHECK), Step.STORE)
         self._permits.note(command)
         self._docket.orders.add(command, action.proof)
-        return command, outgoing
+        self.commanded(decision, command)
+        return [(command, outgoing)]
 
-    def _command(self, decision: Decision, action: Action, feed: Feed) -> Command:
+    def _command(self, decision: Decision, action: Action, feed: Feed, attempt: int) -> Command:
         return draft(
             decision,
             action,
@@ -101,15 +110,16 @@ class Act:
             boot=self._clock.boot,
             now_ms=self._clock.now_ms(),
             mono_ms=self._clock.mono_ms(),
+            attempt=attempt,
         )
 
     def _refuse(self, command: Command, reason: str) -> None:
         refused = step(command, Step.REFUSE, reason=reason, ended_at_ms=self._clock.now_ms())
         self._docket.record(refused)
 
-    async def _send(self, ready: Sequence[tuple[Command, Sequence[Outgoing]]]) -> None:
+    async def _send(self, ready: Sequence[Ready]) -> None:
         """Commit, then publish; commands whose broker is away stay ``stored``."""
-        sent: list[tuple[Command, Sequence[Outgoing]]] = []
+        sent: list[Ready] = []
         for command, outgoing in ready:
             if self._link(command).connected:
                 sent.append((self._mark_sent(command), outgoing))
@@ -226,19 +236,3 @@ class Act:
 
     def _link(self, command: Command) -> Link:
         return self._links[self.site.feeds[command.source].source.broker]
-
-
-def _log_decision(decision: Decision) -> None:
-    log.info(
-        "decision_made",
-        decision_id=decision.id,
-        asset=decision.asset,
-        policy=decision.policy,
-        change=decision.event,
-        label=decision.verdict.label,
-        score=decision.verdict.score,
-        rung=decision.verdict.rung,
-        mode=decision.mode.value,
-        action=decision.action,
-        refused=decision.refused,
-    )

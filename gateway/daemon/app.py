@@ -70,6 +70,7 @@ class Daemon:
                     ("decide", parts.decide.run()),
                     ("explain", parts.explain.run()),
                     ("docket", parts.docket.run()),
+                    ("retry", parts.retry.run()),
                     ("requests", parts.requests.run()),
                     ("held", parts.held.run()),
                     ("audit", parts.audit.run()),

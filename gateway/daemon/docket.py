@@ -4,7 +4,7 @@ Every change of a command is a row, an event for subscribers and a line in the l
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -14,6 +14,7 @@ from gateway.core.messages import Message, Result, Uplink
 from gateway.core.orders import Orders
 from gateway.core.ports import Outgoing
 from gateway.core.readings import Reading
+from gateway.core.verdicts import Decision
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
@@ -46,6 +47,8 @@ class Docket:
         self._permits = permits
         self._clock = clock
         self.orders = Orders()
+        self.on_end: Callable[[Command], None] = lambda _command: None
+        """Told each command that has ended, once it is on record."""
         self._changed = asyncio.Event()
 
     def on_uplink(self, feed: Feed, uplink: Uplink, message: Message) -> None:
@@ -141,4 +144,24 @@ class Docket:
             state=command.state.value,
             reason=command.reason,
             evidence=command.evidence,
+            attempt=command.attempt,
         )
+        if command.ended:
+            self.on_end(command)
+
+
+def log_decision(decision: Decision) -> None:
+    """A line in the log for each decision."""
+    log.info(
+        "decision_made",
+        decision_id=decision.id,
+        asset=decision.asset,
+        policy=decision.policy,
+        change=decision.event,
+        label=decision.verdict.label,
+        score=decision.verdict.score,
+        rung=decision.verdict.rung,
+        mode=decision.mode.value,
+        action=decision.action,
+        refused=decision.refused,
+    )

@@ -37,6 +37,8 @@ class Held:
         self._clock = clock
         self.hurry: Callable[[], None] = lambda: None
         """The health document is due."""
+        self.heard: Callable[[str], None] = lambda _asset: None
+        """Told the asset of what a person did, empty: of all."""
         self.site = site
 
     @property
@@ -74,6 +76,8 @@ class Held:
     def record(self, one: Intervention, change: str, **more: object) -> None:
         """A row of the audit chain, an event for subscribers and a line in the log."""
         body = interventions_told.body(one, change, **more)
+        if one.kind is not Kind.ACKNOWLEDGE and change in ("began", "ended", "forced"):
+            self.heard(one.asset)
         record = Record(Recorded.INTERVENTION, one.asset or "gateway", body)
         self._journal.batch.records.append(record)
         self._journal.changed()

@@ -43,6 +43,7 @@ from gateway.daemon.reload import Part, Reload
 from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
 from gateway.daemon.retained import Retained
+from gateway.daemon.retry import Retry
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.telling import ROOMS, Telling
@@ -188,7 +189,10 @@ class Wiring:
         force = Force(site, self.act, self.docket, permits, self.explain, clock)
         people = People(site, self.held, force, journal, clock)
         people.restore(self._keep)
-        self.reload.add(self.held, force, people)
+        self.retry = Retry(site, self.act, self.docket, clock)
+        self.act.commanded, self.docket.on_end = self.retry.commanded, self.retry.ended
+        self.held.heard = self.retry.intervened
+        self.reload.add(self.held, force, people, self.retry)
         for name in NAMES:
             self.requests.register(name, people.answer, sets=True)
 

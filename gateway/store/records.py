@@ -25,7 +25,7 @@ OUTBOX: Final = (
 )
 COMMAND: Final = """
 INSERT INTO command
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, evidence = excluded.evidence,
     sent_at_ms = excluded.sent_at_ms,
@@ -35,7 +35,8 @@ ON CONFLICT (id) DO UPDATE SET
 COMMAND_COLUMNS: Final = """
     c.id, c.decision_id, c.asset, c.action, c.source, c.device, c.set_json, c.options, c.mode,
     c.state, c.reason, c.evidence, c.created_at_ms, c.expires_at_ms, c.sent_at_ms, c.ended_at_ms,
-    c.created_mono_ms, c.expires_mono_ms, c.sent_mono_ms, c.deadline_ms, b.name"""
+    c.created_mono_ms, c.expires_mono_ms, c.sent_mono_ms, c.deadline_ms, b.name,
+    c.attempt"""
 
 Row = tuple[object, ...]
 
@@ -85,7 +86,7 @@ def command_row(command: Command, stamp: Stamp, audit: int) -> Row:
         *(*map(plain, texts), _json(one.set), _json(one.options), *ends),
         *(one.created_at_ms, one.expires_at_ms, one.sent_at_ms, one.ended_at_ms),
         *(one.created_mono_ms, one.expires_mono_ms, one.sent_mono_ms, one.deadline_ms),
-        *(stamp.boot, one.created_mono_ms, stamp.clock, audit),
+        *(stamp.boot, one.created_mono_ms, stamp.clock, audit, one.attempt),
     )
 
 
@@ -93,7 +94,7 @@ def command_of(row: tuple[Any, ...]) -> Command:
     """The command of a row of ``COMMAND_COLUMNS``."""
     (id_, decision_id, asset, action, source, device, set_json, options, mode, state) = row[:10]
     (reason, evidence, created_at, expires_at, sent_at, ended_at) = row[10:16]
-    (created_mono, expires_mono, sent_mono, deadline, boot) = row[16:]
+    (created_mono, expires_mono, sent_mono, deadline, boot, attempt) = row[16:]
     return Command(
         id=id_,
         decision_id=decision_id,
@@ -116,6 +117,7 @@ def command_of(row: tuple[Any, ...]) -> Command:
         reason=reason,
         evidence=evidence,
         options=json.loads(options),
+        attempt=attempt,
     )
 
 

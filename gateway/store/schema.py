@@ -156,6 +156,11 @@ def audit_chain(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def command_attempts(db: "Database") -> None:
+    """Schema 7: the so-manieth command of its decision."""
+    db.conn.execute("ALTER TABLE command ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1")
+
+
 AUDITED: Final = audit_chain.__name__
 """From this migration on there is a chain."""
 
@@ -166,6 +171,7 @@ MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
     verdict_members,
     signal_blocks,
     audit_chain,
+    command_attempts,
 )
 """In order, never changed once released: a change is a new one at the end."""
 
