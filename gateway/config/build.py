@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-<<<<<<< /tmp/head_build.py
-from gateway.config import auditing, guards, people, rungs, sources, telling
-=======
-from gateway.config import auditing, guards, people, policies, rungs, security, sources, telling
->>>>>>> gateway/config/build.py
+from gateway.config import auditing, guards, people, policies, rungs, sources, telling
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
