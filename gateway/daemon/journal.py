@@ -82,7 +82,7 @@ class Journal:
         self._hurry = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ticket = asyncio.Event()
         self.trouble = ""
         """Why the store refuses; empty while it does not."""
         self.commits = 0
@@ -155,7 +155,7 @@ class Journal:
         ticket = self._ticket
         self._hurry.set()
         self._changed.set()
-        await asyncio.shield(ticket)
+        await ticket.wait()
 
     async def run(self) -> None:
         """Commit batches for ever."""
@@ -168,28 +168,35 @@ class Journal:
                 except TimeoutError:
                     pass
             await self._commit()
+            await self._merge()
 
     async def _commit(self) -> None:
         self._committing = True
         batch, receipts, ticket = self._turn_over()
         batch.clock_ok, batch.at_ms = self._clock.ok(), self._clock.now_ms()
+        ids = await self._insist(batch) if batch else ()
+        ticket.set()  # before what announces it: a command that waits is published first
         if batch:
-            ids = await self._insist(batch)
             rows = [row._replace(id=id_) for row, id_ in zip(batch.outbox, ids, strict=True)]
             self._on_commit(rows, batch.published)
         for client, numbers in receipts.items():
             client.acknowledge(numbers)
         self.commits += 1
         self._committing = False
-        ticket.set_result(None)
 
-    def _turn_over(self) -> tuple[Batch, dict[Client, list[int]], asyncio.Future[None]]:
+    async def _merge(self) -> None:
+        """Between commits: whoever waits for the next one seldom waits for this, too."""
+        if self._store.merging.due:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._pool, self._store.merging.run)
+
+    def _turn_over(self) -> tuple[Batch, dict[Client, list[int]], asyncio.Event]:
         """Close the open batch and open the next."""
         batch, receipts, ticket = self.batch, self._receipts, self._ticket
         batch.reports.extend(self._volatile)
         self._volatile.clear()
         self.batch, self._receipts, self._messages = Batch(), {}, 0
-        self._ticket = asyncio.get_running_loop().create_future()
+        self._ticket = asyncio.Event()
         self._changed.clear()
         self._hurry.clear()
         self._room.set()

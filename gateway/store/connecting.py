@@ -10,6 +10,7 @@ from gateway.store.settings import StoreSettings
 PAGE_SIZE: Final = 1024
 """Bytes; see docs/decisions/0002-store-schema.md for what was measured."""
 CHECKPOINT_PAGES: Final = 256
+"""Of the WAL, about; ``store.merging`` looks after it. Twice that is SQLite's own affair."""
 WAL_LIMIT: Final = 1024**2
 """A WAL longer than this is cut back when it is next started from the front."""
 WAIT_S: Final = 5.0
@@ -51,7 +52,7 @@ def _prepare(connection: sqlite3.Connection, settings: StoreSettings) -> None:
         *first,
         "journal_mode = WAL",
         f"synchronous = {synchronous}",
-        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"wal_autocheckpoint = {2 * CHECKPOINT_PAGES}",
         f"journal_size_limit = {WAL_LIMIT}",
         "foreign_keys = ON",
         "trusted_schema = OFF",

@@ -19,6 +19,7 @@ from gateway.store.batch import (
 from gateway.store.faults import Guard, transaction, translated
 from gateway.store.files import OPENING_BYTES, Ballast, free_bytes, take_lock
 from gateway.store.inserting import insert_records, newest_mono_ms, upsert
+from gateway.store.merging import Merging
 from gateway.store.opening import Database, close_cleanly, open_database
 from gateway.store.packing import INSERT, Packer
 from gateway.store.readback import Unpacker
@@ -82,6 +83,7 @@ class Store:
         self._connection = database.connection
         self._boot = database.boot
         self._packer = Packer(database.connection)
+        self.merging = Merging(database.connection)
         self._unpacker = Unpacker(database.connection)
         parts = self._connection, self._boot, self._unpacker, self._ballast
         self._upkeep = Upkeep(self._settings, *parts)
@@ -127,6 +129,7 @@ class Store:
     def _committed(self, batch: Batch, outbox: tuple[int, ...]) -> Committed:
         self._failed = self._stored = None
         self._guard.state = "ok"
+        self.merging.committed()
         reports = len(batch.reports), self._next - 1 if batch.reports else 0
         return Committed(*reports, outbox, self._head, self.opened.epoch)
 

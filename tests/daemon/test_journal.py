@@ -11,6 +11,7 @@ from gateway.core.readings import Metric, Reading, Report
 from gateway.core.signals import Sampling, Signal
 from gateway.daemon.journal import HELD_BLOCKS, Journal
 from gateway.store.batch import StoredReport
+from tests.fakes.inside import Clocks
 from tests.store.samples import open_store, settings
 
 METRIC = Metric("w", "plc", "p", ValuePath.parse("w"), "press", signal=Sampling(1000.0))
@@ -26,7 +27,7 @@ def test_of_more_blocks_than_are_held_the_readings_stay(tmp_path: Path) -> None:
     async def scenario() -> None:
         store = open_store(settings(tmp_path))
         with ThreadPoolExecutor(1) as pool:
-            journal = Journal(store, pool, lambda: True, lambda *_: None, Limits())
+            journal = Journal(store, pool, Clocks(), lambda *_: None, Limits())
             journal.trouble = "full"
             for n in range(HELD_BLOCKS + 40):
                 journal.report(block(n), volatile=True)
