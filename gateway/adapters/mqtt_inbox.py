@@ -87,15 +87,35 @@ class Inbox:
         return done
 
     def _shed(self, excess: int) -> None:
-        """Drop the oldest QoS 0 messages."""
+        """Drop the oldest QoS 0 messages of those who have most, by the first topic level.
+
+        So one bridge that floods does not push out what another one says.
+        """
+        waiting = Counter(_root(message) for message in self._messages if not message.qos)
+        dropping = _shares(waiting, excess)
         kept: list[Message] = []
-        for i, message in enumerate(self._messages):
-            if not excess:
-                kept += self._messages[i:]
-                break
-            if message.qos:
-                kept.append(message)
-            else:
-                excess -= 1
+        for message in self._messages:
+            root = "" if message.qos else _root(message)
+            if not message.qos and dropping[root]:
+                dropping[root] -= 1
                 self.counters["overload"] += 1
+            else:
+                kept.append(message)
         self._messages = kept
+
+
+def _root(message: Message) -> str:
+    return message.topic.partition("/")[0]
+
+
+def _shares(waiting: Counter[str], excess: int) -> Counter[str]:
+    """How many of each are dropped, so that those who have most are left with equally many."""
+    dropping: Counter[str] = Counter()
+    for at, (_, most) in enumerate(ordered := waiting.most_common(), 1):
+        less = ordered[at][1] if at < len(ordered) else 0
+        step = min(most - less, -(-excess // at))
+        for root, _ in ordered[:at]:
+            share = min(step, excess)
+            dropping[root] += share
+            excess -= share
+    return dropping

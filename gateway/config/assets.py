@@ -83,6 +83,9 @@ class MetricSection(Section):
     """A unit after the number in a text value: ``12.5 kW``."""
     decimal_comma: bool = False
     """Text values write 12,5."""
+    keep: Annotated[Duration, Field(ge=3_600_000)] | None = None
+    """How long its readings are kept, hourly values too, where that is shorter than the store's
+    ``keep``: ``30d``."""
 
 
 class ProofSection(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import auditing, guards, people, policies, rungs, sources, telling
+from gateway.config import auditing, guards, people, policies, rungs, security, sources, telling
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
@@ -59,7 +59,20 @@ def build(root: Root, file: Path) -> Settings:
         alerts=telling.routes(root.alerts, here),
         audit=auditing.audit(root.audit, here),
         people=people.terms_of(root.people),
+        security=security.security_of(root.security),
+        privacy=security.privacy_of(root.privacy, here),
+        metric_keep_ms=_metric_keep(root),
     )
+
+
+def _metric_keep(root: Root) -> dict[str, int]:
+    """Metrics that are kept for a time of their own."""
+    return {
+        f"{id_}/{name}": entry.keep
+        for id_, asset in root.assets.items()
+        for name, entry in asset.metrics.items()
+        if entry.keep is not None
+    }
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -104,7 +117,9 @@ def source(name: str, entry: sources.SourceSection, root: Root) -> Source:
         ValueError: the bridge refuses its settings.
     """
     broker = entry.broker or next(iter(root.brokers), "")
-    return Source(name, entry.bridge, broker, sources.settings(entry.bridge, entry), entry.keep)
+    settings = sources.settings(entry.bridge, entry)
+    limits = security.limits_of(entry.limits)
+    return Source(name, entry.bridge, broker, settings, entry.keep, limits)
 
 
 def _store(store: StoreSection, here: Path) -> StoreSettings:

@@ -20,6 +20,7 @@ from gateway.config.schema import (
     Section,
     StoreSection,
 )
+from gateway.config.security import PrivacySection, SecuritySection
 from gateway.config.telling import AlertSection, HomeAssistantSection
 
 
@@ -79,3 +80,7 @@ class Root(Section):
     """The audit chain."""
     people: PeopleSection = PeopleSection()
     """How long holds what people decide."""
+    security: SecuritySection = SecuritySection()
+    """What is done about messages that are too many, or not what they say they are."""
+    privacy: PrivacySection = PrivacySection()
+    """Under which names things leave the site."""

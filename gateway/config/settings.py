@@ -10,6 +10,7 @@ from gateway.core.assets import Asset
 from gateway.core.discovery_place import HomeAssistant
 from gateway.core.guards import Exclusion
 from gateway.core.interventions import TERMS, Kind, Terms
+from gateway.core.source_limits import SourceLimits
 from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
 
@@ -26,6 +27,8 @@ class Source:
     """An instance of the bridge's own ``Settings``."""
     keep: Literal["mapped", "all"] = "mapped"
     """``all`` stores what no asset maps, too."""
+    limits: SourceLimits = field(default_factory=SourceLimits)
+    """What it may send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,24 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Security:
+    """What is done about suspicious messages."""
+
+    quarantine_ms: int = 3_600_000
+    traffic: bool = True
+    """The traffic of each source is scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What leaves the site under which names."""
+
+    pseudonyms: bool = False
+    key_file: Path | None = None
+    """None: our own, beside the database."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the daemon needs to know of the user's file."""
 
@@ -106,6 +127,10 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     people: Mapping[Kind, Terms] = field(default_factory=lambda: TERMS)
     """How long what people decide holds."""
+    security: Security = field(default_factory=Security)
+    privacy: Privacy = field(default_factory=Privacy)
+    metric_keep_ms: Mapping[str, int] = field(default_factory=dict)
+    """Metric's key -> how long its readings are kept, where that is shorter than the store's."""
 
     @property
     def base(self) -> str:

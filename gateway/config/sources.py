@@ -15,6 +15,7 @@ from pydantic import Field, create_model
 from gateway import registry
 from gateway.config.scalars import OneOrMore
 from gateway.config.schema import Section
+from gateway.config.security import SourceLimitsSection
 
 
 class SourceSection(Section):
@@ -26,6 +27,8 @@ class SourceSection(Section):
     """A broker of ``brokers``; may be left out where there is only one."""
     keep: Literal["mapped", "all"] = "mapped"
     """``all`` stores what no asset maps, too."""
+    limits: SourceLimitsSection = SourceLimitsSection()
+    """What it may send: size, number, rate."""
 
     noun: ClassVar[type | None] = None
     """The bridge's own settings, whose docstrings describe the other keys."""

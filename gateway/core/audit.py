@@ -39,6 +39,8 @@ class Kind(StrEnum):
     """The wall clock of a boot was wrong by so much; rows were re-stamped, records never are."""
     RETENTION = "retention"
     """Rows were dropped by the limits of the store."""
+    SECURITY = "security"
+    """A device or a source was suspicious, or let go; a device was forgotten."""
     SALVAGE = "salvage"
     """The database before this one was damaged."""
 

@@ -71,6 +71,7 @@ class Reason(StrEnum):
     RAIL = "rail"
     CROSS = "cross"
     SIGNAL = "signal"
+    QUARANTINED = "quarantined"
 
     @property
     def quality(self) -> Quality:
@@ -83,6 +84,7 @@ class Reason(StrEnum):
 _BAD = (
     *(Reason.RANGE, Reason.TYPE, Reason.UNIT, Reason.SIMULATED, Reason.UPDATING),
     *(Reason.FLATLINE, Reason.RAIL, Reason.SIGNAL),
+    Reason.QUARANTINED,
 )
 DEAD = frozenset({Reason.FLATLINE, Reason.RAIL})
 """What is wrong with the sensor itself: nothing that it said before is held any longer."""

@@ -27,6 +27,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
+from gateway.daemon.security_events import OF_DEVICES, OF_SOURCES
 from gateway.daemon.witness import Witness
 from gateway.errors import ConfigError
 from gateway.store.batch import Opened
@@ -39,8 +40,10 @@ EVENTS: Final[Mapping[str, tuple[Kind, str]]] = {
     "configuration_rejected": (Kind.CONFIGURATION, "file"),
     "model_version_changed": (Kind.MODEL, "model"),
     "model_calibrated": (Kind.MODEL, "model"),
+    **dict.fromkeys(OF_DEVICES, (Kind.SECURITY, "device")),
+    **dict.fromkeys(OF_SOURCES, (Kind.SECURITY, "source")),
 }
-"""Events that are records, too: kind, and which of their keys names what they are about."""
+"""Events that are records, too: kind, and which key names what they are about."""
 
 log = structlog.get_logger()
 

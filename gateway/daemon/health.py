@@ -9,6 +9,7 @@ from gateway.core.interventions_told import mode_override, shown
 from gateway.core.topic_tree import Document
 from gateway.daemon.audit import Audit
 from gateway.daemon.clock import Clock
+from gateway.daemon.guard import Guard
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
@@ -49,6 +50,8 @@ class Health:
         self._clock = clock
         self.failing: Mapping[str, str] = MappingProxyType({})
         """Route of alerts -> why its last letter did not arrive."""
+        self.guard: Guard | None = None
+        """Attached before the first look, as ``audit``."""
         self.audit: Audit | None = None
         """Attached before the first look."""
 
@@ -88,14 +91,19 @@ class Health:
         for watch in self.site.watches.values():
             found += [str(slow) for slow in watch.slow()]
         found += [f"{route}: {why}" for route, why in self.failing.items()]
-        if self.audit is not None and (why := self.audit.problem()):
-            found.append(why)
+        found += self._trust()
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
         stop = self._standing.stop(self._clock.mono_ms())
         if stop is not None:
             found.append(f"gateway: stopped by {stop.author}: {stop.reason}".removesuffix(": "))
         return found
+
+    def _trust(self) -> list[str]:
+        """What cannot be relied on."""
+        found = self.guard.problems() if self.guard is not None else []
+        why = self.audit.problem() if self.audit is not None else ""
+        return [*found, why] if why else found
 
     def document(self, store: StoreHealth, counters: Mapping[tuple[str, str], int]) -> Document:
         """The health document, ``<base>/health``."""
@@ -120,6 +128,7 @@ class Health:
             "clock_ok": self._ingest.clock_ok,
             "stop": shown(self._standing.stop(times[1]), *times),
             "mode_override": mode_override(self._standing, GATEWAY, *times),
+            "quarantine": self.guard.ward.documents() if self.guard else [],
             "audit": self.audit.document() if self.audit else {},
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }

@@ -9,12 +9,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
-from gateway.core.messages import Message, Origin, Presence, Reason, Reject, Result, Roster, Uplink
+from gateway.core.messages import (
+    Event,
+    Message,
+    Origin,
+    Presence,
+    Reason,
+    Reject,
+    Result,
+    Roster,
+    Uplink,
+)
 from gateway.core.readings import Report
 from gateway.core.seen import Seen, delivery_key, uplink_key
+from gateway.core.source_limits import Over
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
+from gateway.daemon.guard import IDENTITY, Guard
 from gateway.daemon.journal import Journal
 from gateway.daemon.judging import observe
 from gateway.daemon.links import Link
@@ -42,6 +54,7 @@ class Ingest:
         seen: Seen,
         docket: Docket,
         decide: Decide,
+        guard: Guard,
         clock: Clock,
     ) -> None:
         """Nothing is taken before ``run``."""
@@ -53,6 +66,7 @@ class Ingest:
         self._seen = seen
         self._docket = docket
         self._decide = decide
+        self._guard = guard
         self._clock = clock
         self.clock_ok = clock.ok()
         self.taken = 0
@@ -77,16 +91,24 @@ class Ingest:
 
     async def _drain(self) -> None:
         async with self._draining:
-            for link in self._links.values():
-                messages = link.client.take()
-                for chunk in _chunks(messages, self.site.settings.limits.batch_messages):
-                    await self._journal.room()
-                    for message in chunk:
-                        self.take(link, message)
-                        if self._decide.hasty:
-                            await self._judged()
-                    # The decisions of this chunk come before the readings of the next.
-                    await asyncio.sleep(0)
+            size = self.site.settings.limits.batch_messages
+            taken = [(link, _chunks(link.client.take(), size)) for link in self._links.values()]
+            while taken:  # in turns: no broker waits for all that another one has
+                taken = [one for one in taken if await self._turn(*one)]
+
+    async def _turn(self, link: Link, chunks: Iterator[Sequence[Message]]) -> bool:
+        """Take the next messages of a link; false when there are none."""
+        chunk = next(chunks, None)
+        if chunk is None:
+            return False
+        await self._journal.room()
+        for message in chunk:
+            self.take(link, message)
+            if self._decide.hasty:
+                await self._judged()
+        # The decisions of this chunk come before the readings of the next.
+        await asyncio.sleep(0)
+        return True
 
     async def _judged(self) -> None:
         """Let a rule look at the values of now before the next message changes them.
@@ -102,46 +124,70 @@ class Ingest:
         self.taken += 1
         feed = self.site.feed(message.broker, message.topic)
         if feed is not None:
-            self._read(feed, message)
+            if not self._read(feed, message):
+                self._journal.dropped(link.client, message.receipt)
+                return
         elif not self._pulses[link.name].heard(message) and not self.others(message):
             self._requests.heard(message, live=self._pulses[link.name].current)
         self._journal.message(link.client, message.receipt)
 
-    def _read(self, feed: Feed, message: Message) -> None:
+    def _read(self, feed: Feed, message: Message) -> bool:
+        """Read a message of a source; false when it was over a limit, and dropped unread."""
         feed.messages += 1
         if feed.rhythm.beat(message.received_mono_ms):
             log.info("source_resumed", source=feed.source.name)
+        over = feed.gate.admit(message)
+        if over is not None and self._drops(feed, message, over):
+            return False
         key = delivery_key(message)
         if self._seen.add(key, only_if_dup=True, dup=message.dup):
-            self._journal.batch.counts[feed.source.name, "duplicate"] += 1
-            return
+            self._guard.repeated(feed)
+            return True
         for event in feed.bridge.decode(message):
-            match event:
-                case Uplink():
-                    self._uplink(feed, event, message, key)
-                case Reject():
-                    self._reject(feed, event, message)
-                case Result():
-                    live = self._pulses[message.broker].live
-                    self._docket.on_result(feed, event, message, live=live)
-                case Presence():
-                    self._presence(feed, event, message)
-                case Roster():
-                    self._roster(feed, event, message)
+            if not self._guard.silences(feed, event):
+                self._event(feed, event, message, key)
+        return True
+
+    def _event(self, feed: Feed, event: Event, message: Message, key: int) -> None:
+        """Take one thing that a message says."""
+        match event:
+            case Uplink():
+                self._uplink(feed, event, message, key)
+            case Reject():
+                self._reject(feed, event, message)
+            case Result():
+                live = self._pulses[message.broker].live
+                self._docket.on_result(feed, event, message, live=live)
+            case Presence():
+                self._presence(feed, event, message)
+            case Roster():
+                self._guard.roster(feed, event, message)
+
+    def _drops(self, feed: Feed, message: Message, over: Over) -> bool:
+        # what the broker kept for us is no flood
+        if over is Over.RATE and not self._pulses[message.broker].current:
+            return False
+        self._guard.over(feed, message, over)
+        return True
 
     def _uplink(self, feed: Feed, uplink: Uplink, message: Message, key: int) -> None:
         if uplink.dedup is not None:
             key = uplink_key(feed.source.name, uplink.dedup)
             if self._seen.add(key, only_if_dup=False, dup=message.dup):
-                self._journal.batch.counts[feed.source.name, "duplicate"] += 1
+                self._guard.repeated(feed)
                 return
+        known = self._guard.heard(feed, uplink, message)
+        if known is None:
+            return
+        uplink = known
         if not self._pulses[message.broker].live and uplink.origin in _UNTIMED:
             # Queued while we were away, and nothing in it tells how old it is.
             uplink = uplink._replace(
                 reason=Reason.LATE if uplink.reason is Reason.OK else uplink.reason
             )
         report = feed.mapper.report(uplink, message, clock_ok=self.clock_ok)
-        self._docket.on_uplink(feed, uplink, message)
+        if uplink.reason is not Reason.QUARANTINED:
+            self._docket.on_uplink(feed, uplink, message)
         self.roll.note(feed.source.name, uplink.device, message.received_at_ms)
         if report is None:
             return
@@ -160,7 +206,10 @@ class Ingest:
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
         feed.rejects += 1
+        feed.gate.tally.rejects += 1
         self._journal.batch.counts[feed.source.name, reject.reason] += 1
+        if reject.reason == IDENTITY:
+            self._guard.claims(feed, reject.device, reject.detail)
         self._journal.reject(
             RejectRow(
                 feed.source.name,
@@ -194,16 +243,6 @@ class Ingest:
             device=presence.device,
             online=presence.online,
         )
-
-    def _roster(self, feed: Feed, roster: Roster, message: Message) -> None:
-        """Keep the registry's own message: a broker without persistence forgets it."""
-        if roster.warnings != feed.warnings and roster.warnings:
-            feed.warnings = roster.warnings
-            for warning in roster.warnings:
-                log.warning("bridge_limited", source=feed.source.name, advice=warning)
-        text = message.payload.decode("utf-8", "replace")
-        self._journal.batch.kept["roster", f"{feed.source.name}\n{message.topic}"] = text
-        self._journal.changed()
 
 
 def _chunks(messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:

@@ -98,6 +98,15 @@ class Journal:
             self._hurry.set()
         self._changed.set()
 
+    def dropped(self, client: Client, receipt: int) -> None:
+        """A message was refused unread: acknowledged with the open batch, which it does not fill.
+
+        So a flood that is refused takes no room from what is not.
+        """
+        if receipt:
+            self._receipts.setdefault(client, []).append(receipt)
+        self._changed.set()
+
     def report(self, stored: StoredReport, *, volatile: bool) -> None:
         """Store a report; a volatile one (QoS 0) may be dropped while the store refuses."""
         if not volatile:

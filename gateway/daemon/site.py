@@ -21,6 +21,7 @@ from gateway.core.mapping import Mapper
 from gateway.core.policy import Policy
 from gateway.core.ports import Bridge, Subscription
 from gateway.core.rhythm import Rhythm
+from gateway.core.source_limits import Gate
 from gateway.core.watch import Watch, spans
 from gateway.core.windows import Shape, Windows
 from gateway.daemon.clock import Clock
@@ -39,10 +40,14 @@ class Feed:
     bridge: Bridge
     mapper: Mapper
     subscriptions: Sequence[Subscription]
+    gate: Gate
+    """What the source may send."""
     rhythm: Rhythm = field(default_factory=Rhythm)
     bridge_online: bool | None = None
     offline: set[str] = field(default_factory=set)
     """Devices that announced that they are gone."""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Mapped device -> its address, as the bridge's registry said last."""
     messages: int = 0
     readings: int = 0
     rejects: int = 0
@@ -52,8 +57,10 @@ class Feed:
     def take_over(self, before: "Feed") -> None:
         """Go on with the bridge, and what it knows, of an unchanged source."""
         self.bridge, self.rhythm = before.bridge, before.rhythm
+        self.gate.take_over(before.gate)
         self.bridge_online, self.offline = before.bridge_online, before.offline
         self.messages, self.readings = before.messages, before.readings
+        self.addresses = before.addresses
         self.rejects, self.warnings = before.rejects, before.warnings
 
 
@@ -137,7 +144,9 @@ def _feed(source: Source, settings: Settings) -> Feed:
         if metric.source == source.name
     ]
     mapper = Mapper(source.name, metrics, discover=source.keep == "all")
-    return Feed(source, bridge, mapper, tuple(bridge.subscriptions()))
+    devices = [metric.device for metric in metrics]
+    gate = Gate(source.limits, devices)
+    return Feed(source, bridge, mapper, tuple(bridge.subscriptions()), gate)
 
 
 def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:

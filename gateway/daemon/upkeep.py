@@ -9,6 +9,7 @@ import structlog
 
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import HeldClock
+from gateway.daemon.guard import Guard
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.maintenance import Maintenance
@@ -41,6 +42,7 @@ class Upkeep:
         ingest: Ingest,
         announce: Announce,
         maintenance: Maintenance,
+        guard: Guard,
         clock: HeldClock,
         store: Store,
         pool: Executor,
@@ -51,6 +53,7 @@ class Upkeep:
         self._ingest = ingest
         self._announce = announce
         self._maintenance = maintenance
+        self._guard = guard
         self._clock = clock
         self._store = store
         self._pool = pool
@@ -82,6 +85,7 @@ class Upkeep:
         """Do what is due."""
         await self._look_at_clock()
         self._look_at_sources()
+        self._guard.look()
         self._look_at_paces()
         self.keep_calibrations()
         self._maintenance.look()
@@ -160,6 +164,7 @@ class Upkeep:
         clock_ok = self._ingest.clock_ok
         self._due_ms = mono_ms + EVERY_MS
         try:
+            self._store.keep_metrics(self.site.settings.metric_keep_ms)
             done = await self._in_store(lambda: self._store.maintain(now_ms, clock_ok, mono_ms))
         except StoreError as error:
             log.warning("upkeep_failed", error=str(error))

@@ -25,6 +25,7 @@ from gateway.daemon.dressing import Dressing
 from gateway.daemon.explain import Explain
 from gateway.daemon.feedback import Feedback
 from gateway.daemon.force import Force
+from gateway.daemon.guard import Guard
 from gateway.daemon.health import Health
 from gateway.daemon.held import Held
 from gateway.daemon.inference import Inference
@@ -49,11 +50,12 @@ from gateway.daemon.site import build
 from gateway.daemon.telling import ROOMS, Telling
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
+from gateway.daemon.ward import ROOM as QUARANTINE
 from gateway.store.writer import Store
 
 KEPT: Final = (
     *("versions", "version_history", "calibration", "calibration_period"),
-    *("interventions", "answers", "daemon", "audit"),
+    *("interventions", "answers", "daemon", "audit", QUARANTINE),
 )
 """Rooms of the store that the models and what people decided start from."""
 
@@ -156,7 +158,10 @@ class Wiring:
         journal.changed()
         self.requests = Requests(base, site, self._link, self.announce, clock)
         heard = (self.pulses, self.requests, journal, seen)
-        self.ingest = Ingest(site, links, *heard, self.docket, self.decide, clock)
+        self.guard = Guard(site, self.pulses, journal, self.announce, clock)
+        self.guard.ward.restore(self._keep[QUARANTINE])
+        self.requests.register("quarantine", self.guard.ward.answer)
+        self.ingest = Ingest(site, links, *heard, self.docket, self.decide, self.guard, clock)
         await self._in_store(lambda: restore(site, store, clock))
         self.act.restore(await self._in_store(store.open_commands))
 
@@ -165,10 +170,11 @@ class Wiring:
         site, clock, journal, announce = self.site, self._clock, self.journal, self.announce
         links, ingest = self.links.by_name, self.ingest
         kept = (clock, self._store, self._pool)
-        upkeep = Upkeep(site, journal, ingest, announce, looks, *kept)
+        upkeep = Upkeep(site, journal, ingest, announce, looks, self.guard, *kept)
         models = self.inference, looks, self.periods
         health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
         health.audit = self.audit
+        health.guard = self.guard
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
         ingest.others = self.audit.watch(self._link, telling.heard)
@@ -177,7 +183,7 @@ class Wiring:
         )
         parts: tuple[Part, ...] = (
             *(self.act, self.decide, ingest, self.requests),
-            *(*others, upkeep, health, looks, telling),
+            *(*others, upkeep, health, looks, telling, self.guard),
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 

@@ -118,6 +118,15 @@ def copy(
             new.execute(INSERT, _row(signal, to[0], row.position, (to[1], at_ms)))
 
 
+def move(connection: sqlite3.Connection, report: int, position: int, to: int) -> None:
+    """Another place for a block among its report's readings; its checksum covers the place."""
+    where = "WHERE report = ? AND position = ?"
+    for row in list(block_rows(connection, where, (report, position))):
+        crc = _checksum(to, *row[2:8])
+        change = f"UPDATE signal_block SET position = ?, crc = ? {where}"  # noqa: S608 - our words
+        connection.execute(change, (to, crc, report, position))
+
+
 def _row(signal: Signal, report: int, position: int, when: tuple[int, int]) -> tuple[object, ...]:
     codec, samples = _packed(signal)
     n, rate_hz, step, zero = len(signal.samples), signal.rate_hz, signal.step, signal.zero

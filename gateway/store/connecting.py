@@ -59,6 +59,7 @@ def _prepare(connection: sqlite3.Connection, settings: StoreSettings) -> None:
         "cell_size_check = ON",
         "mmap_size = 0",  # a stray write or a torn page must not reach the file through memory
         "temp_store = MEMORY",
+        "secure_delete = FAST",  # zeros over what is deleted, where that writes no more pages
         "cache_size = -2048",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()

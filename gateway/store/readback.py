@@ -37,6 +37,10 @@ class Unpacker:
         self.bad_rows = 0
         """Rows skipped because their checksum or their layout was wrong."""
 
+    def forget(self) -> None:
+        """Read layouts and series anew."""
+        self._layouts.clear()
+
     def rows(self, where: str, parameters: tuple[object, ...] = ()) -> Iterator[Row]:
         """Intact rows; ``where`` is the rest of the statement after FROM report."""
         query = f"SELECT {COLUMNS} FROM report {where}"  # noqa: S608 - our own words only

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.audit import Kind, Record, When
@@ -11,6 +11,7 @@ from gateway.store.batch import Maintained, StoreHealth
 from gateway.store.boots import Boot
 from gateway.store.faults import transaction
 from gateway.store.files import Ballast, beside, free_bytes, size_of
+from gateway.store.metric_keep import Gone, MetricKeep
 from gateway.store.readback import Unpacker
 from gateway.store.retention import FULL_ROWS, FULL_STEPS, ROWS, Shed, Shedder
 from gateway.store.settings import StoreSettings
@@ -40,6 +41,11 @@ class Upkeep:
     ballast: Ballast
     now_ms: int = 0
     """Wall clock, for the audit chain."""
+    metrics: MetricKeep = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look after metrics with a time of their own, too."""
+        self.metrics = MetricKeep(self.connection, self.unpacker)
 
     def maintain(self, mono_ms: int, *, clock_ok: bool) -> Maintained:
         """One bounded round of everything."""
@@ -49,10 +55,21 @@ class Upkeep:
         salvaged = salvage.run(self.connection, self.boot, SALVAGE_S)
         reason = space.pressure(self.connection, self.settings)
         done = self.shed(mono_ms, reason, by_age=clock_ok)
+        short = self._keep_metrics(mono_ms) if clock_ok else Gone(0, more=False)
         freed = space.give_back(self.connection, self.settings.path, reason)
         self.ballast.restore(self.settings.min_free_bytes)
-        more = bool(done.counts or freed or repaired.more) or salvage.pending(self.connection)
+        more = bool(done.counts or freed or repaired.more or short.more)
+        more = more or salvage.pending(self.connection)
+        done.counts.update({("reading", "keep"): short.readings} if short.readings else {})
         return Maintained(done.counts, done.thinned, freed, salvaged, more)
+
+    def _keep_metrics(self, mono_ms: int) -> Gone:
+        """Readings that the file keeps for less long than the others; counted."""
+        with transaction(self.connection):
+            gone = self.metrics.step(self.boot.running_ms(mono_ms))
+            if gone.readings:
+                queries.count(self.connection, {("dropped.reading", "keep"): gone.readings})
+        return gone
 
     def make_room(self, mono_ms: int) -> None:
         """On a disk or quota that is full: drop the oldest rows in small transactions."""

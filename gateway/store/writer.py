@@ -1,24 +1,22 @@
 """The one object that writes to the database; blocking, used by one thread at a time."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Mapping
 from typing import Self
 
-from gateway.core.commands import Command
 from gateway.store import blocks, chain, queries
 from gateway.store.batch import (
     Batch,
     Committed,
     Maintained,
     Opened,
-    OutboxRow,
-    StoredReading,
-    StoredSignal,
     StoreHealth,
 )
+from gateway.store.erasing import Erased, erase
 from gateway.store.faults import Guard, transaction, translated
 from gateway.store.files import OPENING_BYTES, Ballast, free_bytes, take_lock
 from gateway.store.inserting import insert_records, newest_mono_ms, upsert
+from gateway.store.lookups import Lookups
 from gateway.store.merging import Merging
 from gateway.store.opening import Database, close_cleanly, open_database
 from gateway.store.packing import INSERT, Packer
@@ -28,7 +26,7 @@ from gateway.store.settings import StoreSettings
 from gateway.store.upkeep import Upkeep
 
 
-class Store:
+class Store(Lookups):
     """The database. A commit that returned survives a power cut (with ``durability: full``).
 
     Every method may raise a ``StoreError``; the subclass says what to do. After it nothing of what
@@ -49,6 +47,7 @@ class Store:
         self._ballast.restore(settings.min_free_bytes)
         self._failed: Batch | None = None
         self._stored: Batch | None = None
+        self._metric_keep_ms: Mapping[str, int] = {}
         self._adopt(database)
 
     @classmethod
@@ -87,6 +86,7 @@ class Store:
         self._unpacker = Unpacker(database.connection)
         parts = self._connection, self._boot, self._unpacker, self._ballast
         self._upkeep = Upkeep(self._settings, *parts)
+        self._upkeep.metrics.keep_ms = self._metric_keep_ms
         self._next = queries.last_report(database.connection) + 1
         self._head = chain.end(database.connection)
         self._guard, self.opened = Guard(), database.opened
@@ -133,52 +133,6 @@ class Store:
         reports = len(batch.reports), self._next - 1 if batch.reports else 0
         return Committed(*reports, outbox, self._head, self.opened.epoch)
 
-    def recent_keys(self, limit: int) -> list[int]:
-        """Dedup keys of the newest reports, newest first."""
-        with self._guard("recent keys"):
-            return queries.recent_keys(self._connection, limit)
-
-    def tail(self, since_ms: int, assets: Collection[str] | None = None) -> Iterator[StoredReading]:
-        """Readings since a time, of some assets or all, oldest first; read it to its end."""
-        with self._guard("tail"):
-            yield from self._unpacker.tail(since_ms, assets)
-
-    def latest(self) -> list[StoredReading]:
-        """The newest reading of each series."""
-        with self._guard("latest"):
-            return self._unpacker.latest()
-
-    def newest_signals(self) -> list[StoredSignal]:
-        """The newest block of each signal that is not older than its reading."""
-        with self._guard("newest signals"):
-            return self._unpacker.newest_signals()
-
-    def open_commands(self) -> list[Command]:
-        """Commands that have not ended, oldest first."""
-        with self._guard("open commands"):
-            return queries.open_commands(self._connection)
-
-    def kept(self, room: str) -> dict[str, str]:
-        """What a room keeps: key -> text."""
-        query = "SELECT key, text FROM kept WHERE room = ?"
-        with self._guard("kept"):
-            return dict(self._connection.execute(query, (room,)).fetchall())
-
-    def counters(self) -> dict[tuple[str, str], int]:
-        """The durable counters: (scope, reason) -> how many."""
-        with self._guard("counters"):
-            return queries.counters(self._connection)
-
-    def cursors(self) -> dict[str, int]:
-        """Sink name -> the last report row it has taken."""
-        with self._guard("cursors"):
-            return dict(self._connection.execute("SELECT sink, report FROM cursor").fetchall())
-
-    def outbox(self, limit: int) -> list[OutboxRow]:
-        """The oldest messages not yet published."""
-        with self._guard("outbox"):
-            return queries.outbox(self._connection, limit)
-
     def maintain(self, now_ms: int, clock_ok: bool, mono_ms: int | None = None) -> Maintained:  # noqa: FBT001 - the plan of the daemon
         """Do a bounded part of what is due; call it every few seconds, at once while ``more``.
 
@@ -204,6 +158,19 @@ class Store:
         """
         with self._guard("repair clock"):
             return self._upkeep.repair_clock(boot, offset_ms, self._mono_ms)
+
+    def keep_metrics(self, keep_ms: Mapping[str, int]) -> None:
+        """Keep metrics, by their keys, no longer than so; ``maintain`` sees to it."""
+        self._upkeep.metrics.keep_ms = self._metric_keep_ms = keep_ms
+
+    def forget(self, source: str, device: str) -> Erased:
+        """Erase a device, bytes and all; takes as long as writing the file anew does."""
+        with self._guard("forget"):
+            try:
+                return erase(self._connection, self._settings.path, source, device)
+            finally:
+                self._packer.forget()
+                self._unpacker.forget()
 
     def health(self) -> StoreHealth:
         """How the store is; its counts are about right, and quick."""
