@@ -9,18 +9,19 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import structlog
 
-from gateway.adapters.worker import Explained, Job, Loaded, Worker, WorkerSettings
+from gateway.adapters.worker import Answer, Explained, Job, Worker, WorkerSettings
 from gateway.core.ladder import Question
-from gateway.daemon.berths import Berths
+from gateway.daemon.blame import Blame
 from gateway.daemon.listener import Listener
-from gateway.errors import ModelError, PackageError, WorkerError
+from gateway.daemon.loading import Loading
+from gateway.errors import ModelError, WorkerError
 from gateway.models.package import Package
 
 RESTART_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -39,14 +40,16 @@ class Inference:
     def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
         """Nothing is wanted yet."""
         self._listener = listener
-        self._berths = Berths()
         self._worker = Worker(settings)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._loading = Loading(self._worker, self._pool, listener)
+        self._berths = self._loading.berths
+        self._blame = Blame(listener)
+        self._inexplicable = Blame()
+        """Whose scores cost the worker when they are explained."""
         self._down = asyncio.Event()
         self._wanted = asyncio.Event()
         self.state = "off"
-        self._news = asyncio.Event()
-        """Something was loaded."""
         self._closed = False
         self.took_ms = 0.0
         """How long the last answer took."""
@@ -57,7 +60,7 @@ class Inference:
     @property
     def refused(self) -> Mapping[str, str]:
         """Models that are out, and why; a candidate that is out is none of them."""
-        return self._berths.refused
+        return {**self._blame.out(self._berths.names), **self._berths.refused}
 
     @property
     def rss_bytes(self) -> int:
@@ -65,33 +68,53 @@ class Inference:
         return self._worker.rss_bytes if self.state == "running" else 0
 
     async def judge(self, questions: Sequence[Question], deadline_s: float) -> list[float | str]:
-        """One score per question, or why there is none."""
-        if self.state != "running":
-            return [f"worker {self.state}"] * len(questions)
+        """One score per question, or why there is none.
+
+        One call to the worker; more of them, each with the deadline, while one of the models is
+        suspected of having taken the worker with it.
+        """
         jobs = [self._job(question) for question in questions]
+        names = [job.model for job in jobs]
+        found: list[float | str] = [self._blame.resting(name) for name in names]
+        self.took_ms = 0.0
+        for call in self._blame.calls(names):
+            answers = await self._judged([jobs[place] for place in call], deadline_s)
+            for place, one in zip(call, answers, strict=True):
+                asked = questions[place]
+                said = (
+                    one if isinstance(one, str) else asked.heard(one.score, one.outputs, one.error)
+                )
+                found[place] = said
+        return found
+
+    async def _judged(self, jobs: Sequence[Job], deadline_s: float) -> Sequence[Answer | str]:
+        """One call; all of it fails together."""
+        if self.state != "running":
+            return [f"worker {self.state}"] * len(jobs)
+        names = {job.model for job in jobs}
         running, began = self._worker.running, time.monotonic()
         try:
             answers = await self._blocking(self._worker.judge, jobs, deadline_s)
         except WorkerError as error:
-            self._lost(error, {job.model for job in jobs} if running else ())
-            return [str(error)] * len(questions)
-        self.took_ms = (time.monotonic() - began) * 1000
-        return [
-            q.heard(answer.score, answer.outputs, answer.error)
-            for q, answer in zip(questions, answers, strict=True)
-        ]
+            self._lost(error, names if running else ())
+            return [str(error)] * len(jobs)
+        self.took_ms += (time.monotonic() - began) * 1000
+        self._blame.answered(names)
+        return answers
 
     async def explain(
         self, question: Question, baseline: Sequence[float | None], method: str, limit_s: float
     ) -> Explained | str:
         """What each channel adds to a score, or why that is not known."""
-        if self.state != "running":
-            return f"worker {self.state}"
         job = self._job(question)
+        why = self._inexplicable.resting(job.model)
+        if why or self.state != "running":
+            return why or f"worker {self.state}"
+        running = self._worker.running
         try:
             found = await self._blocking(self._worker.explain, job, baseline, method, limit_s)
         except WorkerError as error:
-            self._lost(error)
+            self._lost(error, [job.model] if running else (), self._inexplicable)
             return str(error)
         return found if found.error is None else found.error
 
@@ -100,13 +123,16 @@ class Inference:
         job = Job(*question[:5], question.state)
         return job._replace(model=self._berths.names.get(job.model, job.model))
 
-    def _lost(self, error: WorkerError, blamed: Iterable[str] = ()) -> None:
+    def _lost(
+        self, error: WorkerError, asked: Collection[str] = (), among: Blame | None = None
+    ) -> None:
+        """The worker is gone; whoever was asked alone is to blame for it."""
         if self.state == "running":
             self.state = "down"
-            log.error("worker_lost", error=str(error), asked=sorted(blamed))
+            log.error("worker_lost", error=str(error), asked=sorted(asked))
             self._down.set()
             self._wanted.set()
-            self._listener.killed(blamed, str(error))
+            (among or self._blame).lost(asked, str(error))
 
     async def _blocking(self, call: Callable[[*Given], Found], *given: *Given) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *given)
@@ -154,12 +180,12 @@ class Inference:
         try:
             await self._blocking(self._worker.start)
             for name in self._berths.first():
-                await self._load(name)
+                await self._loading.load(name)
         except ModelError as error:
             log.error("worker_start_failed", error=str(error), loading=name)
             self.state = "down"
             if name:
-                self._strike(name, error)
+                self._loading.strike(name, error)
             await self._blocking(self._worker.stop)
             return False
         self.state = "running"
@@ -171,10 +197,10 @@ class Inference:
         """Load what is wanted, one at a time, active versions first; then unload the rest."""
         while missing := self._berths.missing():
             try:
-                await self._load(missing[0])
+                await self._loading.load(missing[0])
             except WorkerError as error:
                 self._lost(error)
-                self._strike(missing[0], error)
+                self._loading.strike(missing[0], error)
                 return
         for name in self._berths.surplus():
             self._berths.taken.discard(name)
@@ -184,56 +210,21 @@ class Inference:
                 self._lost(error)
                 return
 
-    def _strike(self, name: str, error: ModelError) -> None:
-        """It killed the worker while it was loaded: once more, or never again."""
-        self._listener.killed([name], str(error))
-        why = self._berths.strike(name, str(error))
-        if why:
-            log.error("model_refused", model=name, error=why)
-            self._listener.refused(name, why)
-
-    async def _load(self, name: str) -> None:
-        """Raises WorkerError when it killed the worker."""
-        package, began = self._berths.packages[name], time.monotonic()
-        try:
-            loaded = await self._load_from(name, package)
-        except PackageError as error:
-            log.error("model_refused", model=name, error=str(error))
-            self._berths.refuse(name, str(error))
-            self._listener.refused(name, str(error))
-        else:
-            self._berths.taken.add(name)
-            self._news.set()
-            told = {"sha256": loaded.sha256, "rss_bytes": self.rss_bytes}
-            took_ms = round((time.monotonic() - began) * 1000, 1)
-            log.info("model_loaded", model=name, took_ms=took_ms, **told)
-            self._listener.loaded(name)
-
-    async def _load_from(self, name: str, package: Package) -> Loaded:
-        """From where the user has it; from our copy, when it is no longer what was checked."""
-        load, given = self._worker.load, (package.trust, package.seal)
-        try:
-            return await self._blocking(load, name, package.path, *given)
-        except PackageError:
-            if package.copy is None or package.copy == package.path:
-                raise
-            return await self._blocking(load, name, package.copy, *given)
-
     def loaded(self, name: str) -> bool:
         """The worker has a package of this name."""
         return name in self._berths.taken
 
     async def has(self, name: str) -> None:
         """Wait until the worker has it."""
-        while not self.loaded(name):
-            self._news.clear()
-            await self._news.wait()
+        await self._loading.has(name)
 
     def want(
         self, packages: Mapping[str, Package], names: Mapping[str, str], unfit: Mapping[str, str]
     ) -> None:
         """Run these packages from now on, as ``Berths.want`` has it; nothing stops for it."""
         self._berths.want(packages, names, unfit)
+        self._blame.keep(packages)
+        self._inexplicable.keep(packages)
         if packages and self.state == "off" and not self._closed:
             self.state = "starting"
         self._wanted.set()
