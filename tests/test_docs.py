@@ -17,7 +17,7 @@ from gateway.core.assets import Asset
 from gateway.core.commands import TRANSITIONS, Command
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
-from gateway.core.policy import Policy
+from gateway.core.policy import Alert, Policy
 from gateway.core.topic_tree_list import TOPICS as TABLE
 from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.core.watch import Watch
@@ -164,6 +164,7 @@ def _section(title: str) -> dict[str, object]:
 
 VERDICT = Verdict("pump-7", at_ms=1, mono_ms=1, rung="rule:1", label="alarm")
 DECISION = Decision("d", "pump-7", "pump-7/policy/0", "raised", Mode.ACT, "stop", VERDICT)
+ALERTS = [(Alert("d", "alarm", 1), None)]
 ORDER = Command("c", "d", "pump-7", "stop", "zigbee", "plug", {}, 1, 2, 1, 2, 3, "boot")
 
 
@@ -174,7 +175,7 @@ def _watch() -> Watch:
 
 def test_the_example_documents_have_the_keys_that_are_published() -> None:
     assert list(_section("asset/&lt;id&gt;/decision")) == list(topic_tree.decision(DECISION, 1))
-    assert list(_section("asset/&lt;id&gt;/alert")) == list(topic_tree.alert(DECISION, None, 1))
+    assert list(_section("asset/&lt;id&gt;/alert")) == list(topic_tree.alert("pump-7", ALERTS, 1))
     assert list(_section("asset/&lt;id&gt;/command")) == list(topic_tree.command(ORDER, 1))
     assert list(_section("asset/&lt;id&gt;/state")) == list(topic_tree.asset_state(_watch(), 1, 1))
 

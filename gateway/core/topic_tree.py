@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.core import interventions_told
 from gateway.core.commands import Command
+from gateway.core.interventions import Kind
 from gateway.core.policy import Alert
 from gateway.core.signals import Signal
 from gateway.core.verdicts import Decision, Verdict
@@ -164,21 +165,36 @@ def command(order: Command, now_ms: int) -> Document:
     }
 
 
-def alert(made: Decision, since_ms: int | None, now_ms: int) -> Document:
-    """``asset/<id>/alert``, retained: the alert that holds now."""
-    if made.event == "cleared":
-        return head(now_ms) | {"asset": made.asset, "state": "clear"}
-    since = made.verdict.at_ms if since_ms is None else since_ms
-    return raised(made.asset, Alert(made.id, made.verdict.label, since), None, now_ms)
+Seen = tuple[Alert, Mapping[str, object] | None]
+"""One rule that is raised, and who has seen it; None: nobody."""
 
 
-def raised(
-    asset: str, alert: Alert, acknowledged: Mapping[str, object] | None, now_ms: int
-) -> Document:
-    """``asset/<id>/alert``, while it holds; ``acknowledged``: who has seen it."""
-    return head(now_ms) | {
-        "asset": asset,
-        "state": "raised",
+def seen(watch: Watch, now_ms: int, mono_ms: int) -> list[Seen]:
+    """What is raised on an asset now, in the order of its rules."""
+    standing, asset = watch.policy.standing, watch.asset.id
+    found = (
+        (alert, standing.find(asset, Kind.ACKNOWLEDGE, alert.id, mono_ms))
+        for alert in watch.policy.alerts()
+    )
+    return [(alert, interventions_told.shown(one, now_ms, mono_ms)) for alert, one in found]
+
+
+def alert(asset: str, raised: Sequence[Seen], now_ms: int) -> Document:
+    """``asset/<id>/alert``, retained: what is raised now, the newest that nobody has seen first."""
+    if not raised:
+        return head(now_ms) | {"asset": asset, "state": "clear"}
+    first, *others = sorted(raised, key=lambda one: (one[1] is None, one[0].id), reverse=True)
+    return (
+        head(now_ms)
+        | {"asset": asset, "state": "raised"}
+        | _alert(first)
+        | {"others": [_alert(one) for one in others]}
+    )
+
+
+def _alert(one: Seen) -> Document:
+    alert, acknowledged = one
+    return {
         "label": alert.label,
         "since": rfc3339(alert.since_ms),
         "decision": alert.id,

@@ -69,10 +69,19 @@ class Act:
             log_decision(decision)
             if decision.action and decision.mode is Mode.ACT and not decision.refused:
                 ready += self._propose(decision)
+        self._alerts(decisions)
         self._permits.settle()
         self._journal.changed()
         if ready:
             await self._send(ready)
+
+    def _alerts(self, decisions: Sequence[Decision]) -> None:
+        """Announce what is raised now on the assets where it changed, once each."""
+        told = (one for one in decisions if one.event in ("raised", "cleared"))
+        for asset in dict.fromkeys(one.asset for one in told if one.mode is not Mode.SHADOW):
+            watch = self.site.watches.get(asset)
+            if watch is not None:
+                self._announce.alert(watch)
 
     async def again(self, decision: Decision, attempt: int, refused: str) -> None:
         """Give the command of a decision once more: a new one, through all limits."""

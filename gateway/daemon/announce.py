@@ -9,7 +9,6 @@ import structlog
 
 from gateway.core import topic_tree, topic_tree_sizes
 from gateway.core.commands import Command
-from gateway.core.policy import Alert
 from gateway.core.ports import Outgoing
 from gateway.core.topic_tree import Document
 from gateway.core.verdicts import Decision, Mode
@@ -47,21 +46,20 @@ class Announce:
     # -- events ---------------------------------------------------------------------------------
 
     def decision(self, made: Decision) -> None:
-        """A decision, and the alert it changes; a shadow policy is recorded only."""
+        """A decision; a shadow policy is recorded only."""
         if made.mode is Mode.SHADOW:
             return
         for ear in self.ears:
             ear.decision(made)
-        now_ms = self._clock.now_ms()
-        self._event(f"asset/{made.asset}/decision", topic_tree.decision(made, now_ms))
-        if made.event in ("raised", "cleared"):
-            document = topic_tree.alert(made, None, now_ms)
-            self._event(f"asset/{made.asset}/alert", document, retain=True)
+        document = topic_tree.decision(made, self._clock.now_ms())
+        self._event(f"asset/{made.asset}/decision", document)
 
-    def alert(self, asset: str, alert: Alert, acknowledged: Document | None) -> None:
-        """Somebody has seen an alert that holds, or it wants to be seen again."""
-        document = topic_tree.raised(asset, alert, acknowledged, self._clock.now_ms())
-        self._event(f"asset/{asset}/alert", document, retain=True)
+    def alert(self, watch: Watch) -> None:
+        """What is raised on an asset has changed, or who has seen it."""
+        now_ms = self._clock.now_ms()
+        raised = topic_tree.seen(watch, now_ms, self._clock.mono_ms())
+        document = topic_tree.alert(watch.asset.id, raised, now_ms)
+        self._event(f"asset/{watch.asset.id}/alert", document, retain=True)
 
     def explanation(self, made: Decision, tree: Document) -> None:
         """Why a decision was made; of a shadow policy it is recorded only."""

@@ -96,12 +96,8 @@ class Held:
     def _show_alert(self, one: Intervention) -> None:
         """Subscribers of an alert see who has seen it, or that nobody has any more."""
         watch = self._site.watches.get(one.asset)
-        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
-        for alert in watch.policy.alerts() if watch is not None else ():
-            if alert.id == one.value:
-                seen = self.standing.find(one.asset, Kind.ACKNOWLEDGE, alert.id, mono_ms)
-                shown = interventions_told.shown(seen, now_ms, mono_ms)
-                self._announce.alert(one.asset, alert, shown)
+        if watch is not None and any(alert.id == one.value for alert in watch.policy.alerts()):
+            self._announce.alert(watch)
 
     def _keep(self, one: Intervention) -> None:
         kept = interventions_told.kept_key(one)

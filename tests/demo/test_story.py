@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core import topic_tree
 from gateway.core.commands import Command, State
+from gateway.core.policy import Alert
 from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.demo import ledger, screen
 from gateway.demo.plant import PUMPS, WEARING, Plant
@@ -62,7 +63,9 @@ class Telling:
     def decide(self, decision, at_s):
         topic = f"asset/{decision.asset}/decision"
         self.say(topic, topic_tree.decision(decision, NOW_MS), at_s)
-        alert = topic_tree.alert(decision, None, NOW_MS)
+        one = Alert(decision.id, decision.verdict.label, NOW_MS)
+        raised = [] if decision.event == "cleared" else [(one, None)]
+        alert = topic_tree.alert(decision.asset, raised, NOW_MS)
         self.say(f"asset/{decision.asset}/alert", alert, at_s)
 
     def command(self, command, at_s):

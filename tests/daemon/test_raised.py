@@ -1,0 +1,70 @@
+"""The one alert of an asset, while several of its policies are raised."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.daemon import pump
+from tests.fakes.inside import Clocks, Inside
+from tests.fakes.mosquitto import Mosquitto
+from tests.fakes.people import done
+from tests.fakes.waiting import wait_until
+from tests.fakes.zigbee import Zigbee
+
+FIRST = '      - {rule: "temperature > 90", label: alarm}\n'
+TWO = (FIRST, FIRST + '      - {rule: "temperature > 60", label: warm}\n')
+
+
+@pytest.fixture
+def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
+    with Zigbee(make_broker().start().port) as zigbee:
+        yield zigbee
+
+
+def inside(folder: Path, zigbee: Zigbee, policies: str) -> Inside:
+    last = "      - {when: alarm, do: stop, mode: act}\n"
+    (folder / "gateway.yaml").write_text(pump(zigbee.port, TWO, (last, policies)))
+    return Inside(folder / "gateway.yaml", Clocks())
+
+
+def test_an_alert_that_is_over_does_not_hide_the_one_that_began_with_it(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    policies = "      - {when: alarm, mode: advise}\n      - {when: warm, mode: advise}\n"
+    with inside(tmp_path, zigbee, policies):
+        zigbee.online()
+        for temperature, label in ((70, "warm"), (95, "alarm"), (71, "warm"), (96, "alarm")):
+            zigbee.tell("probe", temperature=temperature)
+            wait_until(lambda label=label: alert(zigbee, "label") == label, label)
+        zigbee.tell("probe", temperature=40)
+        wait_until(lambda: alert(zigbee, "state") == "clear", "all clear")
+        said = [one["state"] for one in zigbee.heard("edge/here/asset/pump/alert")]
+        assert said == ["raised"] * 4 + ["clear"]
+
+
+def test_of_two_that_are_raised_the_alert_is_about_the_one_that_nobody_has_seen(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    policies = "      - {when: alarm, clear: 3 of 3}\n      - {when: warm, clear: 1 of 1}\n"
+    with inside(tmp_path, zigbee, policies):
+        zigbee.online()
+        zigbee.tell("probe", temperature=95)
+        wait_until(lambda: alert(zigbee, "label") == "alarm", "the first")
+        alarm = alert(zigbee, "decision")
+        zigbee.tell("probe", temperature=70)
+        wait_until(lambda: alert(zigbee, "label") == "warm", "the newest")
+        (other,) = alert(zigbee, "others")
+        assert (other["label"], other["decision"]) == ("alarm", alarm)
+        done(zigbee, "asset/pump/acknowledge", alert=alert(zigbee, "decision"), author="anna")
+        wait_until(lambda: alert(zigbee, "label") == "alarm", "the one that nobody has seen")
+        (other,) = alert(zigbee, "others")
+        assert (other["label"], other["acknowledged"]["author"]) == ("warm", "anna")
+        zigbee.tell("probe", temperature=40)  # warm is over, alarm not yet
+        wait_until(lambda: not alert(zigbee, "others"), "one of them")
+        assert (alert(zigbee, "state"), alert(zigbee, "decision")) == ("raised", alarm)
+
+
+def alert(zigbee: Zigbee, key: str) -> Any:
+    return zigbee.newest("asset/pump/alert").get(key)
