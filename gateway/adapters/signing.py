@@ -1,8 +1,8 @@
 """The key that signs audit checkpoints: Ed25519 (RFC 8032), PEM (PKCS 8), for its owner alone.
 
 Made at the first start where the user names none. Its public half lies beside it (``audit.pub``,
-base64 of its 32 bytes, one line), so that ``audit verify`` needs no secret. ``cryptography`` is
-imported where it is needed: it costs 41 ms.
+base64 of its 32 bytes, one line), so that ``audit verify`` needs no secret. ``cryptography`` reads
+the key files that are written in another way than ours.
 """
 
 import base64
@@ -12,16 +12,17 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
+from gateway.adapters import ed25519
 from gateway.errors import GatewayError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 NAME: Final = "audit.key"
 PUBLIC: Final = ".pub"
 MAX_BYTES: Final = 4_096
+_PKCS8: Final = bytes.fromhex("302e020100300506032b657004220420")
+"""What stands before the 32 bytes of a secret key: RFC 8410, section 7."""
+_PEM: Final = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----")
 _OTHERS: Final = stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -32,9 +33,9 @@ class KeyFileError(GatewayError):
 class SigningKey:
     """A secret key in use."""
 
-    def __init__(self, secret: "Ed25519PrivateKey") -> None:
+    def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self.public = _text(secret.public_key().public_bytes_raw())
+        self.public = _text(ed25519.public_of(secret))
         """Base64 of the public key's 32 bytes."""
 
     @classmethod
@@ -44,10 +45,6 @@ class SigningKey:
         Raises:
             KeyFileError: it is not there, is no such key, or others may read it.
         """
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
         try:
             mode = path.stat().st_mode
             content = path.read_bytes()[:MAX_BYTES]
@@ -55,13 +52,7 @@ class SigningKey:
             raise KeyFileError(f"{path}: {error.strerror}") from error
         if mode & _OTHERS:
             raise KeyFileError(f"{path}: others may read or change it: chmod 600 {path}")
-        try:
-            secret = load_pem_private_key(content, None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise KeyFileError(f"{path}: no secret key: {error}"[:300]) from error
-        if not isinstance(secret, Ed25519PrivateKey):
-            raise KeyFileError(f"{path}: no Ed25519 key")
-        return cls(secret)
+        return cls(_ours(content) or _foreign(path, content))
 
     @classmethod
     def make(cls, path: Path) -> Self:
@@ -70,14 +61,11 @@ class SigningKey:
         Raises:
             KeyFileError: they cannot be written.
         """
-        from cryptography.hazmat.primitives import serialization as form
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        secret = Ed25519PrivateKey.generate()
+        secret = os.urandom(ed25519.SECRET_BYTES)
         made = cls(secret)
-        pem = secret.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+        begin, end = _PEM
         try:
-            _write(path, pem, 0o600)
+            _write(path, f"{begin}\n{_text(_PKCS8 + secret)}\n{end}\n".encode(), 0o600)
             made.publish(path)
         except OSError as error:
             raise KeyFileError(f"{path}: {error.strerror}") from error
@@ -93,7 +81,36 @@ class SigningKey:
 
     def sign(self, content: bytes) -> str:
         """The signature, base64."""
-        return _text(self._secret.sign(content))
+        return _text(ed25519.sign(self._secret, content))
+
+
+def _ours(content: bytes) -> bytes | None:
+    """The 32 secret bytes of a key file as it is written here; None for any other file."""
+    text = " ".join(content.decode("ascii", "replace").split())
+    begin, end = _PEM
+    if not (text.startswith(begin) and text.endswith(end)):
+        return None
+    raw = _raw(text.removeprefix(begin).removesuffix(end).replace(" ", ""), 48)
+    return raw.removeprefix(_PKCS8) if raw and raw.startswith(_PKCS8) else None
+
+
+def _foreign(path: Path, content: bytes) -> bytes:
+    """The 32 secret bytes of any other key file.
+
+    Raises:
+        KeyFileError: it is no such key.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        secret = load_pem_private_key(content, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path}: no secret key: {error}"[:300]) from error
+    if not isinstance(secret, Ed25519PrivateKey):
+        raise KeyFileError(f"{path}: no Ed25519 key")
+    return secret.private_bytes_raw()
 
 
 def own(path: Path) -> tuple[SigningKey, bool]:
@@ -143,17 +160,13 @@ def is_public(words: str) -> bool:
 
 def holds(content: bytes, signature: str, public: str) -> bool:
     """Whether a signature (base64) is by a public key (base64) over these bytes."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    key, said = _raw(public, 32), _raw(signature, 64)
+    key, said = _raw(public, ed25519.PUBLIC_BYTES), _raw(signature, ed25519.SIGNATURE_BYTES)
     if key is None or said is None:
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(said, content)
-    except (InvalidSignature, ValueError):
+        return ed25519.holds(key, said, content)
+    except ValueError:  # these bytes are no key
         return False
-    return True
 
 
 def fingerprint(public: str) -> str:
