@@ -280,3 +280,11 @@ def test_the_licence_is_whole() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License" in text
     assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_map_of_the_daemon_names_every_file_of_it_once() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.split("## Inside the daemon")[1].split("\n## ")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|(.*)\|$", table, re.MULTILINE)))
+    files = {file.stem for file in (ROOT / "gateway/daemon").glob("[a-z]*.py")}
+    assert sorted(one for one in named if one != "gateway/daemon") == sorted(files)
