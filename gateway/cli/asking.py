@@ -53,7 +53,7 @@ class Visit:
         Raises:
             ConfigError: the user's file is wrong.
         """
-        settings = config.load(path)
+        settings = config.load_part(path, "gateway", "brokers")
         self._base = settings.base
         self._wait_s = wait_s
         self._transaction = os.urandom(8).hex()

@@ -30,9 +30,9 @@ def database(config: Path | None, db: Path | None) -> Path:
     """
     if db is not None:
         return db
-    from gateway.config import load
+    from gateway.config import load_part
 
-    return load(config or CONFIG).store.path
+    return load_part(config or CONFIG, "gateway", "brokers", "store").store.path
 
 
 def print_table(columns: Sequence[str], rows: Rows) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from gateway.config import build, checks, document, validate
+from gateway.config import build, checks, document, tree, validate
 from gateway.config.problems import BadFileError
 from gateway.config.settings import Settings
 from gateway.config.tree import Document
@@ -19,13 +19,32 @@ def load(path: Path | str) -> Settings:
     return load_document(path)[0]
 
 
+def load_part(path: Path | str, *sections: str) -> Settings:
+    """Give the settings of some sections, as if no other were written.
+
+    For those who ask the running gateway, or look into its database: a mistake elsewhere in a file
+    that is being changed keeps no person from stopping a machine.
+
+    Raises:
+        BadFileError: with every problem of these sections, each with its place.
+    """
+    doc = document.read(Path(path))
+    if isinstance(doc.root, tree.Mapping):
+        items = {key: node for key, node in doc.root.items.items() if key in sections}
+        doc = replace(doc, root=replace(doc.root, items=items))
+    return _built(doc)[0]
+
+
 def load_document(path: Path | str) -> tuple[Settings, Document]:
     """Give the settings of a file, and the file itself, for those who have more to say of it.
 
     Raises:
         BadFileError: with every problem of it, each with its place.
     """
-    doc = document.read(Path(path))
+    return _built(document.read(Path(path)))
+
+
+def _built(doc: Document) -> tuple[Settings, Document]:
     root, problems = validate.validate(doc)
     if root is not None:
         problems += checks.problems(root, doc)

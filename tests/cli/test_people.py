@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.main import cli
-from gateway.errors import BrokerError
+from gateway.errors import BrokerError, ConfigError
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
@@ -105,3 +105,15 @@ def test_what_makes_no_sense_is_refused_before_anybody_is_asked(
     result = CliRunner().invoke(cli, list(words))
     assert result.exit_code == 2
     assert why in result.output
+
+
+def test_a_mistake_elsewhere_in_the_file_keeps_nobody_from_stopping(daemon: Daemon) -> None:
+    text = daemon.file.read_text()
+    daemon.file.write_text(text.replace("label: alarm", "lable: alarm"))
+    assert run(daemon, "stop", "--reason", "smoke").startswith("stopped")
+    asked = ["query", "SELECT kind FROM audit WHERE kind = 'intervention'"]
+    result = CliRunner().invoke(cli, [*asked, "--config", str(daemon.file)])
+    assert "intervention" in result.output, result.output
+    daemon.file.write_text(text.replace("host:", "hots:"))
+    with pytest.raises(ConfigError, match="did you mean 'host'"):
+        run(daemon, "resume")
