@@ -82,6 +82,16 @@ class Latest:
             history.extend(old._history.get(name, ()))  # noqa: SLF001
         self.evidence_mono_ms = old.evidence_mono_ms
 
+    def forget(self, metrics: Iterable[str]) -> None:
+        """Nothing is known of these metrics."""
+        for name in metrics:
+            self._known.pop(name, None)
+            self._last_reason.pop(name, None)
+            self._dead.pop(name, None)
+            self.signals.pop(name, None)
+            if name in self._history:
+                self._history[name].clear()
+
     def known(self, metric: str) -> Known | None:
         """The newest good reading, however old."""
         return self._known.get(metric)

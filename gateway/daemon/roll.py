@@ -32,6 +32,11 @@ class Roll:
             self._count += 1
         heard[device] = at_ms
 
+    def forget(self, source: str, device: str) -> None:
+        """A device was never heard; that is shown like a new one is."""
+        if self._heard.get(source, {}).pop(device, None) is not None:
+            self._count += 1
+
     @property
     def grown(self) -> bool:
         """A device is new since ``members`` was asked last."""

@@ -25,12 +25,14 @@ from gateway.daemon.dressing import Dressing
 from gateway.daemon.explain import Explain
 from gateway.daemon.feedback import Feedback
 from gateway.daemon.force import Force
+from gateway.daemon.forget import Forget
 from gateway.daemon.guard import Guard
 from gateway.daemon.health import Health
 from gateway.daemon.held import Held
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
+from gateway.daemon.last_orders import LastOrders
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import history_of, worker_settings
@@ -92,6 +94,10 @@ class Wiring:
         self.requests.register("calibrate", calibrate.answer)
         feedback = Feedback(self._settings, self.journal, self.announce)
         self.requests.register("feedback", feedback.answer)
+        stored = (self.journal, self.announce, self._store, self._pool)
+        forget = Forget(self.site, self.guard, self.ingest.roll, *stored)
+        self.requests.register("forget", forget.answer)
+        self.reload.add(forget)
 
     def _make_models(self) -> None:
         settings, clock, keep = self._settings, self._clock, self._keep
@@ -198,7 +204,8 @@ class Wiring:
         self.retry = Retry(site, self.act, self.docket, clock)
         self.act.commanded, self.docket.on_end = self.retry.commanded, self.retry.ended
         self.held.heard = self.retry.intervened
-        self.reload.add(self.held, force, people, self.retry)
+        self.last_orders = LastOrders(site, self.decide, self.docket, self.retry)
+        self.reload.add(self.held, force, people, self.retry, self.last_orders)
         for name in NAMES:
             self.requests.register(name, people.answer, sets=True)
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
+from gateway.core.audit import Kind, Record
 from gateway.store import blocks, chain, queries
 from gateway.store.batch import (
     Batch,
@@ -171,6 +172,13 @@ class Store(Lookups):
             finally:
                 self._packer.forget()
                 self._unpacker.forget()
+
+    def forget_recorded(self, source: str, device: str) -> Erased:
+        """``forget`` without a daemon that records it: the chain says that it was, not whom."""
+        done = self.forget(source, device)
+        told = {"event": "security_device_forgotten", "source": source, "rows": sum(done[:6])}
+        self.commit(Batch(records=[Record(Kind.SECURITY, source, told)]))
+        return done
 
     def health(self) -> StoreHealth:
         """How the store is; its counts are about right, and quick."""
