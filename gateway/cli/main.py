@@ -37,6 +37,7 @@ COMMANDS = (
     "replay",
     "resume",
     "run",
+    "standing",
     "stop",
     "test",
 )

@@ -117,3 +117,19 @@ def test_a_mistake_elsewhere_in_the_file_keeps_nobody_from_stopping(daemon: Daem
     daemon.file.write_text(text.replace("host:", "hots:"))
     with pytest.raises(ConfigError, match="did you mean 'host'"):
         run(daemon, "resume")
+
+
+def test_what_holds_is_listed_while_the_gateway_runs_and_after_its_death(daemon: Daemon) -> None:
+    words = ["standing", "--config", str(daemon.file)]
+    assert CliRunner().invoke(cli, words).output == "nothing: it is as the file says\n"
+    run(daemon, "override", "pump", "--hold", "2h", "--reason", "new seal")
+    run(daemon, "stop")
+    daemon.kill()
+    result = CliRunner().invoke(cli, [*words, "--json"], catch_exceptions=False)
+    stop, hold = map(json.loads, result.output.splitlines())
+    assert (stop["asset"], stop["kind"], stop["until"]) == ("gateway", "stop", None)
+    assert [hold[key] for key in ("asset", "kind", "author", "reason")] == [
+        *("pump", "hold", "anna", "new seal"),
+    ]
+    assert hold["until"] > hold["since"]
+    assert "edge-gateway resume" in CliRunner().invoke(cli, words).output
