@@ -20,7 +20,11 @@ PERIODS_S = {"flood": FLOOD_PERIOD_S, "model": MODEL_PERIOD_S, "idle": IDLE_PERI
 HEAD = """
 gateway: {{id: {gateway}}}
 brokers: {{local: {{host: 127.0.0.1, port: {port}}}}}
-sources: {{zigbee: {{bridge: zigbee2mqtt, broker: local}}}}
+sources:
+  zigbee:
+    bridge: zigbee2mqtt
+    broker: local
+    limits: {{messages_per_second: 0, device_per_second: 0}}
 {models}
 store: {{path: {folder}/gateway.db, durability: full, min_free_bytes: 1MiB, verdicts: {verdicts}}}
 limits: {{commands_per_minute: 6000}}
