@@ -8,6 +8,7 @@ every period. A sibling of ``core.windows``: nothing here reads a clock either.
 """
 
 from array import array
+from collections.abc import Sequence
 from math import nan
 from typing import NamedTuple
 
@@ -47,17 +48,17 @@ class Blocks:
         self.late = 0
         """Blocks older than the newest one."""
 
-    def take(self, channel: int, at_ms: int, value: float) -> list[Window]:
+    def take(self, channel: int, at_ms: int, value: float) -> Sequence[Window]:
         """Take a good reading of a scalar channel; it makes nothing due."""
         low, high = self.shape.channels[channel].low, self.shape.channels[channel].high
         if (low is not None and value < low) or (high is not None and value > high):
             self.refuse(channel, Reason.RANGE)
-            return []
+            return ()
         self._refused[channel] = Reason.OK
         held = self._held[channel]
         if held is None or at_ms >= held.at_ms or self._back(at_ms):
             self._held[channel] = _Held(at_ms, value)
-        return []
+        return ()
 
     def take_signal(
         self, channel: int, at_ms: int, signal: Signal, scale: float = 1.0, offset: float = 0.0

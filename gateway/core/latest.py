@@ -16,6 +16,7 @@ from gateway.core.signals import Signal
 HISTORY = 4_096
 """Values kept per metric for min, max, mean, rate and count; older ones are forgotten."""
 _OK = Reason.OK
+_EVENT = MetricKind.EVENT
 _new = tuple.__new__  # a third of the time of NamedTuple's own, once per reading
 
 
@@ -110,9 +111,14 @@ class Latest:
             return Quality.BAD, "stale"
         return Quality.GOOD, Reason.OK.value
 
-    def dead(self, metric: str) -> bool:
-        """Its gates found its sensor dead, and no good reading has come since."""
-        return metric in self._dead
+    def value(self, metric: str, now_mono_ms: int) -> Value | None:
+        """The newest good value; None when it is unknown, stale, or its sensor dead."""
+        known = self._known.get(metric)
+        if known is None or metric in self._dead:
+            return None
+        declared = self._metrics[metric]
+        limit = 0 if declared.kind is _EVENT else declared.stale_ms
+        return known[0] if now_mono_ms - known[2] <= limit else None
 
     def at(self, now_mono_ms: int) -> "Sight":
         """The view at one moment."""
@@ -141,13 +147,7 @@ class Sight:
 
     def value(self, metric: str) -> Value | None:
         """The value, or None when it is unknown or stale."""
-        known = self._latest.known(metric)
-        if known is None or self._latest.dead(metric):
-            return None
-        declared = self._latest.metric(metric)
-        age = self._now - known.mono_ms
-        limit = 0 if declared.kind is MetricKind.EVENT else declared.stale_ms
-        return known.value if age <= limit else None
+        return self._latest.value(metric, self._now)
 
     def signal(self, metric: str) -> Signal | None:
         """Its newest good block; None when the metric is unknown or no signal."""

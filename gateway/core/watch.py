@@ -1,6 +1,6 @@
 """Watch: everything the gateway remembers of one asset between two messages."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.assets import Asset, RuleRung, model_rungs
@@ -118,18 +118,18 @@ class Watch:
         self.latest.take_all(readings, at_ms, mono_ms)
         if self.running.expression is not None:
             self.running.see(self.latest.at(mono_ms), at_ms)
-        columns = self._columns
+        wanted, paces = self._columns, self.paces
         due: list[Window] = []
         for metric, value, reason in readings:
-            name = metric.name
-            if name not in columns:
+            columns = wanted.get(metric.name)
+            if columns is None:
                 continue
             if reason is not _OK or isinstance(value, str):
-                for state, column, _, _ in columns[name]:
+                for state, column, _, _ in columns:
                     state.windows.refuse(column, Reason.TYPE if reason is _OK else reason)
                 continue
-            self.paces[name].note(at_ms)
-            for state, column, scale, offset in columns[name]:
+            paces[metric.name].note(at_ms)
+            for state, column, scale, offset in columns:
                 windows = state.windows.take(column, at_ms, value * scale + offset)
                 if windows:
                     due += self._due(state, windows)
@@ -161,7 +161,7 @@ class Watch:
         for _, state in self.states():
             yield from self._due(state, state.windows.advance(now_ms))
 
-    def _due(self, state: ModelState, windows: list[Window]) -> Iterator[Window]:
+    def _due(self, state: ModelState, windows: Sequence[Window]) -> Iterator[Window]:
         for window in windows:
             well = not window.newest_has_gap and not state.windows.bad and self.running.learns
             if well:

@@ -11,6 +11,7 @@ Nothing here reads a clock: rows close through readings and through ``advance``.
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from math import inf, nan
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from gateway.core.messages import Quality, Reason
 from gateway.core.shapes import Channel, Shape
 
 __all__ = ["Channel", "Shape", "Window", "Windows"]
+
+_OK = Reason.OK
 
 
 class Window(NamedTuple):
@@ -65,31 +68,33 @@ class Windows:
         self.late = 0
         """Readings that came after their row was closed."""
 
-    def take(self, channel: int, at_ms: int, value: float) -> list[Window]:
-        """Take a good reading of one channel; the windows that this makes due."""
+    def take(self, channel: int, at_ms: int, value: float) -> Sequence[Window]:
+        """Take a good reading of one channel; the windows that this makes due. The hot path."""
         low, high = self._limits[channel]
         if not low <= value <= high:
             self.refuse(channel, Reason.RANGE)
-            return []
-        self._refused[channel] = Reason.OK
-        row = at_ms // self._period_ms
-        due: list[Window] = []
-        if self._row is None:
+            return ()
+        self._refused[channel] = _OK
+        row, at = at_ms // self._period_ms, self._row
+        due: Sequence[Window] = ()
+        if at is None:
             self._row = row
-        elif row > self._row:
+        elif row > at:
             due = self._close_until(row)
-        elif row < self._row:
-            if self._row - row > self.shape.length:
-                self._restart(row)
-            else:
-                self._late(channel, at_ms, value)
+        elif row < at:
+            if at - row <= self.shape.length:
+                self.late += 1
+                held = self._held[channel]
+                if held is None or at_ms >= held[0]:
+                    self._held[channel] = (at_ms, value)
                 return due
+            self._restart(row)
         self._cells[channel] = value
         self._held[channel] = (at_ms, value)
         if self._missing:
             self._missing.discard(channel)
             if not self._missing:
-                due += self._close()
+                return (*due, *self._close())
         return due
 
     def refuse(self, channel: int, reason: Reason) -> None:
@@ -139,12 +144,6 @@ class Windows:
         """The window that ends with the newest closed row."""
         end = 0 if self._row is None else self._row * self.shape.period_ms
         return self._window(end)
-
-    def _late(self, channel: int, at_ms: int, value: float) -> None:
-        self.late += 1
-        held = self._held[channel]
-        if held is None or at_ms >= held[0]:
-            self._held[channel] = (at_ms, value)
 
     def _restart(self, row: int) -> None:
         """The time axis went back further than the window reaches: the clock was stepped."""

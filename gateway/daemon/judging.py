@@ -95,18 +95,21 @@ class Queue:
 def observe(report: Report, watches: Mapping[str, Watch], into: Takes) -> None:
     """Show a report to the assets it is about; what that makes due is offered."""
     at_ms, mono_ms = report.at_ms, report.received_mono_ms
-    shown: dict[str, list[Reading]] = {}
-    for reading in report.readings:
-        shown.setdefault(reading[0].asset, []).append(reading)
     signals = _by_asset(report) if report.signals else {}
-    for asset, readings in shown.items():
+    owners = {reading[0].asset for reading in report.readings}
+    for asset in owners:
         watch = watches.get(asset)
         if watch is None:
             continue
+        readings = report.readings if len(owners) == 1 else _of(asset, report)
         for window in watch.take(readings, at_ms, mono_ms, signals.get(asset)):
             into.offer(watch, window, at_ms, mono_ms)
         if not watch.paced or (watch.guarded(mono_ms) and not into.pending(asset)):
             into.offer(watch, None, at_ms, mono_ms)
+
+
+def _of(asset: str, report: Report) -> list[Reading]:
+    return [reading for reading in report.readings if reading[0].asset == asset]
 
 
 def _by_asset(report: Report) -> dict[str, dict[str, Signal]]:
