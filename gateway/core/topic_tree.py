@@ -118,6 +118,7 @@ def decision(made: Decision, now_ms: int) -> Document:
         "value": made.value,
         "votes": made.votes or None,
         "refused": made.refused or None,
+        "cause": made.verdict.cause or None,
         "verdict": _verdict(made.verdict),
     }
 

@@ -52,6 +52,8 @@ class Verdict:
     """Of an ensemble: what each model said (model, version, hash, label, score, relative)."""
     interval: tuple[float, float] | None = None
     """Where the score may really lie, by the package's conformal calibration; None without one."""
+    cause: str = ""
+    """Of a fail-safe: what made it due, as ``stale: power``; see ``core.causes``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class Watch:
     """The limit that forbade the fail-safe when it was tried last."""
     safe_again_mono_ms: int = 0
     """When it is tried again."""
+    worker_down_mono_ms: int | None = None
+    """Since when no model can be asked; None while they can."""
+    failed_without_worker: bool = False
+    """The fail-safe was decided because of that, and they cannot be asked since."""
     driver: ModelState | None = field(init=False)
     """The first model of the ladder: its windows make turns due."""
     paces: dict[str, Pace] = field(default_factory=dict)
@@ -185,7 +189,9 @@ class Watch:
         last, self.verdict = self.verdict, verdict
         if verdict.label != UNKNOWN:
             self.answered_mono_ms = verdict.mono_ms
-            self.failed_safe, self.safe_refused = False, ""
+            self.failed_safe = False
+            if self.worker_down_mono_ms is None:
+                self.safe_refused = ""
         return last is None or (last.label, last.rung) != (verdict.label, verdict.rung)
 
     def slow(self) -> list[Slow]:
@@ -210,16 +216,11 @@ class Watch:
                     break
                 state.see(before)
 
-    def fail_safe_mono_ms(self) -> int | None:
-        """When the fail-safe becomes due; None without one, and before any fresh evidence.
-
-        Nothing is commanded after a start until something is known of the asset.
-        """
-        safe = self.asset.fail_safe
-        if safe is None or self.failed_safe or self.latest.evidence_mono_ms is None:
-            return None
-        due = max(self.answered_mono_ms or 0, self.started_mono_ms) + safe.after_ms
-        return max(due, self.safe_again_mono_ms) if self.safe_refused else due
+    def worker(self, down_mono_ms: int | None) -> None:
+        """The models cannot be asked since then; None: they can."""
+        self.worker_down_mono_ms = down_mono_ms
+        if down_mono_ms is None:
+            self.failed_without_worker = False
 
 
 def _without(states: dict[str, ModelState], model: str) -> dict[str, ModelState]:

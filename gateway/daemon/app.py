@@ -109,6 +109,7 @@ class Daemon:
         parts = self.parts
         systemd.stopping()
         log.info("gateway_stopping")
+        await parts.last_orders.give()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await parts.ingest.close()

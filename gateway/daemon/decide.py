@@ -6,6 +6,7 @@ and later, and ingest never waits for it.
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -85,6 +86,7 @@ class Decide:
         self._stored_mono_ms: dict[str, int] = {}
         self._shown: dict[str, Verdict] = {}
         self._closed = False
+        self._down_mono_ms: int | None = None
         self.busy = False
         self.hasty = False
         """Something is due that looks at the values of now."""
@@ -191,24 +193,45 @@ class Decide:
     async def tick(self) -> None:
         """Close rows whose time is over, and decide the fail-safes that are due."""
         now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        self._look_at_worker(mono_ms)
         due = advance(self.site.watches, now_ms, mono_ms, self)
+        await self.fail_safe(due)
+
+    async def fail_safe(self, watches: Sequence[Watch], cause: str = "") -> list[Decision]:
+        """Do what the file says for when nothing is known, within its limits; what was decided."""
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
         decisions = [
-            self._fail_safe(watch, now_ms, mono_ms, refused)
-            for watch in due
+            self._fail_safe(watch, now_ms, mono_ms, refused, cause)
+            for watch in watches
             if (refused := safe_refused(watch, mono_ms, self._safe)) is not None
         ]
         if decisions:
             await self._act.carry_out(decisions)
         for decision in decisions:
             self._explain.offer(decision, of_score(decision.verdict))
+        return decisions
 
-    def _fail_safe(self, watch: Watch, now_ms: int, mono_ms: int, refused: str) -> Decision:
-        decision = fail_safe(watch, now_ms, mono_ms, refused)
+    def _fail_safe(
+        self, watch: Watch, now_ms: int, mono_ms: int, refused: str, cause: str
+    ) -> Decision:
+        decision = fail_safe(watch, now_ms, mono_ms, refused, cause)
         verdict = decision.verdict
         self._journal.verdict(verdict)
         self._announce.asset(watch)
-        log.warning("fail_safe_reached", asset=watch.asset.id, abstained=dict(verdict.abstained))
+        abstained = dict(verdict.abstained)
+        log.warning(
+            "fail_safe_reached", asset=watch.asset.id, cause=verdict.cause, abstained=abstained
+        )
         return decision
+
+    def _look_at_worker(self, mono_ms: int) -> None:
+        """Tell every asset since when no model can be asked."""
+        if self._inference.state in ("running", "off"):
+            self._down_mono_ms = None
+        elif self._down_mono_ms is None:
+            self._down_mono_ms = mono_ms
+        for watch in self.site.watches.values():
+            watch.worker(self._down_mono_ms)
 
     def next_ms(self) -> int | None:
         """When ``tick`` has something to do next, from now [ms]; None when nothing is planned."""

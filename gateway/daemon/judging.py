@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
+from gateway.core import causes
 from gateway.core.ladder import UNKNOWN, Turn
 from gateway.core.policy import fail_safe_decision
 from gateway.core.readings import Reading, Report
@@ -146,7 +147,7 @@ def advance(watches: Mapping[str, Watch], now_ms: int, mono_ms: int, into: Takes
     for watch in watches.values():
         for window in watch.advance(now_ms):
             into.offer(watch, window, window.end_ms, mono_ms)
-        at_ms = watch.fail_safe_mono_ms()
+        at_ms = causes.due_mono_ms(watch)
         if at_ms is not None and mono_ms >= at_ms:
             due.append(watch)
     return due
@@ -166,9 +167,15 @@ def safe_refused(watch: Watch, mono_ms: int, permitted: Permitted) -> str | None
     return None if refused and refused == before else refused
 
 
-def fail_safe(watch: Watch, now_ms: int, mono_ms: int, refused: str = "") -> Decision:
-    """No rung has answered for too long: what the file says for that."""
+def fail_safe(
+    watch: Watch, now_ms: int, mono_ms: int, refused: str = "", cause: str = ""
+) -> Decision:
+    """Nothing is known for too long, or there is another cause: what the file says for that."""
+    cause = cause or causes.cause(watch, mono_ms)
+    worker = causes.worker_due_mono_ms(watch)
     watch.failed_safe = not refused
+    if worker is not None and mono_ms >= worker:
+        watch.failed_without_worker = not refused
     verdict = Verdict(
         asset=watch.asset.id,
         at_ms=now_ms,
@@ -176,6 +183,7 @@ def fail_safe(watch: Watch, now_ms: int, mono_ms: int, refused: str = "") -> Dec
         rung="fail_safe",
         label=UNKNOWN,
         abstained=dict(watch.verdict.abstained) if watch.verdict else {},
+        cause=cause,
     )
     watch.verdict = verdict
     return fail_safe_decision(watch.asset, verdict, watch.policy.new_id(), refused)
@@ -183,7 +191,7 @@ def fail_safe(watch: Watch, now_ms: int, mono_ms: int, refused: str = "") -> Dec
 
 def wait_ms(watch: Watch, now_ms: int, mono_ms: int) -> int | None:
     """Until ``advance`` has something to do for an asset; None when nothing is planned."""
-    closes, due = watch.closes_ms(), watch.fail_safe_mono_ms()
+    closes, due = watch.closes_ms(), causes.due_mono_ms(watch)
     waits = [] if closes is None else [closes - now_ms]
     waits += [] if due is None else [due - mono_ms]
     return min(waits, default=None)

@@ -88,6 +88,11 @@ class Retry:
             if asset in ("", chain.decision.asset):
                 del self._open[command_id]
 
+    def close(self) -> None:
+        """The gateway is being stopped: nothing is given again."""
+        self._due.clear()
+        self._open.clear()
+
     async def run(self) -> None:
         """Give again what is due, for ever."""
         while True:
