@@ -55,6 +55,51 @@ def test_the_daemon_gives_the_reference_s_scores_on_any_sensor(
     assert (found[-6][1], found[-1][1]) == ("normal", "alarm")
 
 
+HELD = 12
+"""Rows for which the package holds a value, or that a flatline takes: an hour at most."""
+DEAD = {
+    "null": (lambda value: None, "gap value: stale"),
+    "stuck": (lambda value: value, "bad value: flatline"),
+    "rail": (lambda value: 200.0, "bad value: range"),
+    "text": (lambda value: "error", "bad value: type"),
+}
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("way", DEAD)
+def test_no_verdict_comes_from_the_model_once_its_sensor_is_dead(
+    tmp_path: Path, make_broker: Callable[..., Mosquitto], way: str
+) -> None:
+    broker = make_broker().start()
+    soon(tmp_path / "stream")
+    file = tmp_path / "gateway.yaml"
+    limits = "range: [-40, 150], flatline: 50m, stale: 40m}, count: {from: plc/bearing}"
+    file.write_text(CONFIG.replace("PORT", str(broker.port)).replace("stale: 2h}", limits))
+    random, clock = np.random.default_rng(4), Clocks()
+    values = (50 + random.normal(0, 1, CALIBRATED + WARM + 10)).round(3).tolist()
+    dies, why = DEAD[way]
+    with Peer(broker.port, "edge/#") as peer, Inside(file, clock) as daemon:
+        wait_until(lambda: "online" in said(peer), "it is online")
+
+        def tell(value: object, count: int) -> None:
+            clock.pass_ms(PERIOD_MS - clock.now_ms() % PERIOD_MS + 5_000)
+            peer.publish("plant/bearing", json.dumps({"temperature": value, "count": count}))
+            wait_until(lambda: daemon.values("count")[-1:] == [count], f"row {count}")
+
+        for count, value in enumerate(values):
+            tell(value, count)
+        wait_until(lambda: verdicts(daemon)[-1][1] == "normal", "the model judges")
+        for count in range(len(values), len(values) + 24):
+            tell(dies(values[-1]), count)
+        sql = "SELECT rung, abstained FROM verdict ORDER BY id"
+        last = lambda: json.loads(daemon.rows(sql)[-1][1]).get("model:stream")
+        wait_until(lambda: last() == why, why)
+        found = [rung for rung, _ in daemon.rows(sql)]
+    by_model = [at for at, rung in enumerate(found) if rung == "model:stream"]
+    assert by_model[-1] < len(values) + HELD
+    assert by_model[-1] < len(found) - 1
+
+
 def soon(folder: Path) -> float:
     """The shipped package with a short calibration and warm-up; its level."""
     shutil.copytree(score.PACKAGE, folder)
