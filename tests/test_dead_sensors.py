@@ -83,7 +83,7 @@ def watch(asset: Asset, session: Session) -> Watch:
         ModelRung("m"), Windows(package.shape), package.manifest.decision.decide,
         version="1", hash="ab", columns=tuple(one.name for one in package.shape.channels),
     )  # fmt: skip
-    return Watch(asset, Latest(asset.metrics, {}), Policy(asset, "b", lambda: "1"), {"m": state}, 0)
+    return Watch(asset, Latest(asset.metrics, {}), Policy(asset, lambda: "1"), {"m": state}, 0)
 
 
 def judge(subject: Watch, session: Session, at_ms: int, windows: list) -> Iterator[Seen]:

@@ -170,7 +170,7 @@ ORDER = Command("c", "d", "pump-7", "stop", "zigbee", "plug", {}, 1, 2, 1, 2, 3,
 
 def _watch() -> Watch:
     asset = Asset("pump-7", "Pump", {})
-    return Watch(asset, Latest({}, {}), Policy(asset, "boot", lambda: "id"), {}, 0)
+    return Watch(asset, Latest({}, {}), Policy(asset, lambda: "id"), {}, 0)
 
 
 def test_the_example_documents_have_the_keys_that_are_published() -> None:

@@ -43,13 +43,14 @@ class Policy:
     """The policy rules of one asset."""
 
     asset: Asset
-    boot: str
     new_id: Callable[[], str]
     _memory: dict[str, Memory] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
     """Flags set on the asset beside those that people set, e.g. ``maintenance``."""
     standing: Standing = field(default_factory=Standing)
     """What people decided that holds now."""
+    shift_ms: int = 0
+    """From the monotonic clock to running time, which goes on over boots."""
     _permit: Permit = _permitted
 
     def __post_init__(self) -> None:
@@ -146,8 +147,8 @@ class Policy:
             memory.told = mode.value
         if rule.action and not refused:
             memory.due = mode is not Mode.ACT
-            memory.acted_at_ms, memory.acted_mono_ms = verdict.at_ms, verdict.mono_ms
-            memory.acted_mode, memory.boot = mode.value, self.boot
+            memory.acted_ms = verdict.mono_ms + self.shift_ms
+            memory.acted_mode = mode.value
         made = self._decision(
             rule, memory, verdict, event, mode=mode, action=rule.action, refused=refused
         )
@@ -180,18 +181,17 @@ class Policy:
         return next(filter(None, (locked(rule, view) for rule in rules)), "")
 
     def _since_acted(self, memory: Memory, verdict: Verdict, mode: Mode) -> float:
-        """Milliseconds since the rule last acted: by the monotonic clock within one boot.
+        """Milliseconds of running since the rule last acted.
 
         An advice does not keep a command waiting.
         """
         if mode is Mode.ACT and memory.acted_mode not in ("", Mode.ACT):
             return float("inf")
-        if memory.acted_mono_ms is None or memory.acted_at_ms is None:
+        if memory.acted_ms is None:
             return float("inf")
-        if memory.boot == self.boot:
-            return verdict.mono_ms - memory.acted_mono_ms
-        # Another boot: a wall clock that went back must not open the limit early.
-        return max(0, verdict.at_ms - memory.acted_at_ms)
+        now_ms = verdict.mono_ms + self.shift_ms
+        memory.acted_ms = min(memory.acted_ms, now_ms)
+        return now_ms - memory.acted_ms
 
     def _decision(
         self,

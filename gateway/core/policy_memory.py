@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Final
 
 from gateway.core.assets import PolicyRule
 from gateway.core.rules import View, evaluate
@@ -24,10 +25,9 @@ class Memory:
     """The most it might do since it was raised: in ``shadow`` nobody was told."""
     alert: str = ""
     """The decision that raised it."""
-    acted_at_ms: int | None = None
-    acted_mono_ms: int | None = None
+    acted_ms: int | None = None
+    """Running time when its action was done, or advised, last."""
     acted_mode: str = ""
-    boot: str = ""
     since_ms: int | None = None
 
     def plain(self) -> dict[str, object]:
@@ -36,12 +36,22 @@ class Memory:
         return saved | {"votes": [int(vote) for vote in self.votes]}
 
     def restore(self, saved: Mapping[str, object]) -> None:
-        """Take up what ``plain`` gave, of this version or an earlier one."""
+        """Take up what ``plain`` gave, of this version or an earlier one.
+
+        One that noted the clocks of a boot does not tell running time: it was done just now.
+        """
         votes = saved.get("votes")
         self.votes.extend(bool(vote) for vote in (votes if isinstance(votes, list) else ()))
         for key, value in saved.items():
-            if key != "votes":
+            if key in _FIELDS:
                 setattr(self, key, value)
+        if saved.get("acted_mono_ms") is not None:
+            self.acted_ms = _NOW
+
+
+_FIELDS: Final = {one.name for one in fields(Memory)} - {"votes"}
+_NOW: Final = 1 << 62
+"""A running time that no clock reaches: as long ago as possible for a limit to hold."""
 
 
 def locked(rule: PolicyRule, view: View) -> str:

@@ -35,8 +35,13 @@ def recorded(past: Past) -> Made:
     return Made(*past[:8], label=verdict["label"], rung=verdict["rung"], score=verdict.get("score"))
 
 
-def stand(watch: Watch, past: Iterable[Past]) -> list[Past]:
+def stand(watch: Watch, past: Iterable[Past], shift_ms: int) -> list[Past]:
     """Let policies begin as the record left them; what is still about the same label.
+
+    Args:
+        watch: the asset.
+        past: its newest decisions.
+        shift_ms: from the wall clock of the record to the running time of the replay.
 
     Returns:
         The decisions whose alerts stand.
@@ -58,9 +63,7 @@ def stand(watch: Watch, past: Iterable[Past]) -> list[Past]:
             "mode": one.mode if raised else "",
             "alert": one.id if raised else "",
             "acted_mode": one.mode if acted else "",
-            "acted_at_ms": one.at_ms if acted else None,
-            "acted_mono_ms": 0 if acted else None,
-            "boot": "before",
+            "acted_ms": one.at_ms + shift_ms if acted else None,
             "since_ms": one.at_ms if raised else None,
         }
     watch.policy.restore(json.dumps(memory))

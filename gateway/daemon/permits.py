@@ -69,6 +69,8 @@ class Permits:
             order=self._order,
             standing=self._standing,
         )
+        for watch in site.watches.values():
+            watch.policy.shift_ms = self._shift_ms
 
     def action(
         self, asset: str, action: str, value: float | None = None, by: By = By.POLICY

@@ -169,8 +169,9 @@ class _Run:
         self._judging = True
         clock = self._site.clock
         before = self._history.standing(self._judge_ms)
+        shift_ms = clock.mono_ms() - clock.now_ms()
         for watch in self._site.watches.values():
-            stood = stand(watch, [one for one in before if one.asset == watch.asset.id])
+            stood = stand(watch, [one for one in before if one.asset == watch.asset.id], shift_ms)
             self._found.now += [recorded(one) for one in stood]
         self._recorded.seen.clear()
         self._site.sent(sent(self._history, clock.now_ms(), clock.mono_ms()))

@@ -158,7 +158,7 @@ def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch
     return Watch(
         asset=asset,
         latest=Latest(asset.metrics, spans(asset)),
-        policy=Policy(asset, clock.boot, ids(clock)),
+        policy=Policy(asset, ids(clock)),
         models=models,
         started_mono_ms=clock.mono_ms(),
     )

@@ -47,7 +47,7 @@ class _Nothing:
 def alerts(over: Flags, raising: Votes, clearing: Votes) -> Flags:
     """What the gateway's policy makes of verdicts, row by row: raised or not."""
     rule = PolicyRule("study", ALARM, *raising, *clearing)
-    policy = Policy(Asset("pump", "", {}, policy=(rule,)), "boot", lambda: "id")
+    policy = Policy(Asset("pump", "", {}, policy=(rule,)), lambda: "id")
     raised, state = np.zeros(len(over), dtype=np.bool_), False
     for row, hit in enumerate(over.tolist()):
         label = ALARM if hit else NORMAL

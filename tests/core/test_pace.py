@@ -21,7 +21,7 @@ def watch(conversions=(), channel=None):
         conversions=conversions,
     )  # fmt: skip
     asset = Asset("pump", "Pump", {"heat": HEAT}, ladder=(rung,))
-    policy = Policy(asset, "boot", lambda: "id")
+    policy = Policy(asset, lambda: "id")
     return Watch(asset, Latest(asset.metrics, {}), policy, {"m": state}, 0)
 
 

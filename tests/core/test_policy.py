@@ -30,17 +30,17 @@ class View:
         return None
 
 
-def policy(*rules, boot="b1"):
+def policy(*rules):
     asset = Asset("pump", "Pump", {}, policy=rules or (RULE,))
     numbers = itertools.count(1)
-    return Policy(asset, boot, lambda: f"d{next(numbers)}")
+    return Policy(asset, lambda: f"d{next(numbers)}")
 
 
-def run(subject, labels, view=None, start=0, step=1_000):
+def run(subject, labels, view=None, start=0, step=1_000, ahead=0):
     made = []
     for i, label in enumerate(labels):
         at = start + i * step
-        verdict = Verdict("pump", at, at, "rule:1", label)
+        verdict = Verdict("pump", at + ahead, at, "rule:1", label)
         made += subject.decide(verdict, view or View())
     return made
 
@@ -92,15 +92,26 @@ def test_min_interval_holds_between_two_actions():
     assert [d.refused for d in later] == [""]
 
 
-def test_min_interval_survives_a_restart_and_a_clock_that_went_back():
+@pytest.mark.parametrize("wall_ms", [0, 4 * 10**12])
+def test_min_interval_survives_a_reboot_whatever_the_clock_says(wall_ms):
     first = policy(replace(RULE, min_interval_ms=60_000))
     run(first, ["alarm"] * 3, start=1_000_000)
-    second = policy(replace(RULE, min_interval_ms=60_000), boot="b2")
+    second = policy(replace(RULE, min_interval_ms=60_000))
+    second.shift_ms = 1_010_000
     second.restore(first.to_json())
     assert second.raised() == ("alarm", 1_002_000)
-    run(second, ["normal"] * 4, start=500_000)
-    decisions = run(second, ["alarm"] * 3, start=505_000)
+    run(second, ["normal"] * 4, start=1_000, ahead=wall_ms)
+    decisions = run(second, ["alarm"] * 3, start=10_000, ahead=wall_ms)
     assert [d.refused for d in decisions] == ["min_interval"]
+    assert [d.refused for d in run(second, ["alarm"], start=60_000, ahead=wall_ms)] == [""]
+
+
+def test_what_an_earlier_version_noted_counts_as_done_just_now():
+    subject = policy(replace(RULE, min_interval_ms=60_000))
+    subject.restore('{"pump/policy/0": {"acted_at_ms": 7, "acted_mono_ms": 9, "boot": "b0"}}')
+    assert [d.refused for d in run(subject, ["alarm"] * 3, start=10**9)] == ["min_interval"]
+    assert run(subject, ["alarm"], start=10**9 + 50_000) == []
+    assert [d.refused for d in run(subject, ["alarm"], start=10**9 + 70_000)] == [""]
 
 
 def test_two_rules_vote_for_themselves():

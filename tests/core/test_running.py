@@ -50,7 +50,7 @@ def test_a_machine_that_rested_and_is_silent_is_not_called_well_by_a_quiet_rule(
     ladder = (ModelRung("m"), RuleRung(parse("heat > 90"), "alarm"))
     metrics = {"power": POWER, "heat": heat}
     asset = Asset("pump", "Pump", metrics, ladder=ladder, running=parse("power > 50"))
-    watch = Watch(asset, Latest(metrics, {}), Policy(asset, "b", lambda: "1"), {}, 0)
+    watch = Watch(asset, Latest(metrics, {}), Policy(asset, lambda: "1"), {}, 0)
 
     def label(at_ms: int, *readings: Reading) -> str:
         watch.take(readings, at_ms, at_ms)

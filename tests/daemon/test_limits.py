@@ -135,6 +135,30 @@ def test_a_minimum_time_survives_a_reboot_whatever_the_clock_says(
         stopped(zigbee, daemon, 2)
 
 
+@pytest.mark.parametrize("wall_ms", [0, 4 * 10**12])
+def test_the_shortest_interval_of_a_policy_survives_a_reboot_whatever_the_clock_says(
+    tmp_path: Path, zigbee: Zigbee, wall_ms: int
+) -> None:
+    limited = text(zigbee).replace("mode: act", "mode: act, min_interval: 1h")
+    with inside(tmp_path, limited) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=95)
+        zigbee.obey()
+        wait_until(lambda: daemon.states() == ["confirmed"], "it is stopped")
+        zigbee.tell("probe", temperature=20)
+        wait_until(lambda: len(decisions(daemon)) == 2, "all clear")
+    zigbee.peer.heard.clear()
+    clock = Clocks(wall_ms=wall_ms, right=False, boot="boot-2")
+    with inside(tmp_path, limited, clock) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=96)
+        wait_until(lambda: len(decisions(daemon)) == 3, "hot again")
+        assert decisions(daemon)[-1] == ("raised", "min_interval")
+        clock.pass_ms(HOUR_MS)
+        zigbee.tell("probe", temperature=97)
+        wait_until(lambda: decisions(daemon)[-1] == ("repeated", ""), "the hour is over")
+
+
 @pytest.mark.parametrize(
     ("key", "forbids", "allows"),
     [

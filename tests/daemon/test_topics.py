@@ -197,7 +197,7 @@ def test_what_no_day_brings_is_what_its_schema_says() -> None:
         members=(member | {"relative": 1.5},),
         interval=(1.5, 2.5),
     )
-    watch = Watch(PUMP, Latest({}, {}), Policy(PUMP, "boot", str), {}, 0)
+    watch = Watch(PUMP, Latest({}, {}), Policy(PUMP, str), {}, 0)
     watch.verdict = verdict
     cause = {"model": "a", "what": "power", "usual": 1.0, "now": 2.0, "shift_sd": 3.1, "text": "x"}
     made = Decision("d", "pump", "pump/policy/0", "raised", Mode.ADVISE, "", verdict)
