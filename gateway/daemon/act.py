@@ -155,7 +155,10 @@ class Act:
         return sent
 
     def _publish(self, command: Command, outgoing: Sequence[Outgoing]) -> None:
-        refused = self._permits.again(command)
+        if self._docket.orders.get(command.id) is None:
+            return  # it ended while it was being committed: what has an outcome is not done
+        late = self._clock.mono_ms() >= command.expires_mono_ms
+        refused = "not sent in time" if late else self._permits.again(command)
         if refused:  # something changed while it was being committed
             self._docket.end(command, Step.FAIL, f"{refused}; nothing was published")
             return
