@@ -1,7 +1,7 @@
 """The file's sections about security and privacy, and the limits of a source."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -39,9 +39,9 @@ class SecuritySection(Section):
 
     quarantine: Annotated[Duration, Field(ge=1_000, le=2_592_000_000)] = 3_600_000
     """How long a device that floods, or claims to be another, does not count."""
-    traffic: bool = True
+    traffic: Literal["auto", "always", "never"] = "auto"
     """Score the message traffic of each source with the model that is shipped; it can only raise
-    an alert."""
+    an alert. ``auto``: where the file has models, whose process runs anyway."""
 
 
 class PrivacySection(Section):

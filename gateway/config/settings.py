@@ -85,8 +85,8 @@ class Security:
     """What is done about suspicious messages."""
 
     quarantine_ms: int = 3_600_000
-    traffic: bool = True
-    """The traffic of each source is scored."""
+    traffic: Literal["auto", "always", "never"] = "auto"
+    """Whether the traffic of each source is scored; auto: where there are models anyway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,16 @@ from math import expm1, log1p, sqrt
 from typing import Final, NamedTuple
 
 PERIOD_MS: Final = 60_000
+SETTLE_MS: Final = 3_600_000
+"""After a start, what is new is no news."""
 FEATURES: Final = (
     *("messages", "kilobytes", "new_topics", "new_devices"),
     *("rejects", "repeats", "backward", "missed"),
 )
 """What the model is shown, in its order: log(1 + count)."""
-SPREAD: Final = 0.35
-"""Least spread of a feature, on the log scale: counts always vary, by a third of themselves."""
+SPREADS: Final = (0.35, 0.35, 0.35, 0.35, 0.35, 0.25, 0.15, 0.5)
+"""Least spread of each feature, on the log scale: counts always vary, by a third of themselves;
+counters that go back hardly ever do, and radio loses frames by the dozen."""
 JUMP: Final = 1_000
 """Frames lost at once that no radio loses: the counter is impossible."""
 
@@ -43,10 +46,14 @@ class Tally:
         elif missed:
             self.missed += int(missed)
 
-    def close(self) -> tuple[float, ...]:
-        """The features of the period; the next one begins."""
+    def close(self, *, settled: bool = True) -> tuple[float, ...]:
+        """The features of the period; the next one begins.
+
+        Not ``settled``: the gateway has just started, and everything is new to it.
+        """
+        new = (self.new_topics, self.new_devices) if settled else (0, 0)
         counts = (
-            *(self.messages, self.bytes / 1024, self.new_topics, self.new_devices),
+            *(self.messages, self.bytes / 1024, *new),
             *(self.rejects, self.repeats, self.backward, self.missed),
         )
         for field in fields(self):
@@ -76,10 +83,10 @@ def deviations(features: tuple[float, ...], state: tuple[float, ...]) -> list[De
             name,
             round(expm1(value), 1),
             round(expm1(mean), 1),
-            round((value - mean) / sqrt(max(variance, 0.0) + SPREAD * SPREAD), 1),
+            round((value - mean) / sqrt(max(variance, 0.0) + least * least), 1),
         )
-        for name, value, mean, variance in zip(
-            FEATURES, features, state[:n], state[n : 2 * n], strict=True
+        for name, value, mean, variance, least in zip(
+            FEATURES, features, state[:n], state[n : 2 * n], SPREADS, strict=True
         )
     ]
-    return sorted(found, key=lambda one: abs(one.spreads), reverse=True)
+    return sorted(found, key=lambda one: one.spreads, reverse=True)

@@ -75,6 +75,7 @@ class Daemon:
                     ("held", parts.held.run()),
                     ("audit", parts.audit.run()),
                     ("periods", parts.periods.run()),
+                    ("traffic", parts.traffic.run()),
                     ("beat", parts.beat.run()),
                     ("connections", self._connections()),
                     ("threads", parts.links.watch_threads()),

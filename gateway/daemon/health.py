@@ -18,6 +18,7 @@ from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
+from gateway.daemon.traffic import Traffic
 from gateway.store.batch import StoreHealth
 
 
@@ -51,7 +52,8 @@ class Health:
         self.failing: Mapping[str, str] = MappingProxyType({})
         """Route of alerts -> why its last letter did not arrive."""
         self.guard: Guard | None = None
-        """Attached before the first look, as ``audit``."""
+        """Attached before the first look, as ``traffic`` and ``audit``."""
+        self.traffic: Traffic | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
 
@@ -102,6 +104,7 @@ class Health:
     def _trust(self) -> list[str]:
         """What cannot be relied on."""
         found = self.guard.problems() if self.guard is not None else []
+        found += self.traffic.problems() if self.traffic is not None else []
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
 

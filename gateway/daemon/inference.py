@@ -51,6 +51,8 @@ class Inference:
         self._wanted = asyncio.Event()
         self.state = "off"
         self._closed = False
+        self.resident: Mapping[str, Package] = {}
+        """Our own, beside the site's; set before the first ``want``."""
         self.took_ms = 0.0
         """How long the last answer took."""
         self.restarts = 0
@@ -222,6 +224,8 @@ class Inference:
         self, packages: Mapping[str, Package], names: Mapping[str, str], unfit: Mapping[str, str]
     ) -> None:
         """Run these packages from now on, as ``Berths.want`` has it; nothing stops for it."""
+        packages = {**packages, **self.resident}
+        names = {**names, **dict(zip(self.resident, self.resident, strict=True))}
         self._berths.want(packages, names, unfit)
         self._blame.keep(packages)
         self._inexplicable.keep(packages)

@@ -50,6 +50,8 @@ from gateway.daemon.retry import Retry
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.telling import ROOMS, Telling
+from gateway.daemon.traffic import ROOM as TRAFFIC
+from gateway.daemon.traffic import Traffic, resident
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
 from gateway.daemon.ward import ROOM as QUARANTINE
@@ -57,7 +59,7 @@ from gateway.store.writer import Store
 
 KEPT: Final = (
     *("versions", "version_history", "calibration", "calibration_period"),
-    *("interventions", "answers", "daemon", "audit", QUARANTINE),
+    *("interventions", "answers", "daemon", "audit", QUARANTINE, TRAFFIC),
 )
 """Rooms of the store that the models and what people decided start from."""
 
@@ -106,6 +108,7 @@ class Wiring:
         self._fleet = self._versions.open(settings)
         self.inference = Inference(worker_settings(settings), self._versions)
         self.site = build(settings, self._fleet.active, clock)
+        self.inference.resident = resident(self.site)
 
     async def _make_records(self) -> None:
         """What is stored, published and chained."""
@@ -181,6 +184,9 @@ class Wiring:
         health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
         health.audit = self.audit
         health.guard = self.guard
+        self.traffic = Traffic(site, links, self.inference, journal, announce, clock)
+        self.traffic.restore(self._keep[TRAFFIC])
+        health.traffic = self.traffic
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
         ingest.others = self.audit.watch(self._link, telling.heard)
@@ -189,7 +195,7 @@ class Wiring:
         )
         parts: tuple[Part, ...] = (
             *(self.act, self.decide, ingest, self.requests),
-            *(*others, upkeep, health, looks, telling, self.guard),
+            *(*others, upkeep, health, looks, telling, self.guard, self.traffic),
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 
