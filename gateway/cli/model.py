@@ -13,6 +13,7 @@ COMMANDS = (
         "promote",
         "quantize",
         "rollback",
+        "seal",
         "show",
         "sign",
         "stress",

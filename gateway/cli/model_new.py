@@ -12,12 +12,14 @@ from typing import Any
 import click
 
 from gateway.cli import model_new_vibration as vibration
+from gateway.cli import model_questions as questions
 from gateway.cli.recording import record
 from gateway.cli.trials import Windows, file_windows
 from gateway.core import durations
 from gateway.core.windows import Channel, Shape
 from gateway.errors import PackageError
 from gateway.models import draft
+from gateway.models.card import CARD, card
 from gateway.models.files import MODEL, read
 from gateway.models.graph import Graph, read_graph
 from gateway.models.protobuf import WireError
@@ -31,32 +33,12 @@ GOLDEN = {"file": "golden.json", "rtol": 1e-3, "atol": 1e-4}
 
 def _channel(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> list[Any]:
     """``flow:l/min`` or ``flow:l/min:0:500``."""
-    return [_parsed_channel(value) for value in values]
-
-
-def _parsed_channel(text: str) -> dict[str, Any]:
-    name, unit, *span = [*text.split(":"), ""][: max(2, text.count(":") + 1)]
-    if not span:
-        return {"name": name, "unit": unit}
-    try:
-        low, high = map(float, span)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not NAME:UNIT or NAME:UNIT:LOW:HIGH") from error
-    return {"name": name, "unit": unit, "range": [low, high]}
+    return [questions.channel(value) for value in values]
 
 
 def _level(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> list[Any]:
     """``alarm:0.8`` or ``alarm:0.8:0.6``."""
-    return [_parsed_level(value) for value in values]
-
-
-def _parsed_level(text: str) -> dict[str, Any]:
-    label, *bounds = text.split(":")
-    try:
-        on, off = map(float, bounds if len(bounds) > 1 else bounds * 2)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not LABEL:ON or LABEL:ON:OFF") from error
-    return {"label": label, "on": on, "off": off}
+    return [questions.level(value) for value in values]
 
 
 @click.command("new")
@@ -107,11 +89,13 @@ def command(model: Path, out: Path, **said: Any) -> None:
     out.mkdir(parents=True)
     try:
         shutil.copyfile(model, out / MODEL)
+        (out / CARD).write_text(card(document), "utf-8")
         package = record(out, document, windows or _drawn(shape, document["input"]["channels"]))
     except BaseException:
         shutil.rmtree(out)
         raise
     click.echo(f"{out}: {package.manifest.id} {package.manifest.version}, proven in a worker")
+    click.echo(f"say in {out / CARD} what only you know; then: edge-gateway model seal {out}")
     click.echo(f"see it: edge-gateway model show {out}; edge-gateway model stress --card {out}")
 
 
@@ -130,13 +114,13 @@ def _document(graph: Graph, said: dict[str, Any], stem: str) -> dict[str, Any]:
     task = "class" if said["labels"] else _task([output["meaning"] for output in outputs])
     return {
         "schema": 1,
-        "id": said["id_"] or click.prompt("Name of the model", default=plain),
+        "id": said["id_"] or questions.asked("Name of the model", questions.name, plain),
         "version": said["version"],
         "task": task,
         "created": time.strftime("%Y-%m-%d", time.gmtime()),
         "input": wanted,
         "outputs": outputs,
-        "decision": {"raises": said["raises"], "levels": said["levels"] or [_asked_level()]},
+        "decision": {"raises": said["raises"], "levels": said["levels"] or [_level_asked()]},
         "golden": dict(GOLDEN),
         "licence": said["licence"] or click.prompt("Licence (SPDX)", default="Apache-2.0"),
     }
@@ -144,14 +128,14 @@ def _document(graph: Graph, said: dict[str, Any], stem: str) -> dict[str, Any]:
 
 def _input(graph: Graph, said: dict[str, Any]) -> dict[str, Any]:
     tensor, layout, rows, columns = draft.layout(graph)
-    channels = said["channels"] or _asked_channels(columns)
+    channels = said["channels"] or questions.channels(columns)
     if columns is not None and columns != len(channels):
         raise PackageError(f"the graph takes {columns} channels, {len(channels)} were named")
     rows = said["window"] or rows
     if rows is None and layout == "n,f":
         names = [channel["name"] for channel in channels]
         rows = draft.window(graph, names, said["features"])
-    period = said["period"] or click.prompt("Time between two rows", default="1s")
+    period = said["period"] or questions.asked("Time between two rows", questions.period, "1s")
     more = {}
     if said["features"] == "vibration":
         more["vibration"] = vibration.settings(said)
@@ -161,29 +145,14 @@ def _input(graph: Graph, said: dict[str, Any]) -> dict[str, Any]:
         "layout": layout,
         "features": said["features"],
         "channels": channels,
-        "period_s": _milliseconds(period) / 1000,
+        "period_s": durations.parse(questions.period(period)) / 1000,
         "window": rows or click.prompt("Rows of a window", type=click.IntRange(1)),
         **more,
     }
 
 
-def _milliseconds(period: str) -> int:
-    try:
-        return durations.parse(period)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--period") from error
-
-
-def _asked_channels(columns: int | None) -> list[dict[str, Any]]:
-    count = columns or click.prompt("How many channels", type=click.IntRange(1))
-    return [
-        _parsed_channel(click.prompt(f"Channel {at + 1} of {count} (NAME:UNIT[:LOW:HIGH])"))
-        for at in range(count)
-    ]
-
-
-def _asked_level() -> dict[str, Any]:
-    return _parsed_level(click.prompt("Level (LABEL:ON[:OFF])", default="alarm:0.8:0.6"))
+def _level_asked() -> dict[str, Any]:
+    return questions.asked("Level (LABEL:ON[:OFF])", questions.level, "alarm:0.8:0.6")
 
 
 def _renamed(outputs: list[dict[str, Any]], meanings: Sequence[str]) -> None:

@@ -67,7 +67,9 @@ def _channel(channel: Channel) -> str:
     if channel.rate_hz:
         needs = f"a signal of {channel.rate_hz:g} Hz, {needs}"
     held = f"for {durations.render(channel.hold_ms)}" if channel.hold_ms else "as its metric says"
-    return f"  {channel.name} [{channel.unit or '1'}]  {needs}{span}, held {held}"
+    dead = durations.render(channel.flatline_ms) if channel.flatline_ms else ""
+    flat = dead and f", dead when flat for {dead}"
+    return f"  {channel.name} [{channel.unit or '1'}]  {needs}{span}, held {held}{flat}"
 
 
 def _decision(manifest: Manifest) -> Iterator[str]:
@@ -78,7 +80,29 @@ def _decision(manifest: Manifest) -> Iterator[str]:
     learns = manifest.calibration
     if learns.per_asset != "none":
         yield f"learns   {learns.per_asset} per asset, from its first {learns.rows} healthy rows"
+    yield from _doubts(manifest)
     golden = manifest.golden
     yield f"golden   {golden.file}, rtol {golden.rtol:g}, atol {golden.atol:g}"
     for name, value in manifest.provenance.items():
         yield f"from     {name}: {value if isinstance(value, str) else json.dumps(value)}"[:200]
+
+
+def _doubts(manifest: Manifest) -> Iterator[str]:
+    """When it does not answer, and how what it says is explained."""
+    conformal, ood = manifest.trust.conformal, manifest.trust.ood
+    if conformal is not None:
+        halves = [f"{q:g} below {below:g}" for below, q in conformal.bands]
+        width = ", ".join([*halves, f"{conformal.q:g}{' else' if halves else ''}"])
+        yield f"interval score ± {width}: {conformal.coverage:.0%} on {conformal.calibrated_on}"
+    if ood is not None:
+        yield f"abstains when more than {ood.max_share:.1%} of the window lie outside"
+        for name, limit in zip(ood.names, ood.limits, strict=True):
+            if limit is not None:
+                yield f"  {name}  {limit[0]:g} to {limit[1]:g}"
+    wanted = manifest.explain
+    yield f"explains by {wanted.method}, the {wanted.top} strongest"
+    for name in sorted(wanted.baseline.keys() | wanted.usual.keys()):
+        base, usual = wanted.baseline.get(name), wanted.usual.get(name)
+        known = [] if base is None else [f"baseline {base:g}"]
+        known += [] if usual is None else [f"usually {usual[0]:g} to {usual[1]:g}"]
+        yield f"  {name}  {', '.join(known)}"

@@ -176,6 +176,48 @@ def test_new_asks_for_what_the_graph_does_not_tell(graphs: Path, tmp_path: Path)
     )  # fmt: skip
 
 
+def test_new_asks_again_where_an_answer_cannot_be_taken(graphs: Path, tmp_path: Path) -> None:
+    slips = "3\na:W\nb:W:1\nb:W:1:2\nc:W\nsoon\n2s\nMy Pump\nmy-pump\nwarn\nwarn:0.5\n\n"
+    said = good("new", graphs / "mlp.onnx", tmp_path / "mlp", typed=slips)
+    assert said.count("Error: ") == 4
+    assert "'b:W:1' is not NAME:UNIT or NAME:UNIT:LOW:HIGH" in said
+    assert json.loads((tmp_path / "mlp/manifest.json").read_text())["id"] == "my-pump"
+
+
+def test_new_begins_a_card_and_seal_takes_what_was_written_into_it(
+    graphs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "ae"
+    good("new", graphs / "autoencoder.onnx", out, *CHANNELS, *REST, "--level", "alarm:2:1")
+    card = out / "MODEL_CARD.md"
+    assert "**Input**: `a` [W], `b` [l/min], `c` [degC]." in card.read_text()
+    assert "TO DO: what it was trained on" in card.read_text()
+    good("keygen", tmp_path / "me")
+    good("sign", out, "--key", tmp_path / "me.key")
+    card.write_text(card.read_text().replace("TO DO", "known"))
+    with pytest.raises(GatewayError, match=r"MODEL_CARD\.md"):
+        model("verify", out)
+    assert "its signature is gone" in good("seal", out)
+    assert "good: mine 1.0.0" in good("verify", out, "--run")
+
+
+def test_seal_leaves_a_package_that_would_be_refused_as_it_was(package: Path) -> None:
+    before = (package / "manifest.json").read_bytes()
+    golden = package / "golden.json"
+    golden.write_text(golden.read_text().replace("[[", "[[1e9, ", 1))
+    with pytest.raises(GatewayError):
+        model("seal", package)
+    assert (package / "manifest.json").read_bytes() == before
+
+
+def test_show_says_when_a_model_does_not_answer_and_how_it_is_explained() -> None:
+    said = good("show", SHIPPED.parent / "turbofan-rul")
+    assert "interval score ± " in said
+    assert "abstains when more than " in said
+    assert "dead when flat for " in said
+    assert "explains by " in said
+
+
 def test_new_knows_a_classifier_with_integer_labels(graphs: Path, tmp_path: Path) -> None:
     table = tmp_path / "day.csv"
     table.write_text("a,b,c\n0.1,1,2\n0.9,1,2\n0.4,1,2\n")
