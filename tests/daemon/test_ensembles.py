@@ -125,3 +125,29 @@ def test_a_member_that_is_out_is_named_and_too_few_are_no_verdict(
         state = zigbee.newest("asset/pump/state")
         assert (state["rung"], state["label"]) == ("rule:2", "normal")
         assert state["abstained"][rung] == "1 of 3 models, at least 2 must answer"
+
+
+COMBINED = {"mean": (0.85, "normal"), "median": (0.8, "normal"), "max": (1.25, "alarm")}
+"""60 degC against levels 48, 75 and 120: 1.25, 0.8 and 0.5 times them."""
+
+
+@pytest.mark.parametrize("how", ["mean", "median", "max", "vote"])
+def test_each_way_to_combine_gives_its_own_verdict(
+    tmp_path: Path, make_broker: Callable[..., Mosquitto], how: str
+) -> None:
+    for name, on in (("a", 48.0), ("b", 75.0), ("c", 120.0)):
+        package(tmp_path / name, f"1.0.{int(on)}", on)
+    broker = make_broker().start()
+    rung = RUNG.replace("median", how)
+    text = pump(broker.port, ("verdicts:\n", rung), CALM, ("log: {", MODELS + "log: {"))
+    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text):
+        zigbee.online()
+        zigbee.tell("probe", temperature=60.0)
+        wait_until(lambda: len(zigbee.newest("asset/pump/state").get("members") or ()) == 3, "all")
+        state = zigbee.newest("asset/pump/state")
+        score, label = COMBINED.get(how, (1 / 3, "normal"))
+        assert (state["score"], state["label"]) == (pytest.approx(score, abs=1e-6), label)
+        told = {one["model"]: (one["version"], one["label"]) for one in state["members"]}
+        assert told == {
+            "a": ("1.0.48", "alarm"), "b": ("1.0.75", "normal"), "c": ("1.0.120", "normal"),
+        }  # fmt: skip
