@@ -50,9 +50,14 @@ class Client:
         wall_ms: Callable[[], int],
         mono_ms: Callable[[], int] = monotonic_ms,
         availability: str = "",
+        will: Outgoing | None = None,
+        will_delay_s: int = 0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """``availability`` is the topic of will and birth; ``jitter`` gives numbers in [0, 1).
+
+        ``will``: another will instead, published ``will_delay_s`` after the connection was lost
+        (version 5; the session must last longer).
 
         Raises:
             ValueError: the broker's settings name no client id.
@@ -62,6 +67,7 @@ class Client:
         self.broker = broker
         self.failure: BaseException | None = None
         """Why the network thread ended by itself."""
+        self._will, self._will_delay_s = will, will_delay_s
         self._desk = Desk(broker, availability, on_wake, mono_ms)
         self._wall_ms = wall_ms
         self._mono_ms = mono_ms
@@ -172,9 +178,9 @@ class Client:
             self.broker, version, desk.inbox, self._epoch, self._clock
         )
         topic = desk.availability
-        will = Outgoing(topic, OFFLINE, 1, retain=True) if topic else None
+        will = Outgoing(topic, OFFLINE, 1, retain=True) if topic else self._will
         try:
-            connection.open(will)
+            connection.open(will, self._will_delay_s)
         except (OSError, UnicodeError) as error:
             desk.change(last_error=str(error) or type(error).__name__)
             return None

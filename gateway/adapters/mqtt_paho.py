@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.adapters.mqtt_inbox import Inbox
-from gateway.adapters.mqtt_properties import packed, wanted
+from gateway.adapters.mqtt_properties import delayed, packed, wanted
 from gateway.adapters.mqtt_secrets import password, tls_context
 from gateway.adapters.mqtt_settings import Broker
 from gateway.core.messages import Message
@@ -109,7 +109,7 @@ class StockConnection(paho.Client):
         self.on_message = self._message
         self.on_socket_open = self._tune
 
-    def open(self, will: Outgoing | None) -> None:
+    def open(self, will: Outgoing | None, will_delay_s: int = 0) -> None:
         """Connect and send CONNECT; blocks up to the connect timeout.
 
         Raises:
@@ -122,7 +122,8 @@ class StockConnection(paho.Client):
         if broker.username:
             self.username_pw_set(broker.username, password(broker.password_file))
         if will is not None:
-            self.will_set(will.topic, will.payload, will.qos, will.retain)
+            given = delayed(will_delay_s) if self.five and will_delay_s else None
+            self.will_set(will.topic, will.payload, will.qos, will.retain, given)
         if not self.five:
             self.connect(broker.host, broker.port, broker.keepalive_s)
             return

@@ -27,3 +27,10 @@ def wanted(outgoing: Outgoing, expires_s: float | None) -> Properties | None:
     if outgoing.correlation:
         properties.CorrelationData = outgoing.correlation
     return properties
+
+
+def delayed(delay_s: int) -> Properties:
+    """What a will must say that is not to be published at once (MQTT 5, 3.1.3.2.2)."""
+    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]  # paho's gap
+    properties.WillDelayInterval = delay_s
+    return properties

@@ -23,5 +23,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in self.names:
             return None
-        command: click.Command = import_module(f"{self.modules}{cmd_name}").command
+        command: click.Command = import_module(
+            f"{self.modules}{cmd_name.replace('-', '_')}"
+        ).command
         return command

@@ -23,6 +23,7 @@ COMMANDS = (
     "demo",
     "doctor",
     "explain",
+    "fail-safe",
     "export",
     "feedback",
     "forget",

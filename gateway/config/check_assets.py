@@ -20,6 +20,9 @@ from gateway.core.readings import MetricKind
 from gateway.core.rules import Expression
 from gateway.core.verdicts import IDLE, NORMAL, Mode
 
+LONGEST_DEATH_MS = 30 * 60_000
+"""The unit that waits has an hour."""
+
 
 def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -> Iterator[Problem]:
     """Everything that is wrong with an asset."""
@@ -201,6 +204,9 @@ def _fail_safe(found: Findings, place: Place, safe: FailSafeSection) -> Iterator
     elif safe.mode is Mode.ACT:
         hint = "add do: <action>, or mode: advise for an alert only"
         yield found.at(place, "'fail_safe' names no action", hint, key=True)
+    if safe.on_death is not None and safe.on_death > LONGEST_DEATH_MS:
+        message = "nobody waits so long beside a dead gateway"
+        yield found.at((*place, "on_death"), message, "at most 30m")
     for key, wanted in (("on_stop", safe.on_stop), ("on_death", safe.on_death)):
         if wanted and (not safe.do or safe.mode is not Mode.ACT):
             message = f"{key!r} sends a command, and this fail-safe does not"

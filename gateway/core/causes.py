@@ -63,7 +63,8 @@ def death(for_ms: int) -> str:
 
 
 def _for(span_ms: int) -> str:
-    return durations.render(max(0, span_ms) // 1000 * 1000)
+    seconds = max(0, span_ms) // 1000
+    return durations.render(seconds * 1000) if seconds else "0s"
 
 
 def _few(words: list[str]) -> str:

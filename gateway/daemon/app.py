@@ -71,6 +71,7 @@ class Daemon:
                     ("explain", parts.explain.run()),
                     ("docket", parts.docket.run()),
                     ("retry", parts.retry.run()),
+                    ("wills", parts.wills.run()),
                     ("requests", parts.requests.run()),
                     ("held", parts.held.run()),
                     ("audit", parts.audit.run()),
@@ -88,6 +89,7 @@ class Daemon:
             for name, link in parts.links.by_name.items():
                 link.subscribe(parts.site.subscriptions(name))
                 link.client.start()
+            await parts.absence.settled()
             log.info("gateway_started", version=__version__, gateway=self.settings.gateway_id)
             systemd.ready(f"{len(parts.site.watches)} assets, {len(parts.links.by_name)} brokers")
             tasks.append(group.create_task(parts.reload.run(self.reload), name="reload"))
@@ -111,6 +113,7 @@ class Daemon:
         systemd.stopping()
         log.info("gateway_stopping")
         await parts.last_orders.give()
+        await parts.wills.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await parts.ingest.close()

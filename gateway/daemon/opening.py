@@ -46,6 +46,17 @@ def history_of(store: Store, settings: Settings, clock: Clock) -> History:
         return history(reader, clock.boot, clock.mono_ms(), settings.assets, lost=lost)
 
 
+def recent_decisions(settings: Settings) -> list[str]:
+    """Ids of the newest decisions of fail-safes.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    sql = "SELECT id FROM decision WHERE event = 'fail_safe' ORDER BY rowid DESC"
+    with Reader.open(settings.store.path) as reader:
+        return [str(id_) for (id_,) in reader.query(sql, limit=1_000).rows]
+
+
 def worker_settings(settings: Settings) -> WorkerSettings:
     """What the inference worker may take."""
     return WorkerSettings(memory_bytes=settings.limits.worker_bytes)

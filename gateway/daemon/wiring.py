@@ -13,6 +13,7 @@ from gateway.config.settings import Settings
 from gateway.core.interventions import Standing
 from gateway.core.seen import MEMORY, Seen
 from gateway.core.wishes import NAMES
+from gateway.daemon.absence import Absence
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.audit import Audit, open_key
@@ -35,7 +36,7 @@ from gateway.daemon.journal import Journal
 from gateway.daemon.last_orders import LastOrders
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
-from gateway.daemon.opening import history_of, worker_settings
+from gateway.daemon.opening import history_of, recent_decisions, worker_settings
 from gateway.daemon.outbox import Outbox
 from gateway.daemon.people import People
 from gateway.daemon.periods import Periods
@@ -55,6 +56,7 @@ from gateway.daemon.traffic import Traffic, resident
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
 from gateway.daemon.ward import ROOM as QUARANTINE
+from gateway.daemon.wills import ROOM, Wills
 from gateway.store.writer import Store
 
 KEPT: Final = (
@@ -88,9 +90,10 @@ class Wiring:
         permits = await self._make_acting()
         looks, shadow = self._make_judging(permits)
         calibrate = self._make_calibrations()
-        await self._make_ingest()
+        away = await self._make_ingest()
         self._make_health(looks, (permits, shadow, calibrate, self.periods))
         self._make_people(permits)
+        await self._make_absence(permits, away)
         promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
         self.requests.register("model", promotion.answer)
         self.requests.register("calibrate", calibrate.answer)
@@ -156,8 +159,8 @@ class Wiring:
         self.periods = Periods(site, calibrate, keep["calibration_period"], journal, clock)
         return calibrate
 
-    async def _make_ingest(self) -> None:
-        """What takes messages."""
+    async def _make_ingest(self) -> int:
+        """What takes messages; for how long there was nobody to take them [ms]."""
         site, clock, store, journal = self.site, self._clock, self._store, self.journal
         links, base = self.links.by_name, self._settings.base
         seen = Seen(await self._in_store(lambda: store.recent_keys(MEMORY)))
@@ -173,6 +176,7 @@ class Wiring:
         self.ingest = Ingest(site, links, *heard, self.docket, self.decide, self.guard, clock)
         await self._in_store(lambda: restore(site, store, clock))
         self.act.restore(await self._in_store(store.open_commands))
+        return away
 
     def _make_health(self, looks: Maintenance, others: tuple[Part, ...]) -> None:
         """What looks after everything."""
@@ -214,6 +218,17 @@ class Wiring:
         self.reload.add(self.held, force, people, self.retry, self.last_orders)
         for name in NAMES:
             self.requests.register(name, people.answer, sets=True)
+
+    async def _make_absence(self, permits: Permits, away: int) -> None:
+        """What was done while the gateway was dead, and what is left for the next time."""
+        site, journal, clock = self.site, self.journal, self._clock
+        kept = await self._in_store(partial(self._store.kept, ROOM))
+        told = (journal, self.announce, clock)
+        self.absence = Absence(site, self.act, self.docket, *told)
+        known = await self._in_store(partial(recent_decisions, self._settings))
+        self.absence.take_up(kept, away, known)
+        self.wills = Wills(site, permits, journal, clock, kept)
+        self.reload.add(self.wills)
 
     def _in_store(self, call: Callable[[], T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, call)

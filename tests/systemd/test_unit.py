@@ -101,6 +101,60 @@ def test_the_unit_has_three_sections() -> None:
     assert sections.sections() == ["Unit", "Service", "Install"]
 
 
+# -- the unit that acts when the gateway is dead --------------------------------------------------
+
+SAFE = ROOT / "systemd/edge-gateway-failsafe.service"
+
+
+def test_systemd_understands_the_other_unit_too(tmp_path: Path) -> None:
+    program = tmp_path / "edge-gateway"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / SAFE.name
+    unit.write_text(SAFE.read_text().replace("/opt/edge-gateway/bin/edge-gateway", str(program)))
+    done = _analyze("verify", "--man=no", str(unit))
+    said = [line for line in (done.stdout + done.stderr).splitlines() if SAFE.name in line]
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("result", "started"),
+    [
+        ("success", False),
+        *((word, True) for word in ("exit-code", "signal", "core-dump", "watchdog", "oom-kill")),
+        ("timeout", True),
+    ],
+)
+def test_every_end_but_an_orderly_stop_starts_it(
+    tmp_path: Path, result: str, started: bool
+) -> None:
+    (line,) = _unit()["ExecStopPost"]
+    assert line.startswith("-+/bin/sh -c '")
+    script = line.removeprefix("-+/bin/sh -c '").removesuffix("'").replace("$$", "$")
+    _program(tmp_path / "bin", "systemctl", f'echo "$@" > {tmp_path}/told')
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "SERVICE_RESULT": result}
+    subprocess.run(["/bin/sh", "-c", script], env=environment, check=True)
+    told = tmp_path / "told"
+    assert told.exists() is started
+    if started:
+        assert told.read_text().split() == ["start", "--no-block", SAFE.name]
+
+
+def test_it_is_started_when_the_gateway_is_given_up_and_ends_by_itself() -> None:
+    assert _unit()["OnFailure"] == [SAFE.name]
+    text = SAFE.read_text()
+    assert "Type=oneshot" in text
+    assert "edge-gateway fail-safe --config /etc/edge-gateway/gateway.yaml" in text
+    assert "TimeoutStartSec=1h" in text
+
+
+def test_it_can_do_no_more_than_the_gateway() -> None:
+    lines = UNIT.read_text().splitlines()
+    keys = ("NoNewPrivileges", "Protect", "Private", "Restrict", "Capability", "SystemCallFilter=@")
+    wanted = [line for line in lines if line.startswith(keys)]
+    assert set(wanted) <= set(SAFE.read_text().splitlines())
+
+
 # -- the installer -------------------------------------------------------------------------------
 
 
@@ -154,7 +208,8 @@ def test_an_unknown_word_shows_how_it_is_used_and_changes_nothing(tmp_path: Path
 
 
 def test_taking_it_off_leaves_what_is_the_users(tmp_path: Path) -> None:
-    ours = ("opt/edge-gateway/bin/edge-gateway", "etc/systemd/system/edge-gateway.service")
+    units = ("edge-gateway.service", "edge-gateway-failsafe.service")
+    ours = ("opt/edge-gateway/bin/edge-gateway", *(f"etc/systemd/system/{one}" for one in units))
     theirs = ("etc/edge-gateway/gateway.yaml", "var/lib/edge-gateway/gateway.db")
     for name in (*ours, *theirs):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
