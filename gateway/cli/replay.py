@@ -187,6 +187,7 @@ def _sides(pair: Pair) -> tuple[str, str]:
 def _words(made: Made) -> str:
     score = "" if made.score is None else f" {number(made.score)}"
     action = f": {made.mode} {made.action}" if made.action else f": {made.mode}"
+    action += "" if made.value is None else f" {made.value:g}"
     refused = f", refused {made.refused}" if made.refused else ""
     return f"{made.event} {made.label} by {made.rung}{score}{action}{refused}"
 

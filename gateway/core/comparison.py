@@ -34,6 +34,8 @@ class Made(NamedTuple):
     label: str
     rung: str
     score: float | None = None
+    value: float | None = None
+    """What the action is told."""
 
     @property
     def acts(self) -> bool:
@@ -47,7 +49,7 @@ class Pair(NamedTuple):
     then: Made | None
     now: Made | None
     differs: tuple[str, ...] = ()
-    """In what they differ: at, policy, mode, action, refused, label, rung, score."""
+    """In what they differ: at, policy, mode, action, value, refused, label, rung, score."""
 
     @property
     def at_ms(self) -> int:
@@ -61,7 +63,7 @@ def made(decision: Decision) -> Made:
     one, verdict = decision, decision.verdict
     return Made(
         *(one.id, one.asset, verdict.at_ms, one.policy, one.event, one.mode.value, one.action),
-        *(one.refused, verdict.label, verdict.rung, verdict.score),
+        *(one.refused, verdict.label, verdict.rung, verdict.score, one.value),
     )
 
 
@@ -115,7 +117,7 @@ def _matched(
 def differences(then: Made, now: Made) -> tuple[str, ...]:
     """In what two decisions differ."""
     found = ["at"] if abs(now.at_ms - then.at_ms) > AT_MS else []
-    names = ("policy", "mode", "action", "refused", "label", "rung")
+    names = ("policy", "mode", "action", "value", "refused", "label", "rung")
     found += [name for name in names if getattr(then, name) != getattr(now, name)]
     if not _alike(then.score, now.score):
         found.append("score")

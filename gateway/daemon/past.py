@@ -32,7 +32,8 @@ def past(
 def recorded(past: Past) -> Made:
     """What is compared of a stored decision."""
     verdict = json.loads(past.verdict)
-    return Made(*past[:8], label=verdict["label"], rung=verdict["rung"], score=verdict.get("score"))
+    told = {"label": verdict["label"], "rung": verdict["rung"], "score": verdict.get("score")}
+    return Made(*past[:8], **told, value=past.value)
 
 
 def stand(watch: Watch, past: Iterable[Past], shift_ms: int) -> list[Past]:

@@ -17,7 +17,9 @@ from gateway.core.audit_walk import MOST, Break, Fault
 PAGE: Final = 500
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "decision": ("asset", "policy", "event", "mode", "action", "refused", "votes", "verdict"),
+    "decision": (
+        *("asset", "policy", "event", "mode", "action", "value", "refused", "votes", "verdict"),
+    ),
     "command": (
         *("decision_id", "asset", "action", "source", "device", "set_json", "options", "mode"),
         *("state", "reason", "evidence", "deadline_ms"),

@@ -15,6 +15,11 @@ from gateway.store.packing import plain
 AUDITED: Final = ("decision", "command")
 """Tables whose rows name, in their column ``audit``, the newest record about them."""
 
+VALUES: Final = (
+    "UPDATE decision SET value = (SELECT json_extract(body, '$.value') FROM audit "
+    "WHERE seq = decision.audit) WHERE audit IS NOT NULL AND action <> ''"
+)
+"""What earlier decisions told their actions, as their records say."""
 TABLES: Final = """
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, boot INTEGER NOT NULL,

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gateway.core.readings import Value
 from gateway.core.signals import Signal
+from gateway.store import schema
 from gateway.store.blocks import block_rows
 from gateway.store.faults import translated
 from gateway.store.packing import Row
@@ -20,9 +21,7 @@ PAGE: Final = 2_000
 _SCATTER: Final = 1_000
 """Reports are looked at around either end: those that were late are not in the order of time."""
 
-_DECISIONS: Final = (
-    "SELECT id, asset, at_ms, policy, event, mode, action, refused, verdict FROM decision"
-)
+_DECISIONS: Final = "SELECT id, asset, at_ms, policy, event, mode, action, refused, verdict"
 
 
 class Stored(NamedTuple):
@@ -60,6 +59,7 @@ class Past(NamedTuple):
     refused: str
     verdict: str
     """JSON."""
+    value: float | None = None
 
 
 class Thinned(NamedTuple):
@@ -195,15 +195,19 @@ class History(Reader):
     def decisions(self, since_ms: int, until_ms: int) -> list[Past]:
         """What was decided from one time to another, oldest first."""
         with translated("history"):
-            query = f"{_DECISIONS} WHERE at_ms BETWEEN ? AND ? ORDER BY at_ms, rowid"
+            query = f"{self._decisions()} WHERE at_ms BETWEEN ? AND ? ORDER BY at_ms, rowid"
             rows = self._connection.execute(query, (since_ms, until_ms)).fetchall()
         return [Past(*row) for row in rows]
+
+    def _decisions(self) -> str:
+        had = schema.decision_values.__name__ in schema.applied(self._connection)
+        return f"{_DECISIONS}{', value' if had else ''} FROM decision"
 
     def standing(self, before_ms: int) -> list[Past]:
         """The newest decision of each policy before a time."""
         newest = "SELECT max(rowid) FROM decision WHERE at_ms < ? GROUP BY asset, policy"
         with translated("history"):
-            query = f"{_DECISIONS} WHERE rowid IN ({newest}) ORDER BY rowid"
+            query = f"{self._decisions()} WHERE rowid IN ({newest}) ORDER BY rowid"
             rows = self._connection.execute(query, (before_ms,)).fetchall()
         return [Past(*row) for row in rows]
 

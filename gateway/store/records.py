@@ -15,7 +15,7 @@ PAYLOAD_BYTES: Final = 4_096
 
 VERDICT: Final = "INSERT INTO verdict VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DECISION: Final = (
-    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
+    "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
 EXPLANATION: Final = "UPDATE decision SET explanation = ? WHERE id = ?"
@@ -73,7 +73,7 @@ def decision_row(decision: Decision, stamp: Stamp, audit: int) -> Row:
     document = {name: getattr(verdict, name) for name in Verdict.__slots__}
     return (
         *(plain(one.id), plain(one.asset), verdict.at_ms, *map(plain, texts), _json(document)),
-        *(stamp.boot, verdict.mono_ms, stamp.clock, audit),
+        *(stamp.boot, verdict.mono_ms, stamp.clock, audit, one.value),
     )
 
 

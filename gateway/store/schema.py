@@ -161,6 +161,12 @@ def command_attempts(db: "Database") -> None:
     db.conn.execute("ALTER TABLE command ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1")
 
 
+def decision_values(db: "Database") -> None:
+    """Schema 8: what an action is told; of earlier decisions as their records say."""
+    db.conn.execute("ALTER TABLE decision ADD COLUMN value REAL")
+    db.conn.execute(chain.VALUES)
+
+
 AUDITED: Final = audit_chain.__name__
 """From this migration on there is a chain."""
 
@@ -172,6 +178,7 @@ MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
     signal_blocks,
     audit_chain,
     command_attempts,
+    decision_values,
 )
 """In order, never changed once released: a change is a new one at the end."""
 
@@ -200,9 +207,8 @@ def migrate(connection: sqlite3.Connection) -> tuple[str, ...]:
             "install the newer version again, or point store.path at another file"
         )
     pending = [name for name in known if name not in had]
-    if not pending:
-        return ()
-    _apply(connection)
+    if pending:
+        _apply(connection)
     return tuple(pending)
 
 

@@ -102,3 +102,8 @@ def test_every_decision_is_told_once_and_in_the_order_of_time(
 @given(decisions)
 def test_a_side_agrees_with_itself(made: list[Made]) -> None:
     assert all(pair.then and pair.now and not pair.differs for pair in compare(made, made))
+
+
+def test_another_value_for_the_same_action_is_a_difference() -> None:
+    (pair,) = compare([one(0, value=40.0)], [one(0, value=60.0)])
+    assert pair.differs == ("value",)

@@ -238,7 +238,7 @@ def test_a_row_that_was_altered_afterwards_is_named(
 
 SLIP = (
     "INSERT INTO decision SELECT 'd9', asset, at_ms, policy, event, mode, action, refused, "
-    "votes, verdict, boot, mono_ms, clock, explanation, {} FROM decision LIMIT 1"
+    "votes, verdict, boot, mono_ms, clock, explanation, {}, value FROM decision LIMIT 1"
 )
 
 
@@ -469,11 +469,13 @@ def test_what_is_older_than_the_chain_is_counted_and_not_called_broken(
 ) -> None:
     tamper(copy, "DROP TABLE audit", "DROP TABLE audit_checkpoint", "DROP TABLE audit_before",
            "ALTER TABLE decision DROP COLUMN audit", "ALTER TABLE command DROP COLUMN audit",
-           "DELETE FROM _sqlite_migrations WHERE name = 'audit_chain'")  # fmt: skip
+           "ALTER TABLE decision DROP COLUMN value", "ALTER TABLE command DROP COLUMN attempt",
+           "DELETE FROM _sqlite_migrations WHERE name IN "
+           "('audit_chain', 'command_attempts', 'decision_values')")  # fmt: skip
     with Reader.open(copy) as reader, pytest.raises(StoreError, match="no audit chain yet"):
         _ = reader.audit
     store = open_store(settings(copy.parent))
-    assert store.opened.migrated == ("audit_chain",)
+    assert store.opened.migrated == ("audit_chain", "command_attempts", "decision_values")
     turn(store, 60)
     store.close()
     found = check(copy, key)
@@ -538,3 +540,18 @@ def test_killed_again_and_again_the_chain_is_whole_and_holds_all_that_was_report
         with Reader.open(tmp_path / "gateway.db") as reader:
             kept = next(one for one in reader.audit.entries(seq - 1))
         assert kept.hash.hex() == hash_
+
+
+def test_what_actions_were_told_before_there_was_a_column_is_taken_from_their_records(
+    copy: Path, key: signing.SigningKey
+) -> None:
+    with Reader.open(copy) as reader:
+        told = reader.query("SELECT id, value FROM decision ORDER BY id").rows
+    tamper(copy, "ALTER TABLE decision DROP COLUMN value",
+           "DELETE FROM _sqlite_migrations WHERE name = 'decision_values'")  # fmt: skip
+    store = open_store(settings(copy.parent))
+    assert store.opened.migrated == ("decision_values",)
+    store.close()
+    with Reader.open(copy) as reader:
+        assert reader.query("SELECT id, value FROM decision ORDER BY id").rows == told
+    assert check(copy, key).breaks == ()
