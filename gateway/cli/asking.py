@@ -18,6 +18,9 @@ from gateway.core.ports import Outgoing, Subscription
 from gateway.errors import BrokerError, DecodeError, NotConnectedError
 
 WAIT_S: Final = 30.0
+OFFLINE_S: Final = 5.0
+"""So long a gateway may be offline, as during a restart, before nobody waits for it any longer."""
+AVAILABILITY: Final = "availability"
 
 Heard = Callable[[str, dict[str, Any]], bool]
 """Topic below the base and document: whether it is what is waited for."""
@@ -63,7 +66,9 @@ class Visit:
             on_wake=self._woken.set,
             wall_ms=lambda: time.time_ns() // 1_000_000,
         )
-        self._client.subscribe([Subscription(f"{self._base}/{one}") for one in topics])
+        heard = (*topics, AVAILABILITY)
+        self._client.subscribe([Subscription(f"{self._base}/{one}") for one in heard])
+        self._offline_since: float | None = None
         self._left: list[tuple[str, dict[str, Any]]] = []
 
     def __enter__(self) -> Self:
@@ -113,17 +118,20 @@ class Visit:
         for outcome in self._client.take_outcomes():
             if outcome.reason == "not_authorized":
                 return "the broker does not let us ask that: see its access list"
+        if self._offline_since is not None:
+            return "the gateway is offline: it does not run, or has lost the broker"
         return "the gateway did not answer: does it run, with this file?"
 
     def wait(self, wanted: Heard, wait_s: float | None = None) -> dict[str, Any] | None:
-        """The first document that is wanted; None when none came in time."""
+        """The first document that is wanted; None when none came in time, or nobody is there."""
         until = time.monotonic() + (self._wait_s if wait_s is None else wait_s)
         while True:
             for at, (topic, one) in enumerate(self._left):
                 if wanted(topic, one):
                     del self._left[: at + 1]
                     return one
-            if time.monotonic() > until:
+            now = time.monotonic()
+            if now > until or now - (self._offline_since or now) > OFFLINE_S:
                 return None
             self._pause(until)
             self._left += self._take()
@@ -133,6 +141,9 @@ class Visit:
         self._client.acknowledge([message.receipt for message in messages])
         found = []
         for message in messages:
+            if message.topic == f"{self._base}/{AVAILABILITY}":
+                self._offline_since = time.monotonic() if message.payload == b"offline" else None
+                continue
             try:
                 said = documents.load(message.payload)
             except DecodeError:

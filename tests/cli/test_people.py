@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gateway.cli import asking
 from gateway.cli.main import cli
 from gateway.errors import BrokerError, ConfigError
 from tests.fakes.daemon import Daemon, pump
@@ -133,3 +134,13 @@ def test_what_holds_is_listed_while_the_gateway_runs_and_after_its_death(daemon:
     ]
     assert hold["until"] > hold["since"]
     assert "edge-gateway resume" in CliRunner().invoke(cli, words).output
+
+
+def test_nobody_waits_for_a_gateway_that_says_it_is_offline(
+    daemon: Daemon, zigbee: Zigbee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert daemon.stop() == 0
+    wait_until(lambda: zigbee.availability == "offline", "the broker knows")
+    monkeypatch.setattr(asking, "OFFLINE_S", 0.1)
+    with pytest.raises(BrokerError, match="the gateway is offline"):
+        run(daemon, "acknowledge", "pump")
