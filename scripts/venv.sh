@@ -26,8 +26,9 @@ make_venv() {
 if [ ! -e "$stamp" ] && { [ -n "$extras" ] || [ ! -e "$stamp-plain" ]; }; then
     [ -x "$venv/bin/pip" ] || make_venv
     echo "installing into $venv (once)" >&2
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pip "setuptools>=77"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras"
+    # Errors alone: pip hands on what setuptools has to say about every editable installation.
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --upgrade pip "setuptools>=77"
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --editable ".$extras"
     rm -f "$venv"/.installed-*
     [ -n "$extras" ] || stamp="$stamp-plain"
     touch "$stamp"
