@@ -34,6 +34,10 @@ class Inquiry:
     """Of the asset's calibration; empty without one."""
     features: tuple[Feature, ...] = ()
     """Of signals: what is asked about, instead of channels."""
+    units: tuple[str, ...] = ()
+    """The metrics' own, which people know; empty: the channels'."""
+    conversions: tuple[tuple[float, float], ...] = ()
+    """(scale, offset) per channel from the metric's unit to the channel's; empty: the same ones."""
 
     @property
     def baseline(self) -> list[float | None]:
@@ -60,9 +64,16 @@ class Inquiry:
         for i, share in enumerate(explanations.shares(weights)):
             base = baseline[i] * self.sd[i] + self.mean[i] if self.sd else baseline[i]
             base = base if isfinite(base) else self.newest[i]
-            unit = self.channels[i].unit
-            found.append(Cause(self.metrics[i], unit, self.newest[i], base, self._usual(i), share))
+            unit = self.units[i] if self.units else self.channels[i].unit
+            told = self._back(i, self.newest[i], base, *(self._usual(i) or ()))
+            usual = (min(told[2:]), max(told[2:])) if told[2:] else None
+            found.append(Cause(self.metrics[i], unit, told[0], told[1], usual, share))
         return found
+
+    def _back(self, i: int, *values: float) -> list[float]:
+        """Values of a channel in its metric's unit."""
+        scale, offset = self.conversions[i] if self.conversions else (1.0, 0.0)
+        return [(value - offset) / scale for value in values]
 
     def _features(
         self, weights: tuple[float, ...], baseline: tuple[float, ...], values: tuple[float, ...]
@@ -148,4 +159,13 @@ def _inquiry(turn: Turn, state: ModelState) -> Inquiry | None:
         mean=learnt.mean if learnt else (),
         sd=learnt.sd if learnt else (),
         features=state.features,
+        units=tuple(_units(turn, state)),
+        conversions=state.conversions,
     )
+
+
+def _units(turn: Turn, state: ModelState) -> Iterator[str]:
+    """Each metric's own; the channel's where the asset has none."""
+    for name, channel in zip(state.columns, state.windows.shape.channels, strict=True):
+        metric = turn.asset.metrics.get(name)
+        yield (metric.unit if metric else "") or channel.unit

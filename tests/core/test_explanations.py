@@ -79,7 +79,7 @@ def test_shares_are_parts_of_one_whole_and_what_pulls_back_has_none(weights):
     assert all(share == 0 for share, weight in zip(found, weights, strict=True) if weight <= 0)
     if max(weights, default=0) > 0:
         assert math.isclose(sum(found), 1)
-        assert weights[found.index(max(found))] == max(weights)
+        assert math.isclose(weights[found.index(max(found))], max(weights))
 
 
 def test_the_largest_shares_come_first_and_dust_is_left_out():

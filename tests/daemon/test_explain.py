@@ -106,6 +106,24 @@ def test_a_model_s_decision_names_its_channels_in_words_and_in_data(
         wait_until(lambda: late.heard, "it is retained")
 
 
+def test_channels_are_named_in_the_unit_that_the_file_gives_them(
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
+) -> None:
+    heat(tmp_path)
+    units = [("degC", "degF"), ("unit: W}", "unit: kW}"), ("temperature > 90", "temperature > 900")]
+    with Daemon(tmp_path, pump(broker.port, MODEL, PACKAGE, *units)):
+        zigbee.online()
+        zigbee.tell("plug", state="ON", power=1.4)
+        zigbee.tell("probe", temperature=185.0)
+        wait_until(lambda: zigbee.newest("asset/pump/explanation"), "an explanation")
+        told = zigbee.newest("asset/pump/explanation")
+        assert told["words"] == [
+            "temperature 185 degF, usually 95 to 113: 53 %",
+            "power 1.4 kW, usually about 1: 47 %",
+        ]
+        assert [one["unit"] for one in told["channels"]] == ["degF", "kW"]
+
+
 def test_a_rule_explains_itself_when_it_fires_and_when_it_clears(
     tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
