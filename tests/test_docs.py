@@ -92,7 +92,7 @@ def test_every_option_shown_belongs_to_its_command() -> None:
 
 def test_commands_in_backticks_exist() -> None:
     for page in PAGES:
-        for name in re.findall(r"`edge-gateway ([a-z]+)", page.read_text()):
+        for name in re.findall(r"`edge-gateway ([a-z-]+)", page.read_text()):
             assert name in COMMANDS, f"{page.name}: edge-gateway {name}"
 
 
