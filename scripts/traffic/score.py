@@ -22,7 +22,7 @@ from scripts.traffic.sites import MINUTE_MS, START_MS, Field, Source, demo, upli
 from scripts.train.traffic import PACKAGE, WARMUP
 
 MINUTES = 5
-EVERY = 1 / 12
+EVERY = 1 / 20
 """Chance that an attack is tried at a minute."""
 DEMO_MINUTES = 360
 DAY = 1_440

@@ -15,6 +15,8 @@ from gateway.demo.radio_chirpstack import Radio as ChirpStack
 from gateway.demo.radio_zigbee2mqtt import Radio as Zigbee
 
 MINUTE_MS = 60_000
+MEMORY = 1_000
+"""Keys of uplinks remembered: copied for each attack."""
 START_MS = 1_795_000_000_000
 
 
@@ -26,7 +28,7 @@ class Source:
         self.bridge: Bridge = room(kind, room.Settings())
         self.started_ms = START_MS
         self.restart(START_MS)
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
 
     def restart(self, now_ms: int) -> None:
         """The gateway starts: it knows no device."""
@@ -55,7 +57,9 @@ class Source:
             if uplink.dedup in self._seen:
                 self.gate.tally.repeats += 1
                 return
-            self._seen.add(uplink.dedup)
+            self._seen[uplink.dedup] = None
+            if len(self._seen) > MEMORY:
+                del self._seen[next(iter(self._seen))]
         heard = self.gate.devices.get(uplink.device) or self.gate.welcome(uplink.device, mono_ms)
         if heard is not None and uplink.frame is not None:
             self.gate.frame(heard, uplink.frame, uplink.link.get("missed_frames"))

@@ -63,7 +63,7 @@ def _name(text: str) -> x509.Name:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: tuple[int, int]
 ) -> x509.CertificateBuilder:
-    now = datetime.fromtimestamp(time.time(), UTC)
+    now = datetime.fromtimestamp(time.time_ns() // 1_000_000_000, UTC)
     return x509.CertificateBuilder(
         subject_name=subject,
         issuer_name=issuer,
