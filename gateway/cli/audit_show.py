@@ -67,7 +67,7 @@ def _about(entry: Entry, body: dict[str, Any], asset: str, decision: str) -> boo
 def told(entry: Entry, body: dict[str, Any]) -> str:
     """One record in one line."""
     names = _PLAIN.get(entry.kind) or tuple(body)
-    asset = str(body.get("asset", ""))
+    asset = str(body.get("asset") or "")
     words = [f"{name}={_short(body[name])}" for name in names if body.get(name) not in ("", None)]
     if entry.kind == Kind.DECISION and isinstance(verdict := body.get("verdict"), dict):
         words += [f"{name}={_short(verdict.get(name))}" for name in ("label", "score", "rung")]

@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 
 from gateway.adapters import signing
 from gateway.cli.audit import command
+from gateway.cli.audit_show import told
 from gateway.core import checkpoints
-from gateway.core.audit import Kind, Record, canonical
+from gateway.core.audit import Entry, Kind, Record, canonical
 from gateway.core.commands import State
 from gateway.store.batch import Batch
 from tests.store.samples import NOW_MS, decision, open_store, order, settings
@@ -129,3 +130,11 @@ def test_a_chain_that_somebody_signed_with_a_key_of_his_own_is_told(place: Path)
 def test_what_cannot_be_used_is_said_with_2(place: Path) -> None:
     assert audit(place, "verify", "--key", str(place / "no.pub")).exit_code == 2
     assert audit(place, "verify", "--checkpoint", str(place / "no.json")).exit_code == 2
+
+
+def test_what_is_about_the_whole_gateway_is_shown_as_that() -> None:
+    body = {"asset": None, "change": "began", "kind": "stop"}
+    entry = Entry(7, NOW_MS, 1, 1, 1, Kind.INTERVENTION, "gateway", json.dumps(body), b"")
+    assert told(entry, body).split()[1:] == [
+        *("7", "intervention", "gateway", "change=began", "kind=stop")
+    ]
