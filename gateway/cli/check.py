@@ -45,6 +45,7 @@ def _examine(file: Path) -> tuple[Report, list[Problem]]:
     Raises:
         BadFileError: with every problem.
     """
+    from gateway.cli import check_paces
     from gateway.config import advice, machine
     from gateway.config.loader import load_document
 
@@ -54,7 +55,10 @@ def _examine(file: Path) -> tuple[Report, list[Problem]]:
     if problems:
         raise BadFileError(problems)
     warnings = [*advice.warnings(settings, doc), *machine.warnings(settings, doc)]
-    warnings += advice.paces(settings, packages, doc)
+    warnings += [
+        *advice.paces(settings, packages, doc),
+        *check_paces.warnings(settings, packages, doc),
+    ]
     return _report(settings, packages, doc), sorted(warnings)
 
 
@@ -73,6 +77,10 @@ def _report(settings: Settings, packages: Mapping[str, Package], doc: Document) 
         "sources": {name: _source(name, settings) for name in settings.sources},
         "models": {name: _model(package) for name, package in packages.items()},
         "assets": {id_: _asset(asset) for id_, asset in settings.assets.items()},
+        "exclusions": {
+            one.name: {"of": [str(deed) for deed in one.of], "at_most": one.at_most}
+            for one in settings.exclusions
+        },
         "store": {
             "path": str(settings.store.path),
             "max_bytes": settings.store.max_bytes,
@@ -144,6 +152,8 @@ def _lines(file: Path, report: Report) -> Iterator[str]:
         yield f"model   {name}: {model['id']} {model['version']} {model['sha256'][:12]}"
     for id_, asset in report["assets"].items():
         yield from _asset_lines(id_, asset)
+    for name, one in report["exclusions"].items():
+        yield f"exclude {name}: at most {one['at_most']} of {', '.join(one['of'])}"
     store = report["store"]
     yield f"store   {store['path']}: {store['max_bytes'] >> 20} MiB, {store['durability']}"
 
@@ -152,6 +162,8 @@ def _asset_lines(id_: str, asset: Report) -> Iterator[str]:
     yield f"asset   {id_}: {', '.join(asset['metrics'])}"
     for verdict in asset["verdicts"]:
         yield f"          {verdict}"
+    if asset["actions"]:
+        yield f"          actions: {', '.join(asset['actions'])}"
     for rule in asset["policy"]:
         does = rule["do"] or "alert"
         yield f"          policy: {rule['when']} {rule['for']} -> {does} ({rule['mode']})"
