@@ -45,7 +45,6 @@ def _examine(file: Path) -> tuple[Report, list[Problem]]:
     Raises:
         BadFileError: with every problem.
     """
-    from gateway.cli import check_paces
     from gateway.config import advice, machine
     from gateway.config.loader import load_document
 
@@ -55,10 +54,11 @@ def _examine(file: Path) -> tuple[Report, list[Problem]]:
     if problems:
         raise BadFileError(problems)
     warnings = [*advice.warnings(settings, doc), *machine.warnings(settings, doc)]
-    warnings += [
-        *advice.paces(settings, packages, doc),
-        *check_paces.warnings(settings, packages, doc),
-    ]
+    warnings += advice.paces(settings, packages, doc)
+    if settings.store.path.is_file():
+        from gateway.cli import check_paces
+
+        warnings += check_paces.warnings(settings, packages, doc)
     return _report(settings, packages, doc), sorted(warnings)
 
 

@@ -11,6 +11,7 @@ import pytest
 from gateway.cli.main import main
 from gateway.config.show import MASK, plain
 from tests.config.samples import GOOD, written
+from tests.fakes.recording import Recording
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gateway/demo/packages/pump-anomaly"
@@ -228,3 +229,41 @@ def test_a_sensor_that_may_be_silent_longer_than_its_model_waits_is_a_warning(
     assert done.returncode == 0
     assert "'flow' may be silent for 15m, and channel 'flow' of model 'pump-anomaly'" in done.stdout
     assert "may be silent" not in gateway("check", DEMO).stdout
+
+
+PUMP = f"""
+gateway: {{id: here}}
+brokers: {{local: {{host: localhost}}}}
+sources: {{plc: {{bridge: json, broker: local, topic: "plant/{{device}}"}}}}
+store: {{path: gateway.db, min_free_bytes: 1MiB}}
+models: {{shipped: {{package: {PACKAGE}}}}}
+assets:
+  pump:
+    metrics:
+      power: {{from: plc/pump, unit: W}}
+      flow: {{from: plc/pump, unit: l/min}}
+      temperature: {{from: plc/probe, unit: degC}}
+      vibration: {{from: plc/pump, unit: mm/s}}
+    verdicts: [{{model: shipped}}]
+"""
+
+
+def test_a_sensor_that_was_stored_more_seldom_than_its_model_waits_is_a_warning(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(PUMP)
+    assert "as stored" not in gateway("check", file).stdout
+    with Recording(file) as recording:
+        for second in range(0, 300, 2):
+            recording.tell(second, power=500.0 + second, flow=100.0, vibration=1.5)
+        for second in range(0, 300, 20):
+            recording.tell(second + 0.5, temperature=48.0)
+    done = gateway("check", file)
+    assert done.returncode == 0
+    assert (
+        "'temperature' came every 20s as stored, and channel 'temperature' of model 'shipped' gives"
+        " up on a value after 5s: it never answers; let the sensor of metric 'temperature' report"
+        " every 5s or more often"
+    ) in done.stdout
+    assert done.stdout.count("as stored") == 1
