@@ -4,6 +4,7 @@ The detectors' memory is kept in the store (room ``drift``), by asset, model and
 another model learns anew.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,6 +22,9 @@ from gateway.daemon.site import Site
 
 KEEP_ROWS: Final = 300
 """The detectors' memory is stored every so many rows, and when something drifted."""
+COUNT_LOOKS: Final = 5
+"""The turns since the last look are counted in the store with the next commit; at every so many
+looks they make one of their own. A commit for each turn was a fifth of what an idle gateway did."""
 
 log = structlog.get_logger()
 
@@ -34,6 +38,9 @@ class Maintenance:
         self._journal = journal
         self._announce = announce
         self._kept: dict[tuple[str, str], int] = {}
+        self._turns: Counter[tuple[str, str]] = Counter()
+        """Not in the store yet."""
+        self._looks = 0
         self.abstentions = Abstentions()
 
     def note(self, watch: Watch, turn: Turn) -> None:
@@ -42,8 +49,7 @@ class Maintenance:
         for model, outcome in outcomes(turn.scores, turn.abstained):
             if outcome not in (RESTS, STARTS):
                 self.abstentions.note(model, outcome)
-            self._journal.batch.counts[f"model:{model}", outcome] += 1
-            self._journal.changed()
+            self._turns[f"model:{model}", outcome] += 1
         for model, score in turn.scores.items():
             state = watch.models.get(model)
             if state is not None and state.drift is not None:
@@ -55,6 +61,14 @@ class Maintenance:
             changed = [self._keep(watch, model, step) for model in watch.models]
             if any(changed):
                 self._say(watch)
+        self._count_turns(now=step == 1)
+
+    def _count_turns(self, *, now: bool) -> None:
+        self._looks += 1
+        self._journal.batch.counts.update(self._turns)
+        if self._turns and (now or self._looks % COUNT_LOOKS == 0):
+            self._journal.changed()
+        self._turns.clear()
 
     def _keep(self, watch: Watch, model: str, step: int) -> bool:
         """Store the memory of one model's detectors when it is time; whether something drifted."""
