@@ -1,6 +1,7 @@
 """A daemon that is killed at any point of a command's life; short versions of scripts/prove_*."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_killed_at_a_point_it_sends_nothing_twice_and_forgets_nothing(
         assert plant.passed() <= {*killing.points()}
 
 
-@pytest.mark.slow
+@pytest.mark.skipif("PROVE_ALL" not in os.environ, reason="takes minutes: PROVE_ALL=1")
 def test_killed_at_every_point_it_sends_nothing_twice_and_forgets_nothing(
     tmp_path: Path, brokers: list[Mosquitto]
 ) -> None:
