@@ -9,6 +9,7 @@ three, else later time, without the rows that a window would share; never other 
 """
 
 import argparse
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,17 @@ import numpy as np
 from gateway.errors import GatewayError
 from scripts.train import history, kinds, limits, split
 from scripts.train.costs import Costs, Trace, choose, count
+from scripts.train.datasets import Floats
 from scripts.train.emit import shortened, write
 from scripts.train.history import History
 from scripts.train.kinds import KINDS, Model, Plan
 from scripts.train.sign import add_options, keys
+from scripts.train.trust import with_stress
 
 GOLDEN = 4
 TRAIN_SHARE = 0.6
+STRESSED = 100
+"""Windows whose disturbance the card tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,15 @@ def _card(plan: Plan, sides: Parts, found: str, provenance: str) -> str:
     )
 
 
+def stressed(judge: Sequence[History], plan: Plan) -> tuple[Floats, list[str]]:
+    """Windows of the part kept aside, evenly over it, and their true labels: for the card."""
+    long = [one for one in judge if len(one.values) >= plan.window]
+    windows = np.concatenate([kinds.windows(one.values, plan.window) for one in long])
+    truth = np.concatenate([kinds.truth(one, plan) for one in long])
+    places = np.unique(np.linspace(0, len(windows) - 1, STRESSED).astype(int))
+    return windows[places], ["alarm" if truth[at] else "normal" for at in places]
+
+
 def plan_of(options: argparse.Namespace) -> Plan:
     """The command line as a plan."""
     pairs = (text.partition(":") for text in options.channels)
@@ -177,7 +191,8 @@ def main() -> None:
     parser.add_argument("--horizon", type=float, default=0.0, help="rul: seconds before the end")
     parser.add_argument("--name", default="", help="of the model; default: the directory's")
     parser.add_argument("--licence", default="LicenseRef-proprietary")
-    parser.add_argument("--created", default="2026-11-21", help="ISO date, for the manifest")
+    parser.add_argument("--created", default=time.strftime("%Y-%m-%d", time.gmtime()),
+                        help="ISO date, for the manifest; default: today")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     add_options(parser)
     options = parser.parse_args()
@@ -193,6 +208,7 @@ def main() -> None:
             known = history.from_store(*where, labels)
         origin = str((options.csv or options.store).name)
         print(f"{options.out}: {make(known, plan, options.out, origin)}")
+        with_stress(options.out, *stressed(parts(known, plan.window).judge, plan))
         signer.sign(options.out)
     except (ValueError, OSError, GatewayError) as error:
         parser.error(str(error))

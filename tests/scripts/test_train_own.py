@@ -77,6 +77,8 @@ def test_one_command_ends_with_a_signed_package(tmp_path: Path, monkeypatch, cap
              "power:W", "--out", out]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["own", *map(str, words), "--new-key", str(key)])
     own.main()
+    card = next(tmp_path.rglob("MODEL_CARD.md")).read_text("utf-8")
+    assert "| noise of 0.1 sd on every channel |" in card
     pem = signature.public_key(tmp_path / "plant.pub")
     verify(out, pem)
     assert "plant.pub" in capsys.readouterr().out
