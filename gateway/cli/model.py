@@ -13,6 +13,7 @@ COMMANDS = (
         "promote",
         "quantize",
         "rollback",
+        "schema",
         "seal",
         "show",
         "sign",

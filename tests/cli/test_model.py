@@ -92,6 +92,13 @@ def test_show_is_the_contract_for_people_and_for_programs(package: Path) -> None
     assert document["signed"] is False
 
 
+def test_the_schema_is_printed_and_names_every_key_of_a_shipped_manifest(package: Path) -> None:
+    schema = json.loads(good("schema"))
+    manifest = json.loads((package / "manifest.json").read_text())
+    assert manifest.keys() <= schema["properties"].keys()
+    assert set(schema["required"]) <= manifest.keys()
+
+
 def test_bench_measures_each_batch_size_in_a_real_worker(package: Path) -> None:
     found = json.loads(good("bench", package, "--seconds", "0.01", "--json"))
     assert [row["batch"] for row in found["batches"]] == [1, 8, 64]
