@@ -12,7 +12,7 @@ from gateway import registry
 from gateway.config import BadFileError, Problem, Settings
 from gateway.config.tree import Document
 from gateway.core import durations
-from gateway.core.assets import Asset, EnsembleRung, RuleRung, Rung
+from gateway.core.assets import Asset, EnsembleRung, FailSafe, RuleRung, Rung
 from gateway.core.mapping import Mapper
 from gateway.core.ports import Bridge
 from gateway.models.package import Package
@@ -126,9 +126,15 @@ def _asset(asset: Asset) -> Report:
         "actions": list(asset.actions),
         "verdicts": [_rung(rung) for rung in asset.ladder],
         "policy": policies,
-        "fail_safe": safe
-        and {"after": durations.render(safe.after_ms), "do": safe.action, "mode": safe.mode.value},
+        "fail_safe": safe and _fail_safe(safe),
     }
+
+
+def _fail_safe(safe: FailSafe) -> Report:
+    also = {"worker": safe.worker_ms, "on_death": safe.death_ms}
+    times = {key: durations.render(ms) for key, ms in also.items() if ms is not None}
+    named = {"do": safe.action, "mode": safe.mode.value, "on_stop": safe.on_stop}
+    return {"after": durations.render(safe.after_ms), **named, **times}
 
 
 def _rung(rung: Rung) -> str:
@@ -170,4 +176,6 @@ def _asset_lines(id_: str, asset: Report) -> Iterator[str]:
     safe = asset["fail_safe"]
     if safe:
         does = safe["do"] or "alert"
-        yield f"          fail-safe: after {safe['after']} -> {does} ({safe['mode']})"
+        also = "".join(f", {key} {safe[key]}" for key in ("worker", "on_death") if key in safe)
+        also += ", on_stop" if safe["on_stop"] else ""
+        yield f"          fail-safe: after {safe['after']}{also} -> {does} ({safe['mode']})"
