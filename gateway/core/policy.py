@@ -51,13 +51,15 @@ class Policy:
     """What people decided that holds now."""
     shift_ms: int = 0
     """From the monotonic clock to running time, which goes on over boots."""
+    lost: bool = False
+    """An alert is over because the file no longer has its rule."""
     _permit: Permit = _permitted
 
     def __post_init__(self) -> None:
         """Give every rule an empty memory."""
         for rule in self.asset.policy:
             depth = max(rule.of, rule.clear_of)
-            self._memory.setdefault(rule.name, Memory(deque(maxlen=depth)))
+            self._memory.setdefault(rule.name, Memory(deque(maxlen=depth), rule.when))
 
     def decide(
         self, verdict: Verdict, view: View, permit: Permit = _permitted
@@ -115,9 +117,8 @@ class Policy:
             hits = sum(_last(memory.votes, rule.of))
             if hits < rule.hits:
                 return None
-            memory.raised, memory.since_ms = True, verdict.at_ms
-            memory.due, memory.refused = bool(rule.action), ""
-            memory.mode = memory.told = ""
+            memory.raised, memory.since_ms, memory.due = True, verdict.at_ms, bool(rule.action)
+            memory.refused = memory.mode = memory.told = ""
             return self._attempt(rule, memory, verdict, view, "raised")
         recent = _last(memory.votes, rule.clear_of)
         if len(recent) == rule.clear_of and recent.count(False) >= rule.clear_hits:
@@ -181,10 +182,7 @@ class Policy:
         return next(filter(None, (locked(rule, view) for rule in rules)), "")
 
     def _since_acted(self, memory: Memory, verdict: Verdict, mode: Mode) -> float:
-        """Milliseconds of running since the rule last acted.
-
-        An advice does not keep a command waiting.
-        """
+        """Milliseconds of running since it last acted; an advice keeps no command waiting."""
         if mode is Mode.ACT and memory.acted_mode not in ("", Mode.ACT):
             return float("inf")
         if memory.acted_ms is None:
@@ -224,10 +222,12 @@ class Policy:
 
     def restore(self, text: str) -> None:
         """Take up what ``to_json`` wrote; rules the file no longer has are forgotten."""
-        for name, saved in json.loads(text).items():
-            memory = self._memory.get(name)
-            if memory is not None:
-                memory.restore(saved)
+        gone = [
+            saved.get("raised", False)
+            for name, saved in json.loads(text).items()
+            if name not in self._memory or not self._memory[name].restore(saved)
+        ]
+        self.lost = any(gone)
 
 
 def fail_safe_decision(asset: Asset, verdict: Verdict, new_id: str, refused: str = "") -> Decision:

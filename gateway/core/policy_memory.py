@@ -14,6 +14,8 @@ class Memory:
     """What a rule remembers between verdicts."""
 
     votes: deque[bool]
+    when: str
+    """The label that it is about: a rule is known by its place in the file, which may change."""
     raised: bool = False
     due: bool = False
     """Its action has not been sent yet since it was raised."""
@@ -35,11 +37,17 @@ class Memory:
         saved = {one.name: getattr(self, one.name) for one in fields(self)}
         return saved | {"votes": [int(vote) for vote in self.votes]}
 
-    def restore(self, saved: Mapping[str, object]) -> None:
+    def restore(self, saved: Mapping[str, object]) -> bool:
         """Take up what ``plain`` gave, of this version or an earlier one.
 
         One that noted the clocks of a boot does not tell running time: it was done just now.
+
+        Returns:
+            False: it is about another label, so only when it acted is taken up.
         """
+        same = saved.get("when", self.when) == self.when
+        if not same:
+            saved = {key: saved[key] for key in ("acted_ms", "acted_mode") if key in saved}
         votes = saved.get("votes")
         self.votes.extend(bool(vote) for vote in (votes if isinstance(votes, list) else ()))
         for key, value in saved.items():
@@ -47,6 +55,7 @@ class Memory:
                 setattr(self, key, value)
         if saved.get("acted_mono_ms") is not None:
             self.acted_ms = _NOW
+        return same
 
 
 _FIELDS: Final = {one.name for one in fields(Memory)} - {"votes"}

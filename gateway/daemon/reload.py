@@ -90,6 +90,8 @@ class Reload:
         self._announce.event("configuration_loaded", **of_file(settings))
         for watch in site.watches.values():
             self._announce.asset(watch)
+            if watch.policy.lost:
+                self._announce.alert(watch)
 
     def _same_frame(self, old: Settings, new: Settings) -> None:
         """What needs a restart, which ``info`` shows, too.

@@ -175,6 +175,8 @@ class Wiring:
         self.requests.register("quarantine", self.guard.ward.answer)
         self.ingest = Ingest(site, links, *heard, self.docket, self.decide, self.guard, clock)
         await self._in_store(lambda: restore(site, store, clock))
+        for watch in filter(lambda one: one.policy.lost, site.watches.values()):
+            self.announce.alert(watch)
         self.act.restore(await self._in_store(store.open_commands))
         return away
 

@@ -333,3 +333,14 @@ def test_nothing_is_done_against_people_whatever_they_and_the_verdicts_say(steps
                     one.asset == "pump" for one in valid if one.kind is Kind.MODE
                 )
         assert raised == (subject.raised() is not None)
+
+
+def test_what_a_rule_remembers_is_not_taken_up_by_another_that_stands_in_its_place():
+    first = policy(replace(RULE, min_interval_ms=60_000))
+    run(first, ["alarm"] * 3)
+    second = policy(replace(RULE, when="hot", hits=3, of=3, min_interval_ms=60_000))
+    second.restore(first.to_json())
+    assert (second.lost, second.alerts()) == (True, [])
+    assert run(second, ["hot"] * 2, start=10_000) == []
+    (raised,) = run(second, ["hot"], start=12_000)
+    assert (raised.event, raised.refused) == ("raised", "min_interval")

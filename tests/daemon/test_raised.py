@@ -1,12 +1,13 @@
 """The one alert of an asset, while several of its policies are raised."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakes.daemon import pump
+from tests.fakes.daemon import Daemon, pump
 from tests.fakes.inside import Clocks, Inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
@@ -23,9 +24,13 @@ def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
         yield zigbee
 
 
-def inside(folder: Path, zigbee: Zigbee, policies: str) -> Inside:
+def text(zigbee: Zigbee, policies: str) -> str:
     last = "      - {when: alarm, do: stop, mode: act}\n"
-    (folder / "gateway.yaml").write_text(pump(zigbee.port, TWO, (last, policies)))
+    return pump(zigbee.port, TWO, (last, policies))
+
+
+def inside(folder: Path, zigbee: Zigbee, policies: str) -> Inside:
+    (folder / "gateway.yaml").write_text(text(zigbee, policies))
     return Inside(folder / "gateway.yaml", Clocks())
 
 
@@ -64,6 +69,25 @@ def test_of_two_that_are_raised_the_alert_is_about_the_one_that_nobody_has_seen(
         zigbee.tell("probe", temperature=40)  # warm is over, alarm not yet
         wait_until(lambda: not alert(zigbee, "others"), "one of them")
         assert (alert(zigbee, "state"), alert(zigbee, "decision")) == ("raised", alarm)
+
+
+def test_an_alert_is_over_when_its_policy_is_no_longer_in_the_file(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    both = "      - {when: warm}\n      - {when: alarm}\n"
+    with Daemon(tmp_path, text(zigbee, both)) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=70)
+        wait_until(lambda: alert(zigbee, "label") == "warm", "an alert")
+        daemon.file.write_text(text(zigbee, "      - {when: alarm}\n"))  # in its place
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: alert(zigbee, "state") == "clear", "over, after a reload")
+        zigbee.tell("probe", temperature=95)
+        wait_until(lambda: alert(zigbee, "label") == "alarm", "another")
+        assert daemon.stop() == 0
+        daemon.file.write_text(text(zigbee, "      - {when: warm}\n"))
+        daemon.start()
+        wait_until(lambda: alert(zigbee, "state") == "clear", "over, after a restart")
 
 
 def alert(zigbee: Zigbee, key: str) -> Any:
