@@ -13,6 +13,8 @@ from gateway.core.messages import Quality
 from gateway.core.watch import Watch
 
 STOP: Final = "stop: the gateway is being stopped"
+OF_THE_PROCESS: Final = ("stop:", "death:", "worker:")
+"""How the causes begin that are about the gateway, not about the asset."""
 MOST: Final = 8
 """Metrics, and rungs, that are named."""
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.config.settings import Settings
 from gateway.core.calibration import Calibration
+from gateway.core.causes import OF_THE_PROCESS
 from gateway.core.comparison import Made
 from gateway.core.guards import Deed
 from gateway.core.ledger import KEPT_MS, Use
@@ -23,10 +24,18 @@ def past(
 ) -> tuple[list[Made], list[str]]:
     """What was decided then, with what stood before; and what is left out of it."""
     found = [*history.standing(since_ms), *history.decisions(since_ms, until_ms)]
-    then = [recorded(one) for one in found if not assets or one.asset in assets]
+    found = [one for one in found if not assets or one.asset in assets]
+    then = [recorded(one) for one in found if not _of_the_process(one)]
+    ours = len(found) - len(then)
     people = [one for one in then if one.event == FORCED or one.rung.startswith(PERSON)]
     notes = [f"{len(people)} actions of people are not replayed"] if people else []
+    notes += [f"{ours} fail-safes for the gateway's own end are not replayed"] if ours else []
     return [one for one in then if one not in people], notes
+
+
+def _of_the_process(past: Past) -> bool:
+    """Decided because of the gateway's process or its worker, which history has none of."""
+    return str(json.loads(past.verdict).get("cause", "")).startswith(OF_THE_PROCESS)
 
 
 def recorded(past: Past) -> Made:

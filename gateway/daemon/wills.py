@@ -91,7 +91,9 @@ class Wills:
         said = None if refused else self._said(watch)
         line = self._lines.get(asset)
         arrived = line is not None and line.client.state.connected
-        if line is not None and line.said != said and (line.said is not None or arrived):
+        dead = line is not None and line.client.failure is not None
+        over = line is not None and line.said != said and (line.said is not None or arrived)
+        if dead or over:  # its thread ended when another client took the name, as the helper does
             await self._close(asset)
             line = None
         if line is None and said is not None:

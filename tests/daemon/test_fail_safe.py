@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.daemon import Daemon, pump
+from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.inside import Clocks, Inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
@@ -171,6 +173,29 @@ def test_a_stop_does_what_the_file_says_and_waits_for_its_proof(
         assert zigbee.orders == [{"state": "OFF"}]
         kinds = [kind for (kind,) in daemon.rows("SELECT kind FROM audit")]
         assert (kinds.count("command"), kinds.count("gateway")) == (3, 2)
+
+
+def test_a_replay_leaves_out_what_was_done_for_the_gateways_own_end(
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
+) -> None:
+    with Daemon(tmp_path, text(broker, STOP)) as daemon:
+        known(zigbee.online(), daemon)
+        daemon.signal(15)
+        zigbee.obey()
+        assert daemon.ended() == 0
+        command = [sys.executable, "-m", "gateway", "replay", "--since", "1h", "--json"]
+        said = subprocess.run(
+            [*command, "--config", str(daemon.file)],
+            capture_output=True,
+            check=False,
+            timeout=120,
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", "STATE_DIRECTORY": str(daemon.folder)},
+        )
+        assert said.returncode == 0, said.stderr
+        tree = json.loads(said.stdout)
+        assert tree["decisions"] == []
+        assert "1 fail-safes for the gateway's own end are not replayed" in tree["notes"]
 
 
 def test_a_stop_without_an_answer_ends_in_time_and_the_next_start_finds_out(
