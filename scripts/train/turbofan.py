@@ -24,6 +24,7 @@ from scripts.train.turbofan_limits import (
     COVERAGE,
     answered,
     bounded,
+    explain,
     half,
     interval,
     level,
@@ -96,6 +97,7 @@ def package(data: Path, out: Path, period_s: float) -> str:
         },
         "uncertainty": unsure,
         "ood": bounded(history, engines),
+        "explain": explain(history),
         "licence": "Apache-2.0",
         "provenance": {
             "data": "NASA C-MAPSS FD001, training part (Saxena et al. 2008), US government work",

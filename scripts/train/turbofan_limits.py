@@ -8,7 +8,7 @@ from scripts.train.costs import Costs, Trace, choose, count
 from scripts.train.datasets import Floats, Run
 from scripts.train.split import folds
 from scripts.train.trust import outside, quantiles
-from scripts.train.turbofan_life import FOLDS, LEAD, SENSORS, Engine, traces
+from scripts.train.turbofan_life import CLIP, FOLDS, LEAD, SENSORS, Engine, traces
 
 COSTS = Costs(miss=10.0, false_alarm=1.0)
 """An engine lost in flight against an inspection for nothing."""
@@ -108,3 +108,23 @@ def stressed(engines: Sequence[Engine], alarm: float) -> tuple[Floats, list[str]
             windows.append(one.windows[at])
             labels.append("alarm" if one.life[at] <= alarm else "normal")
     return np.stack(windows), labels
+
+
+def explain(history: Sequence[Run]) -> dict[str, object]:
+    """``explain``: what each sensor says while at least 125 flights are left, for 9 in 10 of them.
+
+    A low score is explained by what is no longer as it was then.
+    """
+    rows = np.concatenate([run.columns(SENSORS)[: -int(CLIP)] for run in history])
+    low, middle, high = np.quantile(rows, (0.05, 0.5, 0.95), axis=0)
+    return {
+        "baseline": {name: short(b) for name, b in zip(SENSORS, middle, strict=True)},
+        "usual": {
+            name: [short(a), short(b)] for name, a, b in zip(SENSORS, low, high, strict=True)
+        },
+    }
+
+
+def short(value: float) -> float:
+    """Six digits are what the sensors have."""
+    return float(f"{value:.6g}")
