@@ -93,7 +93,7 @@ class Guard:
         one = self.ward.held.get(name, device)
         if one is None:
             return uplink
-        self._journal.batch.counts[name, Over.MUTED.value] += 1
+        self._journal.batch.counts[f"quarantine:{name}", Over.MUTED.value] += 1
         if one.why is Why.FLOOD:
             if f"/{device}/" in f"/{message.topic}/":  # the topic is the device's own
                 feed.gate.mute(message.topic, device)
@@ -116,10 +116,11 @@ class Guard:
     def over(self, feed: Feed, message: Message, over: Over) -> None:
         """A message is over a limit: count it; show it, if not too many were shown."""
         name, mono_ms = feed.source.name, message.received_mono_ms
+        if over is Over.MUTED:
+            self._journal.batch.counts[f"quarantine:{name}", over.value] += 1
+            return
         feed.rejects += 1
         self._journal.batch.counts[name, over.value] += 1
-        if over is Over.MUTED:
-            return
         if (name, over) not in self._over:
             limits = str(over).removeprefix("over_")
             log.warning("source_limited", source=name, limit=limits, topic=message.topic[:256])

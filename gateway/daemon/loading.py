@@ -43,7 +43,10 @@ class Loading:
             self._news.set()
             told = {"sha256": loaded.sha256, "rss_bytes": self._worker.rss_bytes}
             took_ms = round((time.monotonic() - began) * 1000, 1)
-            log.info("model_loaded", model=name, took_ms=took_ms, **told)
+            if "@" in name:  # a version of one of the file's models
+                log.info("model_loaded", model=name, took_ms=took_ms, **told)
+            else:
+                log.debug("resident_loaded", model=name, took_ms=took_ms)
             self._listener.loaded(name)
 
     async def _from(self, name: str, package: Package) -> Loaded:

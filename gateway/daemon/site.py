@@ -145,6 +145,12 @@ def _feed(source: Source, settings: Settings) -> Feed:
     ]
     mapper = Mapper(source.name, metrics, discover=source.keep == "all")
     devices = [metric.device for metric in metrics]
+    devices += [
+        action.device
+        for asset in settings.assets.values()
+        for action in asset.actions.values()
+        if action.source == source.name
+    ]
     gate = Gate(source.limits, devices)
     return Feed(source, bridge, mapper, tuple(bridge.subscriptions()), gate)
 

@@ -58,7 +58,7 @@ class Ward:
         if gone is not None:
             self._keep(gone, None)
         self._keep(one, quarantine.to_json(one))
-        self._journal.batch.counts[name, f"quarantine_{why.value}"] += 1
+        self._journal.batch.counts[f"quarantine:{name}", why.value] += 1
         if not self._telling.take(1 / 3_000, TOLD, clock.mono_ms()):
             return
         told = {"source": name, "device": device[:256], "why": why.value, "detail": one.detail}
