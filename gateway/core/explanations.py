@@ -20,6 +20,8 @@ Method = Literal["auto", "occlusion", "residuals", "none"]
 
 DIGITS: Final = 3
 """Significant digits of a number in words; whole numbers keep all of theirs."""
+FINEST: Final = 7
+"""So many at most, where fewer make a value look like what is usual."""
 LEAST: Final = 0.01
 """A share below this is not worth a word."""
 
@@ -57,10 +59,12 @@ class Cause:
     def words(self) -> str:
         """``flow 12 l/min, usually 28 to 33: 61 %``."""
         unit = f" {self.unit}" if self.unit else ""
-        low, high = map(number, self.usual or (self.baseline, self.baseline))
+        ends = self.usual or (self.baseline, self.baseline)
+        digits = _digits(self.value, *ends)
+        low, high = (number(end, digits) for end in ends)
         usually = f"{low} to {high}" if low != high else low if self.usual else f"about {low}"
         share = round(100 * self.share)
-        return f"{self.what} {number(self.value)}{unit}, usually {usually}: {share} %"
+        return f"{self.what} {number(self.value, digits)}{unit}, usually {usually}: {share} %"
 
     @property
     def what(self) -> str:
@@ -173,8 +177,16 @@ def unanswered(verdict: Verdict) -> tuple[str, ...]:
     return reasons or ("nothing was heard of it",)
 
 
-def number(value: float) -> str:
-    """A number for people: three significant digits, never an exponent where it can be helped."""
+def _digits(*values: float) -> int:
+    """So many that numbers that differ do not all look alike."""
+    if len(set(values)) == 1:
+        return DIGITS
+    told = range(DIGITS, FINEST)
+    return next((n for n in told if len({number(one, n) for one in values}) > 1), FINEST)
+
+
+def number(value: float, digits: int = DIGITS) -> str:
+    """A number for people: so many significant digits, no exponent where it can be helped."""
     if not isfinite(value):
         return str(value)
     if value == 0:
@@ -182,7 +194,7 @@ def number(value: float) -> str:
     magnitude = floor(log10(abs(value)))
     if not -5 < magnitude < 15:  # noqa: PLR2004  # where digits alone are no help any more
         return f"{value:.2e}"
-    text = f"{value:.{max(0, DIGITS - 1 - magnitude)}f}"
+    text = f"{value:.{max(0, digits - 1 - magnitude)}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 

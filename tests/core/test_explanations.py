@@ -160,3 +160,8 @@ def test_the_document_holds_everything_and_refers_to_its_decision():
         "span_s": 30.0,
         "note": None,
     }
+
+
+def test_a_value_that_differs_does_not_look_like_what_is_usual():
+    cause = Cause("sensor_8", "", 2388.31, 2388.06, (2387.98, 2388.16), 0.2)
+    assert cause.words == "sensor_8 2388.3, usually 2388 to 2388.2: 20 %"
