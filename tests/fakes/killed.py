@@ -6,6 +6,7 @@ Commands go over a line of their own that can be cut; people and the probe are h
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from tests.fakes.daemon import ROOT, Daemon
 from tests.fakes.line import Line
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
-from tests.fakes.waiting import wait_until
+from tests.fakes.waiting import let_pass, wait_until
 
 EUI, APP = "0011223344556677", "9c7c5a1e-0000-4000-8000-000000000001"
 FILE = f"""
@@ -72,12 +73,21 @@ class KilledError(Exception):
 class Plant:
     """The pump, its radio, its people, and the gateway, which may die at any time."""
 
-    def __init__(self, folder: Path, local: Mosquitto, radio: Mosquitto, fault: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        local: Mosquitto,
+        radio: Mosquitto,
+        fault: str = "",
+        *,
+        chance: random.Random | None = None,
+    ) -> None:
+        """With ``chance`` the line to the radio breaks and stalls by itself."""
         self.folder = folder
-        self._line = Line(radio.port)
+        self.line = Line(radio.port, chance=chance, breaks=0.02)
         self._near = Peer(local.port, "edge/#")
         self._far = Peer(radio.port, f"application/{APP}/device/{EUI}/command/down")
-        text = FILE.replace("LOCAL", str(local.port)).replace("RADIO", str(self._line.port))
+        text = FILE.replace("LOCAL", str(local.port)).replace("RADIO", str(self.line.port))
         launcher = str(Path(killing.__file__))
         environment = {"KILLING_FAULT": fault}
         self.daemon = Daemon(folder, text, program=[launcher], environment=environment)
@@ -87,7 +97,7 @@ class Plant:
         self._heat = 95.0
 
     def __enter__(self) -> Self:
-        self._line.__enter__()
+        self.line.__enter__()
         try:
             self.daemon.__enter__()
             self.listening()
@@ -103,7 +113,7 @@ class Plant:
         traceback: TracebackType | None,
     ) -> None:
         self.daemon.__exit__(kind, error, traceback)
-        self._line.__exit__(kind, error, traceback)
+        self.line.__exit__(kind, error, traceback)
         for peer in (self._near, self._far):
             peer.__exit__(kind, error, traceback)
 
@@ -191,12 +201,12 @@ class Plant:
         self.until(lambda: [*self.states().values()][-1:] in [[one] for one in wanted], f"{wanted}")
 
     def cut(self) -> None:
-        self._line.cut()
+        self.line.cut()
         lost = len(self.daemon.logged("broker_lost"))
         self.until(lambda: len(self.daemon.logged("broker_lost")) > lost, "the line is cut")
 
     def mend(self) -> None:
-        self._line.mend()
+        self.line.mend()
 
     def refuse(self, *, on: bool) -> None:
         """The limits refuse at the last moment, or no longer."""
@@ -212,6 +222,7 @@ class Plant:
             AssertionError: what was wanted was forgotten.
         """
         road = road_to(point)
+        count = len(self.states())
         for _ in range(TRIES):
             known = set(self.states())
             armed = self.folder / killing.ARMED
@@ -219,7 +230,7 @@ class Plant:
             try:
                 road(self, len(self.wire))
                 self.until(
-                    lambda: set(self.states()) > known and not self.open(), "everything has ended"
+                    lambda: len(self.states()) > count and not self.open(), "everything has ended"
                 )
             except KilledError:
                 assert not armed.exists(), self.daemon.text[-3000:]
@@ -270,6 +281,43 @@ class Plant:
 
         wait_until(over, "the alarm is over")
         self._answer_all()
+
+    def storm(self, alarms: int, chance: random.Random) -> int:
+        """Alarms in a row, on a bad day; returns how often it was killed meanwhile."""
+        kills = 0
+        for _ in range(alarms):
+            self.hot()
+            self._answer_by(chance)
+            if chance.random() < 0.05:
+                self.force(chance.choice(("stop", "brief", "explode")))
+            if chance.random() < 0.04:
+                self.line.cut()
+            elif chance.random() < 0.3:
+                self.mend()
+            if chance.random() < 0.04:
+                kills += 1
+                self.daemon.kill()
+                self.daemon.start()
+            self._calm_by(chance)
+        self.mend()
+        self.listening()
+        self._answer_all()
+        return kills
+
+    def _answer_by(self, chance: random.Random) -> None:
+        """Answers are lost, doubled, late, wrong, or for what was over long ago."""
+        let_pass(chance.choice((0.0, 0.02, 0.1)))
+        for id_ in self.wire[-3:]:
+            fate = chance.random()
+            if fate < 0.4:
+                self._say("txack", queueItemId=id_)
+            if 0.2 < fate < 0.8:
+                for _ in range(1 + (fate < 0.3)):
+                    self._say("ack", queueItemId=id_, acknowledged=fate > 0.25)
+
+    def _calm_by(self, chance: random.Random) -> None:
+        for _ in range(chance.randint(1, 2)):
+            self._near.publish("plc/probe", json.dumps({"heat": chance.uniform(10, 30)}))
 
 
 # -- the roads ------------------------------------------------------------------------------------
