@@ -52,35 +52,36 @@ class Quarantine:
 
     def __init__(self) -> None:
         """Nobody."""
-        self._held: dict[tuple[str, str], Quarantined] = {}
+        self.by_device: dict[tuple[str, str], Quarantined] = {}
+        """By source and device; asked on the hot path."""
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self.by_device)
 
     def __iter__(self) -> Iterator[Quarantined]:
-        return iter(list(self._held.values()))
+        return iter(list(self.by_device.values()))
 
     def get(self, source: str, device: str) -> Quarantined | None:
         """Why a device is here; None when it is not."""
-        return self._held.get((source, device))
+        return self.by_device.get((source, device))
 
     def put(self, one: Quarantined) -> Quarantined | None:
         """Take in a device; gives back one that had to leave for it."""
         key = (one.source, one.device)
-        self._held.pop(key, None)
+        self.by_device.pop(key, None)
         gone = None
-        if len(self._held) >= MOST:
-            gone = self._held.pop(next(iter(self._held)))
-        self._held[key] = one
+        if len(self.by_device) >= MOST:
+            gone = self.by_device.pop(next(iter(self.by_device)))
+        self.by_device[key] = one
         return gone
 
     def release(self, source: str, device: str) -> Quarantined | None:
         """Let a device go; None when it is not here."""
-        return self._held.pop((source, device), None)
+        return self.by_device.pop((source, device), None)
 
     def over(self, mono_ms: int) -> list[Quarantined]:
         """Those whose time is over."""
-        return [one for one in self._held.values() if one.left_ms(mono_ms) <= 0]
+        return [one for one in self.by_device.values() if one.left_ms(mono_ms) <= 0]
 
 
 def to_json(one: Quarantined) -> str:

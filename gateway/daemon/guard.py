@@ -48,6 +48,7 @@ class Guard:
     ) -> None:
         """Nobody is in quarantine."""
         self.ward = Ward(site, journal, announce, clock)
+        self._held = self.ward.held.by_device
         self._site = site
         self._pulses = pulses
         self._journal = journal
@@ -84,7 +85,7 @@ class Guard:
             self._flooded(feed, device, message)
         if uplink.frame is not None:
             gate.frame(heard, uplink.frame, uplink.link.get("missed_frames"))
-        if not self.ward.held:
+        if not self._held:
             return uplink
         return self._as_held(feed, uplink, message)
 
@@ -102,7 +103,7 @@ class Guard:
 
     def silences(self, feed: Feed, event: Event) -> bool:
         """The event is a device's word, beside its readings, that does not count."""
-        if not self.ward.held or not isinstance(event, Presence | Result) or not event.device:
+        if not self._held or not isinstance(event, Presence | Result) or not event.device:
             return False
         return self.ward.held.get(feed.source.name, event.device) is not None
 
