@@ -244,9 +244,9 @@ class Campaign:
                 lambda: self._provoke(zigbee, daemon) or (self.sent and daemon.rows(limits)),
                 "something was done, and a limit refused the rest",
             )
-            for _ in range(3):  # and again, too soon
+            for pause_ms in (2_000, 2_000, 2_000, *(90_000,) * 5):  # and again, too soon
                 self._provoke(zigbee, daemon)
-                self.clock.pass_ms(2_000)
+                self.clock.pass_ms(pause_ms)
             self.clock.pass_ms(H)
             wait_until(lambda: not _open(daemon), "every command has an outcome")
             daemon.stop()
@@ -290,6 +290,9 @@ class Campaign:
         before = len(daemon.values("temperature"))
         zigbee.tell("probe", temperature=95)
         wait_until(lambda: len(daemon.values("temperature")) > before, "it is heard", 30)
+        assert daemon.daemon is not None
+        decide = daemon.daemon.parts.decide
+        wait_until(lambda: decide.idle, "it is decided, and handed to the network")
         let_pass(0.3)  # an order whose time is over before it is written is not written
 
     def _tank(self, zigbee: Zigbee) -> None:
