@@ -24,14 +24,14 @@ class SourceLimitsSection(Section):
     max_devices: Annotated[int, Field(ge=0, le=100_000)] | None = None
     """Most devices that no asset maps; those of the file always pass. Default 1000."""
     messages_per_second: _Rate | None = None
-    """Of the whole source; 0 is no limit; default 1000. What the broker kept while the gateway
+    """Of the whole source; 0 is no limit; default 20000. What the broker kept while the gateway
     was away does not count."""
     burst: _Burst | None = None
-    """So many at once before the rate holds; default 5000."""
+    """So many at once before the rate holds; default 100000."""
     device_per_second: _Rate | None = None
-    """Of one device, which is quarantined beyond it; 0 is no limit; default 100."""
+    """Of one device, which is quarantined beyond it; 0 is no limit; default 2000."""
     device_burst: _Burst | None = None
-    """So many of one device at once; default 2000."""
+    """So many of one device at once; default 50000."""
 
 
 class SecuritySection(Section):

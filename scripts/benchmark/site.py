@@ -24,7 +24,6 @@ sources:
   zigbee:
     bridge: zigbee2mqtt
     broker: local
-    limits: {{messages_per_second: 0, device_per_second: 0}}
 {models}
 store: {{path: {folder}/gateway.db, durability: full, min_free_bytes: 1MiB, verdicts: {verdicts}}}
 limits: {{commands_per_minute: 6000}}
