@@ -29,7 +29,8 @@ def test_a_quick_run_prints_every_row(tmp_path: Path) -> None:
     rounds = json.loads(figures.read_text("utf-8"))
     assert set(rounds) == set(CASES)
     assert rounds["daemon"][0]["lost"] == 0
-    assert rounds["rule"][0]["answered"] and not rounds["rule"][0]["unanswered"]
+    assert rounds["rule"][0]["answered"]
+    assert not rounds["rule"][0]["unanswered"]
 
 
 def test_every_payload_has_the_size_that_the_bench_states() -> None:
