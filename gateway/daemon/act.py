@@ -32,6 +32,7 @@ Ready = tuple[Command, Sequence[Outgoing]]
 
 WAIT_FOR_STORE_S: Final = 5.0
 """A command that cannot be stored within this is refused: what is not recorded is not done."""
+GONE: Final = "no longer in the configuration"
 
 
 class Act:
@@ -48,7 +49,7 @@ class Act:
         clock: Clock,
     ) -> None:
         """Nothing is to be done."""
-        self.site = site
+        self._site = site
         self._links = links
         self._journal = journal
         self._announce = announce
@@ -60,6 +61,19 @@ class Act:
         self.commanded: Callable[[Decision, Command], None] = lambda _decision, _command: None
         """Told each command that is made, with the decision that asks for it."""
 
+    @property
+    def site(self) -> Site:
+        """What is commanded; a reload gives another, and ends what that one does not have."""
+        return self._site
+
+    @site.setter
+    def site(self, site: Site) -> None:
+        self._site = site
+        for command in self._docket.orders.all():
+            if self._action(command) is None:
+                self._docket.end(command, _gone(command), GONE)
+        self._to_ask = [one for one in self._to_ask if self._action(one) is not None]
+
     async def carry_out(self, decisions: Sequence[Decision]) -> None:
         """Record and announce decisions, and send the commands of those that may act."""
         ready: list[Ready] = []
@@ -69,19 +83,11 @@ class Act:
             log_decision(decision)
             if decision.action and decision.mode is Mode.ACT and not decision.refused:
                 ready += self._propose(decision)
-        self._alerts(decisions)
+        self._announce.alerts(decisions, self.site.watches)
         self._permits.settle()
         self._journal.changed()
         if ready:
             await self._send(ready)
-
-    def _alerts(self, decisions: Sequence[Decision]) -> None:
-        """Announce what is raised now on the assets where it changed, once each."""
-        told = (one for one in decisions if one.event in ("raised", "cleared"))
-        for asset in dict.fromkeys(one.asset for one in told if one.mode is not Mode.SHADOW):
-            watch = self.site.watches.get(asset)
-            if watch is not None:
-                self._announce.alert(watch)
 
     async def again(self, decision: Decision, attempt: int, refused: str) -> None:
         """Give the command of a decision once more: a new one, through all limits."""
@@ -97,12 +103,12 @@ class Act:
         command = self._command(decision, action, feed, attempt)
         refused = refused or self._permits.decided(decision)
         if refused:
-            self._refuse(command, refused)
+            self._close(command, Step.REFUSE, refused)
             return []
         try:
             outgoing = feed.bridge.encode(order_of(command))
         except EncodeError as error:
-            self._refuse(command, str(error))
+            self._close(command, Step.REFUSE, str(error))
             return []
         command = step(step(command, Step.CHECK), Step.STORE)
         self._permits.note(command)
@@ -121,10 +127,6 @@ class Act:
             mono_ms=self._clock.mono_ms(),
             attempt=attempt,
         )
-
-    def _refuse(self, command: Command, reason: str) -> None:
-        refused = step(command, Step.REFUSE, reason=reason, ended_at_ms=self._clock.now_ms())
-        self._docket.record(refused)
 
     async def _send(self, ready: Sequence[Ready]) -> None:
         """Commit, then publish; commands whose broker is away stay ``stored``."""
@@ -201,15 +203,13 @@ class Act:
                 self._docket.end(command, Step.REFUSE, str(error))
         if ready:
             await self._send(ready)
-        for command in self._to_ask:
+        to_ask, self._to_ask = self._to_ask, []
+        for command in to_ask:
             feed = self.site.feeds[command.source]
             if feed.source.broker == broker:
                 self._docket.ask(feed, feed.bridge.ask(order_of(command)))
-        self._to_ask = [
-            command
-            for command in self._to_ask
-            if self.site.feeds[command.source].source.broker != broker
-        ]
+            else:
+                self._to_ask.append(command)
 
     def restore(self, commands: Sequence[Command]) -> None:
         """Take up the commands that were open when the daemon stopped."""
@@ -218,28 +218,20 @@ class Act:
             command = resume(stored, self._clock.boot, mono_ms, now_ms)
             action = self._action(command)
             if action is None:
-                self._forget(command)
+                self._close(command, _gone(command), GONE)
                 continue
             if command.state is State.STORED and stored.boot != self._clock.boot:
-                self._void(command)
+                # It waited for its broker when the machine went down: nobody knows for how long.
+                self._close(command, Step.EXPIRE, "not sent before the machine restarted")
                 continue
             self._docket.orders.add(command, action.proof)
             if command.state is not State.STORED:
                 self._to_ask.append(command)
             log.info("command_resumed", command_id=command.id, state=command.state.value)
 
-    def _void(self, command: Command) -> None:
-        """It waited for its broker when the machine went down: nobody knows for how long."""
-        now_ms, reason = self._clock.now_ms(), "not sent before the machine restarted"
-        self._docket.record(step(command, Step.EXPIRE, reason=reason, ended_at_ms=now_ms))
-
-    def _forget(self, command: Command) -> None:
-        """Its action is no longer in the file: it must not be sent, and cannot be confirmed."""
-        what = Step.REFUSE if command.state is State.STORED else Step.DEADLINE
+    def _close(self, command: Command, what: Step, reason: str) -> None:
         now_ms = self._clock.now_ms()
-        self._docket.record(
-            step(command, what, reason="no longer in the configuration", ended_at_ms=now_ms)
-        )
+        self._docket.record(step(command, what, reason=reason, ended_at_ms=now_ms))
 
     def _action(self, command: Command) -> Action | None:
         asset = self.site.settings.assets.get(command.asset)
@@ -248,3 +240,8 @@ class Act:
 
     def _link(self, command: Command) -> Link:
         return self._links[self.site.feeds[command.source].source.broker]
+
+
+def _gone(command: Command) -> Step:
+    """Its action is no longer in the file: it must not be sent, and cannot be confirmed."""
+    return Step.REFUSE if command.state is State.STORED else Step.DEADLINE

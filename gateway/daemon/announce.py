@@ -5,6 +5,8 @@ and health are only worth their newest value: they are published when they chang
 each reconnect.
 """
 
+from collections.abc import Mapping, Sequence
+
 import structlog
 
 from gateway.core import topic_tree, topic_tree_sizes
@@ -53,6 +55,13 @@ class Announce:
             ear.decision(made)
         document = topic_tree.decision(made, self._clock.now_ms())
         self._event(f"asset/{made.asset}/decision", document)
+
+    def alerts(self, decisions: Sequence[Decision], watches: Mapping[str, Watch]) -> None:
+        """What is raised now on the assets where it changed, once each."""
+        told = (one for one in decisions if one.event in ("raised", "cleared"))
+        for asset in dict.fromkeys(one.asset for one in told if one.mode is not Mode.SHADOW):
+            if asset in watches:
+                self.alert(watches[asset])
 
     def alert(self, watch: Watch) -> None:
         """What is raised on an asset has changed, or who has seen it."""

@@ -1,6 +1,7 @@
 """kill -9 of the daemon: no acknowledged message is lost, no command is sent twice or forgotten."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,3 +173,40 @@ def test_an_order_on_its_way_when_the_line_falls_silent_is_not_repeated(
             wait_until(lambda: daemon.states() == ["confirmed"], "proof, once it is back")
             assert daemon.stop() == 0
             assert len(zigbee.orders) == 1
+
+
+REDUCED = """gateway: {{id: here, broker: local}}
+brokers:
+  tools: {{host: 127.0.0.1, port: {tools}}}
+  local: {{host: 127.0.0.1, port: {plant}}}
+sources:
+  probes: {{bridge: zigbee2mqtt, broker: local}}
+assets:
+  pump:
+    metrics: {{temperature: {{from: probes/probe, unit: degC}}}}
+    verdicts: [{{rule: "temperature > 90", label: alarm}}]
+store: {{path: gateway.db, min_free_bytes: 1MiB}}
+log: {{level: debug, format: json}}
+"""
+
+
+def test_an_order_whose_action_a_reload_took_away_is_refused_and_never_sent(
+    tmp_path: Path, make_broker: MakeBroker
+) -> None:
+    plant, tools = make_broker().start(), make_broker().start()
+    text = two_brokers(plant, tools).replace("set: {state", "expires: 60s\n        set: {state")
+    with Zigbee(plant.port) as hot, Daemon(tmp_path, text) as daemon:
+        wait_until(lambda: hot.availability == "online", "online")
+        learnt_and_gone(tools, daemon)
+        hot.tell("probe", temperature=95)
+        wait_until(lambda: daemon.states() == ["stored"], "it waits for its broker")
+        daemon.file.write_text(REDUCED.format(plant=plant.port, tools=tools.port))
+        daemon.signal(signal.SIGHUP)
+        gone = [("refused", "no longer in the configuration")]
+        wait_until(lambda: daemon.commands() == gone, "its end")
+        known = len(daemon.logged("broker_connected"))
+        tools.start()
+        with Zigbee(tools.port) as zigbee:
+            wait_until(lambda: len(daemon.logged("broker_connected")) > known, "it is back")
+            assert daemon.stop() == 0
+            assert zigbee.orders == []

@@ -64,4 +64,5 @@ def test_the_answer_comes_to_the_response_topic_with_its_correlation(
         wait_until(lambda: len(heard) > 1, "the answer")
     client.disconnect()
     client.loop_stop()
+    client._reset_sockets()
     assert heard[1] == ("answers/mine", b"\x01\x02")

@@ -53,6 +53,8 @@ class Peer:
     ) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # Else the garbage collector may meet its pair of sockets first, and warn.
+        self._client._reset_sockets()
 
     def publish(
         self, topic: str, payload: bytes | str = b"x", qos: int = 1, *, retain: bool = False
