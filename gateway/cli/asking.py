@@ -13,13 +13,15 @@ from typing import Any, Final, Self
 from gateway import config
 from gateway.adapters.mqtt import Client
 from gateway.config.settings import Settings
-from gateway.core import documents
+from gateway.core import documents, requests
 from gateway.core.ports import Outgoing, Subscription
 from gateway.errors import BrokerError, DecodeError, NotConnectedError
 
 WAIT_S: Final = 30.0
 OFFLINE_S: Final = 5.0
 """So long a gateway may be offline, as during a restart, before nobody waits for it any longer."""
+STARTING_S: Final = 10.0
+"""A gateway that has just connected cannot tell news from backlog yet: it is asked again."""
 AVAILABILITY: Final = "availability"
 
 Heard = Callable[[str, dict[str, Any]], bool]
@@ -103,15 +105,22 @@ class Visit:
         """
         payload = json.dumps(fields | {"transaction": self._transaction}).encode()
         outgoing = Outgoing(f"{self._base}/{topic or f'request/{name}'}", payload)
-        self._client.publish(outgoing, expires_s=self._wait_s, ticket=1)
-        said = self.wait(
-            lambda at, one: at == f"response/{name}" and one.get("transaction") == self._transaction
-        )
+        until = time.monotonic() + STARTING_S
+        said = self._asked(outgoing, name)
+        while said and said.get("error") == requests.LATE and time.monotonic() < until:
+            self._pause(time.monotonic() + 0.1)  # it has just connected, and asks to be asked again
+            said = self._asked(outgoing, name)
         if said is None:
             raise NoAnswerError(self._unheard())
         if said.get("status") != "ok":
             raise RefusedError(str(said.get("error")))
         return said.get("data")
+
+    def _asked(self, outgoing: Outgoing, name: str) -> dict[str, Any] | None:
+        self._client.publish(outgoing, expires_s=self._wait_s, ticket=1)
+        return self.wait(
+            lambda at, one: at == f"response/{name}" and one.get("transaction") == self._transaction
+        )
 
     def _unheard(self) -> str:
         """Why nobody answered, as far as the broker told."""

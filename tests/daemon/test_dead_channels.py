@@ -110,10 +110,17 @@ def test_no_verdict_comes_from_a_model_with_a_dead_channel(
         def dead(channel: str, value: float | None, why: tuple[str, ...]) -> None:
             def said() -> bool:
                 tell(**{channel: value})
-                return bool(state().get("abstained", {}).get("model:shipped") in why)
+                return bool(state().get("rung") == "rule:2")
 
-            wait_until(said, f"{channel}: {why}", 30)
-            assert state()["rung"] == "rule:2"
+            def told() -> bool:
+                """A busy machine may leave another gap first, and only the first word is told."""
+                wait_until(said, f"{channel}: {why}")
+                if state()["abstained"]["model:shipped"] in why:
+                    return True
+                wait_until(well, "the model answers again")
+                return False
+
+            wait_until(told, f"{channel}: {why}")
             since_ms = time.time_ns() // 1_000_000
             until = time.monotonic() + 0.5
             wait_until(lambda: tell(**{channel: value}) and time.monotonic() > until, "a while")
@@ -126,9 +133,9 @@ def test_no_verdict_comes_from_a_model_with_a_dead_channel(
         for place, channel in enumerate(channels):
             key, few = channel["name"], len(channels) <= FEW
             if few or place % 2:
-                wait_until(well, "the model answers", 30)
+                wait_until(well, "the model answers")
                 dead(key, None, tuple(f"gap {key}: {why}" for why in ("silent", "stale")))
             if few or not place % 2:
-                wait_until(well, "the model answers", 30)
+                wait_until(well, "the model answers")
                 dead(key, tell()[key], (f"bad {key}: flatline",))
         assert one.stop() == 0
