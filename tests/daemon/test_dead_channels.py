@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,11 @@ def metrics(channels: list[dict[str, Any]]) -> str:
     )
 
 
+def newest(peer: Peer) -> dict[str, Any]:
+    """The newest document that was heard; empty before the first."""
+    return json.loads(peer.heard[-1][1]) if peer.heard else {}
+
+
 @pytest.mark.broker
 @pytest.mark.parametrize("name", HEALTHY)
 def test_no_verdict_comes_from_a_model_with_a_dead_channel(
@@ -100,8 +106,7 @@ def test_no_verdict_comes_from_a_model_with_a_dead_channel(
             peer.publish("plant/machine", json.dumps({"other": 0, **row, **changes}))
             return row
 
-        def state() -> dict[str, Any]:
-            return json.loads(peer.heard[-1][1]) if peer.heard else {}
+        state = partial(newest, peer)
 
         def well() -> bool:
             tell()
