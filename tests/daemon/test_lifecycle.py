@@ -215,6 +215,7 @@ def test_a_fail_safe_is_done_once_after_silence_and_never_before_fresh_evidence(
         assert len(daemon.rows(sql)) == 1
         zigbee.tell("probe", temperature=20)
         wait_until(lambda: len(daemon.rows(sql)) == 2, "silent again after an answer")
+        wait_until(lambda: len(zigbee.orders) == 2, "and ordered again")
         daemon.kill()
         daemon.start()
         zigbee.online()

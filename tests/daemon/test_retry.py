@@ -183,4 +183,4 @@ def test_nothing_is_given_again_after_the_gateway_was_killed(
         wait_until(lambda: len(daemon.values("temperature")) == 3, "and one more")
         daemon.stop()
         assert attempts(daemon) == [(1, "timeout")]
-        assert len(zigbee.orders) == 1
+        assert len(zigbee.orders) <= 1  # killed between its commit and the publish: none
