@@ -33,6 +33,8 @@ Answers = Callable[[Order, Uplink, Tree], bool]
 class _Open:
     command: Command
     proof: Proof | None
+    order: Order
+    """The command in the words of a bridge: they never change."""
     echo: Tree = None
     """What the bridge showed when the device was asked; None: it was not."""
     nacks: int = 0
@@ -70,7 +72,8 @@ class Orders:
 
     def add(self, command: Command, proof: Proof | None) -> None:
         """Watch a command; one that was sent by an earlier process may have been published."""
-        self._open[command.id] = _Open(command, proof, published_mono_ms=command.sent_mono_ms)
+        order, sent_mono_ms = order_of(command), command.sent_mono_ms
+        self._open[command.id] = _Open(command, proof, order, published_mono_ms=sent_mono_ms)
 
     def published(self, command_id: str, mono_ms: int) -> None:
         """The command is on its way: what is received from now on can be about it."""
@@ -136,7 +139,7 @@ class Orders:
                 or not watched.may_show(mono_ms)
             ):
                 continue
-            if bridge.confirms(order_of(command), uplink):
+            if bridge.confirms(watched.order, uplink):
                 yield from self._echoed(watched, bridge, uplink, now_ms)
             elif watched.echo is not None:
                 yield from self._denied(watched, uplink, now_ms)
@@ -144,22 +147,22 @@ class Orders:
     def _echoed(
         self, watched: _Open, bridge: Bridge, uplink: Uplink, now_ms: int
     ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
-        command, order = watched.command, order_of(watched.command)
+        command, order = watched.command, watched.order
         if watched.proof is not None:
             if command.state is State.SENT:  # said once: an echo that repeats is no news
                 yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), ()
             return
         answers: Answers | None = getattr(bridge, "answers", None)
-        asks = bridge.ask(order) if answers is not None else ()
-        evidence = _ECHO
-        if answers is not None and asks:
-            before, watched.echo = watched.echo, uplink.values
-            if before is None:
-                yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), asks
-                return
+        evidence, before = _ECHO, watched.echo
+        if answers is not None and before is not None:
+            watched.echo = uplink.values
             if not answers(order, uplink, before):
                 return
             evidence = "device: state as ordered, after it was asked"
+        elif answers is not None and (asks := bridge.ask(order)):
+            watched.echo = uplink.values
+            yield self.update(step(command, Step.ACCEPT, evidence=_ECHO)), asks
+            return
         yield self.update(step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)), ()
 
     def _denied(
