@@ -107,8 +107,6 @@ class Orders:
         self, asset: str, reading: Reading, mono_ms: int, now_ms: int
     ) -> Iterator[Command]:
         """Commands that this reading proves."""
-        if not self._open:
-            return
         for watched in list(self._open.values()):
             command = watched.command
             if watched.proof is None or command.asset != asset or not watched.may_show(mono_ms):
