@@ -14,7 +14,7 @@ from gateway.adapters import systemd
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
-from gateway.daemon.health import Health
+from gateway.daemon.health import Health, state_of
 from gateway.daemon.journal import Journal
 from gateway.daemon.pulse import Pulse, alive_text
 from gateway.daemon.telling import Telling
@@ -66,8 +66,9 @@ class Beat:
             await self._upkeep.look()
             if self._moves():
                 systemd.watchdog()
-            await self._show()
-            self._telling.look()
+            problems = self._health.problems()
+            await self._show(problems)
+            self._telling.look(problems)
 
     def last(self) -> None:
         """The daemon is about to stop: nothing that was learnt may be lost."""
@@ -105,9 +106,9 @@ class Beat:
             "decide": (decide.judged, not decide.idle),
         }
 
-    async def _show(self) -> None:
-        now_ms, problems = self._clock.mono_ms(), self._health.problems()
-        state, more = self._health.state, len(problems) != self._problems
+    async def _show(self, problems: list[str]) -> None:
+        now_ms = self._clock.mono_ms()
+        state, more = state_of(problems), len(problems) != self._problems
         self._problems = len(problems)
         if state != self._state:
             log.info("gateway_changed", state=state, before=self._state, problems=problems)

@@ -5,7 +5,7 @@ fresh data. What has not changed is said again now and then, so that silence mea
 what nobody renews any more is taken back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway import __version__
@@ -18,7 +18,7 @@ from gateway.core.versions import State
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.discovery import Discovery
-from gateway.daemon.health import Health
+from gateway.daemon.health import state_of
 from gateway.daemon.roll import Roll, mapped
 from gateway.daemon.site import Site
 from gateway.daemon.versions import Versions
@@ -40,7 +40,6 @@ class Bulletin:
     def __init__(
         self,
         site: Site,
-        health: Health,
         versions: Versions,
         roll: Roll,
         announce: Announce,
@@ -51,7 +50,6 @@ class Bulletin:
         self._roll = roll
         self.restart_required: tuple[str, ...] = ()
         """Keys that the file has changed, and that only a restart takes up."""
-        self._health = health
         self._versions = versions
         self._announce = announce
         self._discovery = discovery
@@ -89,9 +87,9 @@ class Bulletin:
         self._due_ms.clear()
         self._announce.retained.note(f"{self.site.settings.base}/availability")
 
-    def look(self) -> None:
+    def look(self, problems: Sequence[str]) -> None:
         """Say what changed, and what is due."""
-        self._look_at_state()
+        self._look_at_state(problems)
         self._look_at_assets()
         self._look_at_devices()
         self._look_at_info()
@@ -113,9 +111,8 @@ class Bulletin:
 
     # -- state and problems ---------------------------------------------------------------------
 
-    def _look_at_state(self) -> None:
-        now_ms, found = self._clock.now_ms(), self._health.problems()
-        state = "degraded" if found else "running"
+    def _look_at_state(self, found: Sequence[str]) -> None:
+        now_ms, state = self._clock.now_ms(), state_of(found)
         if state != self._state:
             self._state, self._since_ms = state, now_ms
         self._problems = {text: self._problems.get(text, now_ms) for text in found}

@@ -1,6 +1,6 @@
 """Health: what works less than it should, and the document that says so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.core import topic_tree
@@ -20,6 +20,11 @@ from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.daemon.traffic import Traffic
 from gateway.store.batch import StoreHealth
+
+
+def state_of(problems: Sequence[str]) -> str:
+    """``running``, or ``degraded`` while there are problems."""
+    return "degraded" if problems else "running"
 
 
 class Health:
@@ -56,11 +61,6 @@ class Health:
         self.traffic: Traffic | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
-
-    @property
-    def state(self) -> str:
-        """``running``, or ``degraded`` while there are problems."""
-        return "degraded" if self.problems() else "running"
 
     def problems(self) -> list[str]:
         """What works less than it should, one line each."""
@@ -111,8 +111,9 @@ class Health:
     def document(self, store: StoreHealth, counters: Mapping[tuple[str, str], int]) -> Document:
         """The health document, ``<base>/health``."""
         times = (self._clock.now_ms(), self._clock.mono_ms())
+        problems = self.problems()
         parts: Document = {
-            "problems": self.problems(),
+            "problems": problems,
             "brokers": {name: _link(link) for name, link in self._links.items()},
             "sources": {name: self._feed(feed) for name, feed in self.site.feeds.items()},
             "store": {
@@ -135,7 +136,7 @@ class Health:
             "audit": self.audit.document() if self.audit else {},
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }
-        return topic_tree.health(self.state, self._clock.now_ms(), parts)
+        return topic_tree.health(state_of(problems), self._clock.now_ms(), parts)
 
     def _feed(self, feed: Feed) -> Document:
         last = feed.rhythm.last_mono_ms

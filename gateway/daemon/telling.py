@@ -1,6 +1,6 @@
 """Telling: the parts that tell others, wired: the gateway's own topics, Home Assistant, people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.core.messages import Message
@@ -39,7 +39,7 @@ class Telling:
     ) -> None:
         """``kept``: what the store holds of ``ROOMS``."""
         self._discovery = Discovery(kept[discovery.ROOM], link, versions, journal, announce, clock)
-        self._bulletin = Bulletin(site, health, versions, roll, announce, self._discovery, clock)
+        self._bulletin = Bulletin(site, versions, roll, announce, self._discovery, clock)
         self._alerts = Alerts(kept[alerts.ROOM], journal, announce, clock)
         self._lines = LogLines(site.settings.base, announce, clock)
         announce.ears.append(self._alerts)
@@ -71,9 +71,9 @@ class Telling:
         self._bulletin.on_connected()
         self._discovery.on_connected()
 
-    def look(self) -> None:
-        """Once a second."""
-        self._bulletin.look()
+    def look(self, problems: Sequence[str]) -> None:
+        """Once a second, with what works less than it should now."""
+        self._bulletin.look(problems)
         self._discovery.look()
         self._bulletin.tidy()
         self._alerts.look()
