@@ -16,6 +16,10 @@ GatewayError
  ├─ BrokerError
  │   ├─ NotConnectedError    keep it in the store, try again when connected
  │   └─ SessionTakenError    stop reconnecting: another client uses our client id
+ ├─ SinkError
+ │   ├─ SinkUnavailableError  back off with jitter, then send the same bytes again
+ │   ├─ SinkGapError          go on from the receiver's cursor
+ │   └─ SinkRefusedError      set the rows aside with the reason, send the next ones
  └─ IllegalTransitionError  our bug: crash
 """
 
@@ -97,6 +101,31 @@ class NotConnectedError(BrokerError):
 
 class SessionTakenError(BrokerError):
     """Another client connected with our client id."""
+
+
+class SinkError(GatewayError):
+    """A cloud did not take what it was sent."""
+
+
+class SinkUnavailableError(SinkError):
+    """It cannot be reached, is busy, or does not let us in; ``wait_s``: not before, if it said."""
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class SinkGapError(SinkError):
+    """It stands elsewhere in the stream: at ``seq``, with the gateway's own ``position`` there."""
+
+    def __init__(self, seq: int, position: str = "") -> None:
+        super().__init__(f"the receiver is at row {seq}")
+        self.seq = seq
+        self.position = position
+
+
+class SinkRefusedError(SinkError):
+    """It will never take this batch; the message says why."""
 
 
 class IllegalTransitionError(GatewayError):
