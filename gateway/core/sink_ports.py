@@ -15,6 +15,9 @@ class Sink(Protocol):
     ``settings`` is the class's own ``Settings``, a frozen dataclass beside it. Order of calls:
     ``cursor``, then ``send`` again and again; after any error ``cursor`` again, or ``close``.
     ``close`` may come at any time and more than once.
+
+    A sink may have ``most_bytes: int``, the longest ``Batch.payload`` that its cloud takes. It is
+    read after each ``cursor``, before the next batch is cut.
     """
 
     def cursor(self) -> Cursor | None:
