@@ -27,6 +27,8 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 LONGEST_WAIT_S: Final = 3_600.0
 """A receiver that says more is not believed."""
 
+_SPECIAL: Final = {ord(letter): f"%{ord(letter):02X}" for letter in "%/+#$\0"}
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -65,12 +67,17 @@ def read_response(body: bytes) -> Answer:
 
 def cursor_topic(topic: str, stream: Stream) -> str:
     """Where a receiver says how far it is."""
-    return f"{topic}/{stream.gateway}/cursor/{stream.lane}"
+    return f"{topic}/{level(stream.gateway)}/cursor/{level(stream.lane)}"
 
 
 def batch_topic(topic: str, stream: Stream) -> str:
     """Where a gateway publishes batches."""
-    return f"{topic}/{stream.gateway}/batch/{stream.lane}"
+    return f"{topic}/{level(stream.gateway)}/batch/{level(stream.lane)}"
+
+
+def level(name: str) -> str:
+    """A name as one level of a topic: what has a meaning there is written ``%2F``."""
+    return name.translate(_SPECIAL)
 
 
 def cursor_message(message: CursorMessage) -> bytes:
