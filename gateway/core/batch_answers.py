@@ -5,19 +5,20 @@ HTTP, ``200`` and ``409``::
     {"cursor":{"seq":42,"position":"report:9001"},"refused":[{"seq":41,"reason":"type: value"}],
      "rows_per_s":null,"wait_s":0}
 
-MQTT, retained on ``<topic>/<gateway>/cursor/<lane>``: the same, flat, and with the epoch, since one
+MQTT, retained on ``<topic>/<gateway>/cursor/<lane>`` (docs/sinks/mqtt.md): the same, flat, and with the epoch, since one
 topic serves every database that the gateway ever had::
 
     {"epoch":"6f0c...","seq":42,"position":"report:9001","refused":[],"rows_per_s":null,"wait_s":0}
 
 A payload that is no batch cannot be refused by its numbers; then the topic says what and why,
-beside the cursor as it stands: ``"rejected":{"sha256":"9f86...","reason":"gzip: ..."}``.
+beside the cursor as it stands: ``"rejected":{"crc":3632233996,"reason":"gzip: ..."}``.
 """
 
 import json
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from gateway.core.batches import Answer, Cursor, Refused, Stream
 from gateway.errors import DecodeError
@@ -27,16 +28,14 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 LONGEST_WAIT_S: Final = 3_600.0
 """A receiver that says more is not believed."""
 
-_SPECIAL: Final = {ord(letter): f"%{ord(letter):02X}" for letter in "%/+#$\0"}
-
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Rejected(NamedTuple):
     """A payload that is no batch."""
 
-    sha256: str
-    """Of the payload, hexadecimal."""
+    crc: int
+    """CRC-32 of the payload, as zlib's."""
     reason: str
 
 
@@ -65,19 +64,27 @@ def read_response(body: bytes) -> Answer:
     return _answer(tree.get("cursor"), tree)
 
 
-def cursor_topic(topic: str, stream: Stream) -> str:
-    """Where a receiver says how far it is."""
-    return f"{topic}/{level(stream.gateway)}/cursor/{level(stream.lane)}"
+def topic_of(base: str, what: str, stream: Stream) -> str:
+    """The topic of a stream: ``what`` is ask, batch or cursor; names are percent-encoded."""
+    return f"{base}/{quote(stream.gateway, safe='')}/{what}/{quote(stream.lane, safe='')}"
 
 
-def batch_topic(topic: str, stream: Stream) -> str:
-    """Where a gateway publishes batches."""
-    return f"{topic}/{level(stream.gateway)}/batch/{level(stream.lane)}"
+def ask(stream: Stream) -> bytes:
+    """How far are you? On the topic ``ask``."""
+    return _encode(stream._asdict()).encode()
 
 
-def level(name: str) -> str:
-    """A name as one level of a topic: what has a meaning there is written ``%2F``."""
-    return name.translate(_SPECIAL)
+def read_ask(payload: bytes) -> Stream:
+    """Whose cursor is asked for.
+
+    Raises:
+        DecodeError: nobody's.
+    """
+    tree = _tree(payload)
+    names = tuple(str(tree.get(name) or "") for name in Stream._fields)
+    if not all(names):
+        raise DecodeError("shape", "no stream is named")
+    return Stream(*names)
 
 
 def cursor_message(message: CursorMessage) -> bytes:
@@ -98,7 +105,7 @@ def read_cursor_message(payload: bytes) -> CursorMessage:
     tree = _tree(payload)
     rejected = tree.get("rejected")
     if isinstance(rejected, dict):
-        said = Rejected(str(rejected.get("sha256", "")), str(rejected.get("reason", "")))
+        said = Rejected(_whole(rejected.get("crc")), str(rejected.get("reason", "")))
         return CursorMessage(str(tree.get("epoch", "")), _answer(tree, tree), said)
     return CursorMessage(str(tree.get("epoch", "")), _answer(tree, tree))
 
@@ -138,6 +145,10 @@ def _refused(one: object) -> Refused:
     if not isinstance(one, dict) or type(one.get("seq")) is not int:
         raise DecodeError("shape", "no answer of a receiver: a refused row has no number")
     return Refused(one["seq"], str(one.get("reason", "")))
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else -1
 
 
 def _number(value: object) -> float | None:
