@@ -20,6 +20,9 @@ GatewayError
  │   ├─ SinkUnavailableError  back off with jitter, then send the same bytes again
  │   ├─ SinkGapError          go on from the receiver's cursor
  │   └─ SinkRefusedError      set the rows aside with the reason, send the next ones
+ ├─ UpdateError
+ │   ├─ RepositoryAwayError   nothing was changed; try again at the next check
+ │   └─ RepositoryRefusedError  nothing was changed; people should know why
  └─ IllegalTransitionError  our bug: crash
 """
 
@@ -126,6 +129,18 @@ class SinkGapError(SinkError):
 
 class SinkRefusedError(SinkError):
     """It will never take this batch; the message says why."""
+
+
+class UpdateError(GatewayError):
+    """An update was not taken; what is installed stays as it was."""
+
+
+class RepositoryAwayError(UpdateError):
+    """The repository cannot be reached, is slow, or has not all of it."""
+
+
+class RepositoryRefusedError(UpdateError):
+    """What the repository said is not to be believed."""
 
 
 class IllegalTransitionError(GatewayError):
