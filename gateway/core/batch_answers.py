@@ -5,8 +5,8 @@ HTTP, ``200`` and ``409``::
     {"cursor":{"seq":42,"position":"report:9001"},"refused":[{"seq":41,"reason":"type: value"}],
      "rows_per_s":null,"wait_s":0}
 
-MQTT, retained on ``<topic>/<gateway>/cursor/<lane>`` (docs/sinks/mqtt.md): the same, flat, and with the epoch, since one
-topic serves every database that the gateway ever had::
+MQTT, retained on ``<topic>/<gateway>/cursor/<lane>`` (docs/sinks/mqtt.md): the same, flat, and
+with the epoch, since one topic serves every database that the gateway ever had::
 
     {"epoch":"6f0c...","seq":42,"position":"report:9001","refused":[],"rows_per_s":null,"wait_s":0}
 
