@@ -89,8 +89,8 @@ class Choice:
             ValueError, TypeError, KeyError: it is none.
         """
         kinds = frozenset(map(Kind, tree["kinds"]))
-        names = (frozenset(map(str, tree.get(name, ()))) for name in ("assets", "metrics"))
-        return cls(kinds, *names, bool(tree.get("pseudonyms")))
+        assets, metrics = (frozenset(map(str, tree.get(name, ()))) for name in ("assets", "metrics"))
+        return cls(kinds, assets, metrics, bool(tree.get("pseudonyms")))
 
     def tree(self) -> dict[str, object]:
         """As JSON can say it."""
