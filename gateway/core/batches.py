@@ -162,19 +162,19 @@ def unpack(payload: bytes) -> tuple[Header, list[dict[str, Any]]]:
     return header, rows
 
 
-def unzip(payload: bytes) -> bytes:
+def unzip(payload: bytes, most: int = MOST_BYTES) -> bytes:
     """The lines of a batch, at least one.
 
     Raises:
-        DecodeError: it is no gzip, or longer than ``MOST_BYTES``.
+        DecodeError: it is no gzip, or longer than ``most`` bytes.
     """
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        lines = stream.decompress(payload, MOST_BYTES)
+        lines = stream.decompress(payload, most)
     except zlib.error as error:
         raise DecodeError("gzip", str(error)) from error
     if stream.unconsumed_tail or not stream.eof or b"\n" not in lines:
-        raise DecodeError("gzip", f"cut short, or longer than {MOST_BYTES} bytes")
+        raise DecodeError("gzip", f"cut short, or longer than {most} bytes")
     return lines
 
 
