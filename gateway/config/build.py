@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.mqtt_settings import Broker, Tls
-from gateway.config import auditing, guards, people, policies, rungs, security, sources, telling
+from gateway.config import (
+    auditing,
+    delivery,
+    guards,
+    people,
+    policies,
+    rungs,
+    security,
+    sources,
+    telling,
+    updates,
+)
 from gateway.config.assets import (
     ActionSection,
     AssetSection,
@@ -32,6 +43,8 @@ from gateway.store.settings import StoreSettings
 def build(root: Root, file: Path) -> Settings:
     """Make the settings; relative paths are relative to the file."""
     here = file.absolute().parent
+    store = _store(root.store, here)
+    folder = delivery.folder(store.path)
     return Settings(
         file=file.absolute(),
         gateway_id=root.gateway.id,
@@ -42,8 +55,8 @@ def build(root: Root, file: Path) -> Settings:
         },
         sources={name: source(name, entry, root) for name, entry in root.sources.items()},
         assets={id_: _asset(id_, asset) for id_, asset in root.assets.items()},
-        models={name: rungs.model(name, model, here) for name, model in root.models.items()},
-        store=_store(root.store, here),
+        models={name: rungs.model(name, one, here, folder) for name, one in root.models.items()},
+        store=store,
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
         log=Log(root.log.level, root.log.format),
@@ -61,6 +74,7 @@ def build(root: Root, file: Path) -> Settings:
         people=people.terms_of(root.people),
         security=security.security_of(root.security),
         privacy=security.privacy_of(root.privacy, here),
+        updates=updates.updates_of(root.updates, folder, here),
         metric_keep_ms=_metric_keep(root),
     )
 

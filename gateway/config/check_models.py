@@ -42,6 +42,20 @@ def _candidate(model: str) -> str:
     return f"{model}@"
 
 
+def misfits(found: Findings, model: str, new: Manifest) -> list[Problem]:
+    """Why the assets cannot feed a new version of a model; empty when they can."""
+    known, _ = manifests(found)
+    known[_candidate(model)] = new
+    return [
+        problem
+        for id_, asset in found.root.assets.items()
+        for at, rung in enumerate(asset.verdicts)
+        for member in members(rung, known)
+        if member.model == model
+        for problem in problems(found, id_, member, ("assets", id_, "verdicts", at), known)
+    ]
+
+
 def labels(manifest: Manifest) -> list[str]:
     """What a model can say besides normal."""
     return [level.label for level in manifest.decision.levels]

@@ -10,6 +10,7 @@ from gateway.config import (
     check_people,
     check_sources,
     check_telling,
+    check_updates,
 )
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem
@@ -26,6 +27,7 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     manifests, wrong = check_models.manifests(found)
     yield from wrong
     yield from check_telling.problems(found)
+    yield from check_updates.problems(found)
     yield from check_people.problems(found)
     yield from check_guards.exclusions(found)
     for id_, asset in root.assets.items():

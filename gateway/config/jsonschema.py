@@ -35,6 +35,8 @@ def schema() -> Schema:
     whole["required"] = ["gateway", "brokers"]
     tls = defs["BrokerSection"]["properties"]["tls"]
     tls["anyOf"] = [{"type": "boolean"}, {"$ref": "#/$defs/TlsSection"}]
+    new = defs["ModelSection"]["properties"]["updates"]
+    new["anyOf"] = [{"type": "boolean"}, {"$ref": "#/$defs/DeliveredSection"}]
     tidied: Schema = _tidy({"$schema": URL, **whole})
     return tidied
 

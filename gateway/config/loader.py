@@ -4,19 +4,55 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from gateway.config import build, checks, document, tree, validate
+from gateway.config import build, checks, delivery, document, received, tree, validate
 from gateway.config.problems import BadFileError
 from gateway.config.settings import Settings
 from gateway.config.tree import Document
 
 
 def load(path: Path | str) -> Settings:
-    """Give the settings of a file.
+    """Give the settings of a file, with the received configuration over it where it asks for that.
+
+    A received configuration that does not fit (any more) is left out, and ``received_why`` says so:
+    the user's file always works alone.
 
     Raises:
-        BadFileError: with every problem of it, each with its place.
+        BadFileError: with every problem of the file, each with its place.
     """
-    return load_document(path)[0]
+    local, doc = load_document(path)
+    if local.updates is None or not local.updates.may:
+        return local
+    file = delivery.configuration(local.updates.folder)
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return local
+    try:
+        return load_over(local, doc, data, file)[0]
+    except BadFileError as error:
+        return replace(local, received_why=str(error))
+
+
+def load_over(local: Settings, doc: Document, data: bytes, file: Path) -> tuple[Settings, Document]:
+    """Give the settings of a file with received sections over it.
+
+    Args:
+        local: the settings of the file alone.
+        doc: the file.
+        data: what was received.
+        file: where it lies.
+
+    Raises:
+        BadFileError: with every problem, each with its place in one of the two.
+    """
+    may = local.updates.may if local.updates else ()
+    over = received.overlaid(doc, data, file, may)
+    try:
+        settings, _ = _built(over)
+    except BadFileError as error:
+        raise BadFileError(received.placed(error.problems, len(doc.lines), file)) from None
+    settings = replace(settings, received=received.digest(data))
+    return received.allowed(local, settings, file), over
 
 
 def load_part(path: Path | str, *sections: str) -> Settings:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gateway.adapters.mqtt_settings import Broker
-from gateway.config import auditing, check_telling
+from gateway.config import auditing, check_telling, updates
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
@@ -26,7 +26,7 @@ def packages(settings: Settings, doc: Document) -> tuple[Mapping[str, Package], 
             trust = public_key(model.trust) if model.trust else ""
             place = ("models", name, "package")
             verified[name] = verify(model.package, trust)
-            if model.candidate is not None:
+            if model.candidate is not None and not model.delivered:
                 place = ("models", name, "candidate", "package")
                 verify(model.candidate, trust)
         except PackageError as error:
@@ -44,6 +44,7 @@ def problems(settings: Settings, doc: Document) -> Iterator[Problem]:
             yield doc.problem(("store", "path"), why)
     yield from check_telling.unsendable(settings, doc, _unreadable)
     yield from auditing.unusable(settings, doc)
+    yield from updates.unusable(settings, doc)
 
 
 def warnings(settings: Settings, doc: Document) -> Iterator[Problem]:

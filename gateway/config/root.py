@@ -22,6 +22,7 @@ from gateway.config.schema import (
 )
 from gateway.config.security import PrivacySection, SecuritySection
 from gateway.config.telling import AlertSection, HomeAssistantSection
+from gateway.config.updates import UpdatesSection
 
 
 class BridgeError(ValueError):
@@ -84,3 +85,5 @@ class Root(Section):
     """What is done about messages that are too many, or not what they say they are."""
     privacy: PrivacySection = PrivacySection()
     """Under which names things leave the site."""
+    updates: UpdatesSection | None = None
+    """Models and configuration from a signed repository; without this section nothing is asked."""

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from gateway.config import delivery
 from gateway.config.assets import VerdictSection
-from gateway.config.schema import ModelSection
+from gateway.config.schema import ModelSection, TrialSection
 from gateway.config.settings import ModelSettings
 from gateway.core.assets import EnsembleRung, ModelRung, Period, RuleRung, Rung
 from gateway.core.ensembles import Bound
@@ -13,13 +14,21 @@ from gateway.core.trials import Rules
 DEFAULT_LABEL = "alarm"
 
 
-def model(name: str, entry: ModelSection, here: Path) -> ModelSettings:
-    """One model; relative paths are relative to ``here``."""
+def model(name: str, entry: ModelSection, here: Path, received: Path) -> ModelSettings:
+    """One model; relative paths are relative to ``here``, what was delivered is in ``received``."""
     package, trust = here / entry.package, here / entry.trust if entry.trust else None
-    new = entry.candidate
-    if new is None:
-        return ModelSettings(name, package, trust, keep=entry.keep)
-    rules = Rules(
+    if entry.candidate is not None:
+        new = here / entry.candidate.package
+        return ModelSettings(name, package, trust, new, _rules(entry.candidate), entry.keep)
+    if entry.updates is not None:
+        newest, rules = delivery.package(received, name), _rules(entry.updates)
+        return ModelSettings(name, package, trust, newest, rules, entry.keep, delivered=True)
+    return ModelSettings(name, package, trust, keep=entry.keep)
+
+
+def _rules(new: TrialSection) -> Rules:
+    """What a new version must show."""
+    return Rules(
         windows=new.shadow,
         probation=new.probation,
         auto=new.promote == "auto",
@@ -29,7 +38,6 @@ def model(name: str, entry: ModelSection, here: Path) -> ModelSettings:
         max_latency_ms=new.max_latency,
         failures=new.max_failures,
     )
-    return ModelSettings(name, package, trust, here / new.package, rules, entry.keep)
 
 
 def rung(entry: VerdictSection) -> Rung:

@@ -86,11 +86,9 @@ class BrokerSection(Section):
     """A larger message is dropped, counted and acknowledged; default 8MiB."""
 
 
-class CandidateSection(Section):
-    """A new version of a model: it is tried beside the old one before it may judge."""
+class TrialSection(Section):
+    """What a new version must show."""
 
-    package: str
-    """Its package, signed by the same key where the model has ``trust``."""
     shadow: WindowCount = 500
     """So many windows it judges in shadow, where nobody acts on it, before it is compared."""
     promote: Literal["auto", "manual"] = "manual"
@@ -108,6 +106,30 @@ class CandidateSection(Section):
     """Windows without an answer on probation before the old version is back."""
 
 
+class CandidateSection(TrialSection):
+    """A new version of a model: it is tried beside the old one before it may judge."""
+
+    package: str
+    """Its package, signed by the same key where the model has ``trust``."""
+
+
+class DeliveredSection(TrialSection):
+    """New versions of a model from ``updates``: tried beside the old one like a candidate."""
+
+    promote: Literal["auto", "manual"] = "auto"
+    """``auto``: it takes over when it has passed; ``manual``: by ``edge-gateway model promote``."""
+
+
+def _trial(value: object) -> object:
+    """``true`` stands for a mapping without keys, ``false`` for none."""
+    if isinstance(value, str):
+        words: dict[str, dict[str, str] | None] = {"true": {}, "false": None}
+        if value not in words:
+            raise ValueError("should be true, false, or a mapping with shadow, probation ...")
+        return words[value]
+    return value
+
+
 class ModelSection(Section):
     """A model."""
 
@@ -118,6 +140,9 @@ class ModelSection(Section):
     without it, none need have."""
     candidate: CandidateSection | None = None
     """A new version on trial."""
+    updates: Annotated[DeliveredSection | None, BeforeValidator(_trial)] = None
+    """``true``, or a mapping: new versions come from ``updates``, each on trial before it may
+    judge; ``package`` is what it begins with."""
     keep: Annotated[int, Field(ge=1, le=10)] = 2
     """Versions that judged before and can be gone back to, as long as their packages are there."""
 

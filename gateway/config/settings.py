@@ -45,6 +45,8 @@ class ModelSettings:
     """What it must show."""
     keep: int = 2
     """Versions that judged before and stay loadable."""
+    delivered: bool = False
+    """New versions come from the repository; ``candidate`` is the newest, if one came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,24 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    """Where updates come from."""
+
+    url: str
+    root: Path
+    """The root of trust."""
+    folder: Path
+    """Ours, beside the database: what was received, and what is remembered of it."""
+    ca_file: Path | None = None
+    ring: str = ""
+    every_ms: int = 21_600_000
+    timeout_ms: int = 900_000
+    may: tuple[str, ...] = ()
+    """Sections that a received configuration may bring; empty: none is taken."""
+    probation_ms: int = 600_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the daemon needs to know of the user's file."""
 
@@ -129,6 +149,12 @@ class Settings:
     """How long what people decide holds."""
     security: Security = field(default_factory=Security)
     privacy: Privacy = field(default_factory=Privacy)
+    updates: UpdateSettings | None = None
+    """None: nothing is asked for."""
+    received: str = ""
+    """sha256 of the received configuration that is part of this, hex; empty without one."""
+    received_why: str = ""
+    """Why one that is there is no part of it."""
     metric_keep_ms: Mapping[str, int] = field(default_factory=dict)
     """Metric's key -> how long its readings are kept, where that is shorter than the store's."""
 

@@ -1,0 +1,81 @@
+"""A received configuration: sections of the file that came from the repository.
+
+It lies over the user's file: each section that it has stands instead of the file's, all others are
+the file's. So it can bring only what ``updates.config.may`` lists, and what a person writes into
+the file about anything else holds at once. Paths in it are relative to the user's file.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from gateway.config import document, tree, widening
+from gateway.config.problems import BadFileError, Problem
+from gateway.config.settings import Settings
+from gateway.config.tree import Document
+from gateway.core.updates import ACT
+
+
+def overlaid(doc: Document, data: bytes, file: Path, may: Iterable[str]) -> Document:
+    """Lay received sections over a file.
+
+    Args:
+        doc: the user's file.
+        data: what was received.
+        file: where that lies, for its problems.
+        may: the sections that it may have.
+
+    Raises:
+        BadFileError: it is not YAML, or has another section; places are in ``file``.
+    """
+    count = len(doc.lines)
+    try:  # its lines follow the file's, so that one document knows the places of both
+        over = document.parse(b"\n" * count + data, file)
+    except BadFileError as error:
+        raise BadFileError(placed(error.problems, count, file)) from None
+    if wrong := list(_surprises(over, set(may) - {ACT})):
+        raise BadFileError(placed(wrong, count, file))
+    base = doc.root
+    assert isinstance(base, tree.Mapping)  # noqa: S101  # it was found good
+    assert isinstance(over.root, tree.Mapping)  # noqa: S101  # as this was
+    root = replace(
+        base, items={**base.items, **over.root.items}, keys={**base.keys, **over.root.keys}
+    )
+    return Document(doc.file, [*doc.lines, *over.lines[count:]], root)
+
+
+def _surprises(over: Document, known: Collection[str]) -> Iterator[Problem]:
+    if not isinstance(over.root, tree.Mapping):
+        yield over.problem((), "should be a mapping of sections")
+        return
+    for key in over.root.items:
+        if key not in known:
+            yield over.problem((key,), f"updates.config.may does not list {key!r}", key=True)
+
+
+def placed(problems: Iterable[Problem], count: int, file: Path) -> list[Problem]:
+    """Problems of the two, each with its own file; ``count``: lines of the user's."""
+    return [
+        replace(one, file=str(file), line=one.line - count) if one.line > count else one
+        for one in problems
+    ]
+
+
+def allowed(local: Settings, new: Settings, file: Path) -> Settings:
+    """The settings with what was received, if it may do what it does.
+
+    Raises:
+        BadFileError: it would widen what is done to machines.
+    """
+    may = local.updates.may if local.updates else ()
+    found = [] if ACT in may else list(widening.found(local, new))
+    if found:
+        hint = "it must be in the gateway's own file, or updates.config.may must list act"
+        raise BadFileError([Problem(str(file), 0, 1, one, hint) for one in found])
+    return new
+
+
+def digest(data: bytes) -> str:
+    """What a received file is known by."""
+    return sha256(data).hexdigest()

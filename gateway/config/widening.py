@@ -1,0 +1,48 @@
+"""Whether other settings let more be done to machines than these do.
+
+Who may act, on what, within which limits, is the local file's: settings that came from elsewhere
+may take away, or keep exactly, what it allows. What is measured and judged is not looked at: a rule
+or a model that is received can raise the label that an allowed policy waits for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gateway.config.settings import Settings
+from gateway.core.assets import Asset
+from gateway.core.verdicts import Mode
+
+
+def found(local: Settings, new: Settings) -> Iterator[str]:
+    """What is wider, one line each."""
+    for id_, asset in new.assets.items():
+        yield from _asset(local.assets.get(id_, Asset(id_, id_, {})), asset)
+        yield from _routes(local, new, asset)
+    if new.limits.commands_per_minute > local.limits.commands_per_minute:
+        yield "limits.commands_per_minute is higher"
+    for exclusion in local.exclusions:
+        if exclusion not in new.exclusions:
+            yield f"exclusion {exclusion.name} is gone, or another one"
+
+
+def _asset(known: Asset, asset: Asset) -> Iterator[str]:
+    for name, action in asset.actions.items():
+        if known.actions.get(name) != action:
+            yield f"asset {asset.id}: action {name} is new, or another one"
+    if asset.actions and asset.rates != known.rates:
+        yield f"asset {asset.id}: its limits are others"
+    rules = [replace(rule, name="") for rule in known.policy]
+    for rule in asset.policy:
+        if rule.mode is Mode.ACT and rule.action and replace(rule, name="") not in rules:
+            yield f"asset {asset.id}: a policy for {rule.action} in mode act is new, or another one"
+    safe = asset.fail_safe
+    if safe is not None and safe.mode is Mode.ACT and safe.action and safe != known.fail_safe:
+        yield f"asset {asset.id}: its fail-safe is new, or another one"
+
+
+def _routes(local: Settings, new: Settings, asset: Asset) -> Iterator[str]:
+    """An action leads where its source leads."""
+    for name, action in asset.actions.items():
+        source = action.source
+        if local.sources.get(source) != new.sources.get(source):
+            yield f"asset {asset.id}: action {name} goes through source {source}, which is another"
