@@ -7,8 +7,7 @@ answer confirms.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 from gateway.core.assets import Proof
 from gateway.core.commands import Command, State, Step, step
@@ -18,46 +17,13 @@ from gateway.core.ports import Bridge, Order, Outgoing
 from gateway.core.proofs import proves
 from gateway.core.readings import Reading
 from gateway.core.resuming import resume
+from gateway.core.watched import NACKS, Watched, about, missing, order_of, resulted
 
 __all__ = ["NACKS", "Orders", "order_of", "resume"]
-
-NACKS: Final = 5
-"""A device that refused so often will not obey; before, the network tries again by itself."""
 
 _ECHO = "bridge: state as ordered"
 _OPEN = (State.SENT, State.ACCEPTED)
 Answers = Callable[[Order, Uplink, Tree], bool]
-
-
-@dataclass(slots=True)
-class _Open:
-    command: Command
-    proof: Proof | None
-    order: Order
-    """The command in the words of a bridge: they never change."""
-    echo: Tree = None
-    """What the bridge showed when the device was asked; None: it was not."""
-    nacks: int = 0
-    wrong: str = ""
-    """What the device showed instead, after it was asked."""
-    published_mono_ms: int | None = None
-    """When it left this machine, or may have: nothing received before can be about it."""
-
-    def may_show(self, mono_ms: int) -> bool:
-        """Whether what was received at a time can be about the command."""
-        return self.published_mono_ms is not None and mono_ms >= self.published_mono_ms
-
-
-def order_of(command: Command) -> Order:
-    """The command in the words of a bridge."""
-    return Order(
-        command_id=command.id,
-        device=command.device,
-        set=command.set,
-        expires_at_ms=command.expires_at_ms,
-        options=command.options,
-        deadline_ms=command.deadline_ms,
-    )
 
 
 class Orders:
@@ -65,7 +31,9 @@ class Orders:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, Watched] = {}
+        self._devices: dict[tuple[str, str], list[Watched]] = {}
+        self._proofs: dict[str, list[Watched]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -73,7 +41,11 @@ class Orders:
     def add(self, command: Command, proof: Proof | None) -> None:
         """Watch a command; one that was sent by an earlier process may have been published."""
         order, sent_mono_ms = order_of(command), command.sent_mono_ms
-        self._open[command.id] = _Open(command, proof, order, published_mono_ms=sent_mono_ms)
+        watched = Watched(command, proof, order, published_mono_ms=sent_mono_ms)
+        self._open[command.id] = watched
+        self._devices.setdefault((command.source, command.device), []).append(watched)
+        if proof is not None:
+            self._proofs.setdefault(command.asset, []).append(watched)
 
     def published(self, command_id: str, mono_ms: int) -> None:
         """The command is on its way: what is received from now on can be about it."""
@@ -88,7 +60,13 @@ class Orders:
             watched.command = command
             if command.ended:
                 del self._open[command.id]
+                _without(watched, self._devices, (command.source, command.device))
+                _without(watched, self._proofs, command.asset)
         return command
+
+    def awaits(self, asset: str) -> bool:
+        """A reading of the asset may prove a command."""
+        return asset in self._proofs
 
     def get(self, command_id: str) -> Command | None:
         """An open command."""
@@ -107,14 +85,14 @@ class Orders:
         self, asset: str, reading: Reading, mono_ms: int, now_ms: int
     ) -> Iterator[Command]:
         """Commands that this reading proves."""
-        for watched in list(self._open.values()):
-            command = watched.command
-            if watched.proof is None or command.asset != asset or not watched.may_show(mono_ms):
+        for watched in list(self._proofs.get(asset, ())):
+            if watched.proof is None or not watched.may_show(mono_ms):
                 continue
             proof = proves(watched.proof, reading)
             if proof:
+                said = f"proof: {proof}"
                 yield self.update(
-                    step(command, Step.CONFIRM, evidence=f"proof: {proof}", ended_at_ms=now_ms)
+                    step(watched.command, Step.CONFIRM, evidence=said, ended_at_ms=now_ms)
                 )
 
     def on_uplink(
@@ -126,16 +104,10 @@ class Orders:
         says so before its device does, the device is asked, and its answer confirms; where it
         cannot be asked, the state is the best evidence there is.
         """
-        if not self._open or uplink.reason is not Reason.OK:
+        if uplink.reason is not Reason.OK:
             return
-        for watched in list(self._open.values()):
-            command = watched.command
-            if (
-                command.source != source
-                or command.device != uplink.device
-                or command.state not in _OPEN
-                or not watched.may_show(mono_ms)
-            ):
+        for watched in list(self._devices.get((source, uplink.device), ())):
+            if watched.command.state not in _OPEN or not watched.may_show(mono_ms):
                 continue
             if bridge.confirms(watched.order, uplink):
                 yield from self._echoed(watched, bridge, uplink, now_ms)
@@ -143,7 +115,7 @@ class Orders:
                 yield from self._denied(watched, uplink, now_ms)
 
     def _echoed(
-        self, watched: _Open, bridge: Bridge, uplink: Uplink, now_ms: int
+        self, watched: Watched, bridge: Bridge, uplink: Uplink, now_ms: int
     ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
         command, order = watched.command, watched.order
         if watched.proof is not None:
@@ -164,7 +136,7 @@ class Orders:
         yield self.update(step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)), ()
 
     def _denied(
-        self, watched: _Open, uplink: Uplink, now_ms: int
+        self, watched: Watched, uplink: Uplink, now_ms: int
     ) -> Iterator[tuple[Command, Sequence[Outgoing]]]:
         """After it was asked, the device shows something else; a number may be on its way."""
         found = denied(watched.command.set, uplink.values)
@@ -182,8 +154,8 @@ class Orders:
             command = watched.command
             if command.source != source or command.state not in _OPEN:
                 continue
-            if _about(result, command) and (result.command_id or watched.may_show(mono_ms)):
-                yield self.update(_resulted(watched, result, now_ms))
+            if about(result, command) and (result.command_id or watched.may_show(mono_ms)):
+                yield self.update(resulted(watched, result, now_ms))
 
     def on_gone(self, source: str, device: str, mono_ms: int, now_ms: int) -> Iterator[Command]:
         """Commands whose device announced, after they left, that it is gone."""
@@ -204,7 +176,7 @@ class Orders:
                 and mono_ms >= command.sent_mono_ms + command.deadline_ms
             ):
                 yield self.update(
-                    step(command, Step.DEADLINE, reason=_missing(watched), ended_at_ms=now_ms)
+                    step(command, Step.DEADLINE, reason=missing(watched), ended_at_ms=now_ms)
                 )
 
     def next_mono_ms(self) -> int | None:
@@ -218,33 +190,9 @@ class Orders:
         return min(times, default=None)
 
 
-def _about(result: Result, command: Command) -> bool:
-    if result.command_id:
-        return result.command_id == command.id
-    if result.device != command.device:
-        return False
-    return not result.key or result.key in command.set
-
-
-def _resulted(watched: _Open, result: Result, now_ms: int) -> Command:
-    command, said = watched.command, result.detail
-    match result.evidence:
-        case Evidence.FAILED:
-            return step(command, Step.FAIL, reason=said or "bridge", ended_at_ms=now_ms)
-        case Evidence.NACK:
-            watched.nacks += 1
-            said = f"not acknowledged, {watched.nacks} times"
-            if watched.nacks >= NACKS:
-                return step(command, Step.FAIL, reason=f"device: {said}", ended_at_ms=now_ms)
-        case Evidence.CONFIRMED if watched.proof is None:
-            evidence = f"device: {said or 'acknowledged'}"
-            return step(command, Step.CONFIRM, evidence=evidence, ended_at_ms=now_ms)
-    return step(command, Step.ACCEPT, evidence=f"bridge: {said or result.evidence.value}")
-
-
-def _missing(watched: _Open) -> str:
-    """What did not come in time, and what came instead."""
-    said = ["no proof" if watched.proof is not None else "no evidence"]
-    said += [f"not acknowledged, {watched.nacks} times"] if watched.nacks else []
-    said += [f"device shows {watched.wrong}"] if watched.wrong else []
-    return "; ".join(said)
+def _without(watched: Watched, lists: dict[Any, list[Watched]], key: object) -> None:
+    left = [one for one in lists.get(key, ()) if one is not watched]
+    if left:
+        lists[key] = left
+    else:
+        lists.pop(key, None)

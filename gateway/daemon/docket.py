@@ -13,7 +13,7 @@ from gateway.core.commands import Command, Step, step
 from gateway.core.messages import Message, Result, Uplink
 from gateway.core.orders import Orders
 from gateway.core.ports import Outgoing
-from gateway.core.readings import Reading
+from gateway.core.readings import Report
 from gateway.core.verdicts import Decision
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
@@ -66,13 +66,15 @@ class Docket:
             self.record(command)
             self.ask(feed, asks)
 
-    def on_reading(self, reading: Reading, mono_ms: int) -> None:
-        """A good reading came: it may prove what was ordered."""
-        if self.orders:
-            for command in self.orders.on_reading(
-                reading.metric.asset, reading, mono_ms, self._clock.now_ms()
-            ):
-                self.record(command)
+    def on_report(self, report: Report) -> None:
+        """Readings came: a good one may prove what was ordered."""
+        mono_ms = report.received_mono_ms
+        for reading in report.readings:
+            asset = reading[0].asset
+            if self.orders.awaits(asset):
+                now_ms = self._clock.now_ms()
+                for command in self.orders.on_reading(asset, reading, mono_ms, now_ms):
+                    self.record(command)
 
     def on_result(self, feed: Feed, result: Result, message: Message, *, live: bool) -> None:
         """The bridge said something about a command.

@@ -200,9 +200,7 @@ class Ingest:
         """Show a report to the assets it is about."""
         observe(report, self.site.watches, self._decide)
         if self._docket.orders:
-            for reading in report.readings:
-                if reading[0].asset in self.site.watches:
-                    self._docket.on_reading(reading, report.received_mono_ms)
+            self._docket.on_report(report)
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
         feed.rejects += 1

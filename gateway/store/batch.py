@@ -82,6 +82,11 @@ class Batch:
             getattr(self, name) for name in self.__slots__ if name not in ("clock_ok", "at_ms")
         )
 
+    @property
+    def audited(self) -> bool:
+        """It makes the audit chain longer."""
+        return bool(self.records or self.decisions or self.commands)
+
 
 class Committed(NamedTuple):
     """What one transaction did."""

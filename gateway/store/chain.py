@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.core.audit import Entry, Head, Kind, Record, When, extend
 from gateway.core.checkpoints import Checkpoint
+from gateway.store import bulk
 from gateway.store.packing import plain
 
 AUDITED: Final = ("decision", "command")
@@ -62,7 +63,7 @@ def end(connection: sqlite3.Connection) -> Head:
 def append(connection: sqlite3.Connection, records: Iterable[Record], when: When) -> list[Entry]:
     """Write records at the end of the chain; call within a transaction."""
     entries = extend(end(connection), records, when)
-    connection.executemany(_INSERT, entries)
+    bulk.insert(connection, _INSERT, entries)
     return entries
 
 

@@ -1,10 +1,11 @@
 """What a batch holds beside reports, into its tables; call within a transaction."""
 
 import sqlite3
+from functools import partial
 
 from gateway.core import audit_bodies
 from gateway.core.audit import When
-from gateway.store import chain, queries, records
+from gateway.store import bulk, chain, queries, records
 from gateway.store.batch import Batch
 from gateway.store.packing import plain
 
@@ -20,13 +21,14 @@ def insert_records(
     connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp
 ) -> tuple[int, ...]:
     """Everything but reports, counters and what is kept; the ids of the outgoing messages."""
-    many = connection.executemany
-    many(records.VERDICT, [records.verdict_row(one, stamp) for one in batch.verdicts])
+    insert = partial(bulk.insert, connection)
+    insert(records.VERDICT, [records.verdict_row(one, stamp) for one in batch.verdicts])
     _audited(connection, batch, stamp)
-    many(records.EXPLANATION, [(plain(text), one) for one, text in batch.explanations.items()])
-    many(records.REJECT, [records.reject_row(one, stamp) for one in batch.rejects])
-    rows = map(records.outbox_row, batch.outbox)
-    return tuple(int(connection.execute(records.OUTBOX, row).lastrowid or 0) for row in rows)
+    told = [(plain(text), one) for one, text in batch.explanations.items()]
+    connection.executemany(records.EXPLANATION, told)
+    insert(records.REJECT, [records.reject_row(one, stamp) for one in batch.rejects])
+    last = insert(records.OUTBOX, list(map(records.outbox_row, batch.outbox)))
+    return tuple(range(last - len(batch.outbox) + 1, last + 1))
 
 
 def _audited(connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from gateway.core.audit import Kind, Record
-from gateway.store import blocks, chain, queries
+from gateway.store import blocks, bulk, chain, queries
 from gateway.store.batch import (
     Batch,
     Committed,
@@ -110,7 +110,7 @@ class Store(Lookups):
                 self._insert_reports(batch)
                 outbox = insert_records(self._connection, batch, stamp)
                 upsert(self._connection, batch)
-                head = chain.end(self._connection)
+                head = chain.end(self._connection) if batch.audited else self._head
         except BaseException:
             self._packer.forget()  # it may know ids that were rolled back
             self._failed = batch
@@ -123,9 +123,9 @@ class Store(Lookups):
         if batch.reports:
             pack, boot = self._packer.pack, self._boot.id
             rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
-            self._connection.executemany(INSERT, rows)
+            bulk.insert(self._connection, INSERT, rows)
             samples = blocks.rows(batch.reports, self._next, boot)
-            self._connection.executemany(blocks.INSERT, samples)
+            bulk.insert(self._connection, blocks.INSERT, list(samples))
 
     def _committed(self, batch: Batch, outbox: tuple[int, ...]) -> Committed:
         self._failed = self._stored = None
