@@ -36,6 +36,7 @@ COMMANDS = (
     "query",
     "readings",
     "replay",
+    "repo",
     "resume",
     "run",
     "standing",
