@@ -5,6 +5,7 @@ A process of its own, so that it can be killed, over a SQLite file that outlives
 
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -87,6 +88,9 @@ class _Server:
         self._database.execute("PRAGMA synchronous=FULL")
         self._topic, self._ready = topic, Path(ready)
         client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        client.on_socket_open = lambda _client, _userdata, sock: sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )
         client.on_connect = self._connected
         client.on_subscribe = lambda *_: self._ready.touch()
         client.on_message = self._message
