@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gateway.store import queries
+from gateway.store import bulk, queries
 from gateway.store.batch import SyncRow
 from gateway.store.packing import plain
 from gateway.store.records import Stamp
@@ -44,7 +44,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[SyncRow], stamp: Stamp
     when = (stamp.boot, stamp.mono_ms, stamp.clock)
     fitting = [one for one in rows if len(one.body) <= BODY_BYTES]
     told = [(one.kind, plain(one.asset), one.at_ms, plain(one.body), *when) for one in fitting]
-    connection.executemany(_INSERT, told)
+    bulk.insert(connection, _INSERT, told)
     counts = {("dropped.sync_row", "size"): len(rows) - len(fitting)}
     queries.count(connection, counts | _bounded(connection))
 
