@@ -35,6 +35,7 @@ COMMANDS = (
     "quarantine",
     "query",
     "readings",
+    "receiver",
     "replay",
     "repo",
     "resume",
