@@ -81,12 +81,8 @@ def test_alerts_come_before_everything_and_health_last(store):
     assert [row["kind"] for row in rows] == [
         *("alert", "genesis", "decision", "command", "checkpoint", "health")
     ]
-    assert (
-        end
-        == events(store).head()
-        == "alert:2,audit:3,checkpoint:3,health:1".replace("health:1", "health:2")
-        or end == "alert:2,audit:3,checkpoint:3,health:1"
-    )
+    assert end == "alert:2,audit:3,checkpoint:3,health:1"
+    assert events(store).head() == "alert:2,audit:3,checkpoint:3,health:2"
     assert rows[0]["body"] == {"kind": "raised", "text": "Cooling pump (pump-7): alarm 2"}
     assert rows[2]["asset"] == "pump-7"
     assert rows[2]["body"]["verdict"]["label"] == "alarm"
@@ -96,7 +92,10 @@ def test_alerts_come_before_everything_and_health_last(store):
 def test_nothing_but_what_is_chosen(store):
     store.commit(Batch(decisions=[decision(1)], records=[Record(Recorded.MODEL, "m")]))
     store.commit(Batch(sync_rows=[alert(1), health(1)]))
-    kinds = lambda *kinds: [row["kind"] for row in everything(events(store, choice(*kinds)))[0]]  # noqa: E731
+
+    def kinds(*chosen):
+        return [row["kind"] for row in everything(events(store, choice(*chosen)))[0]]
+
     assert kinds(Kind.ALERTS) == ["alert"]
     assert kinds(Kind.DECISIONS) == ["decision"]
     assert kinds(Kind.HEALTH) == ["health"]
@@ -116,8 +115,8 @@ def test_only_the_assets_that_are_named(store):
     assert [(row["kind"], row["asset"]) for row in rows] == [
         *(("alert", "fan-1"), ("alert", ""), ("decision", "fan-1"), ("health", ""))
     ]
-    assert "pump-7" not in str(rows)
-    assert "plug" not in str(rows)
+    assert rows[1]["body"] == {"kind": "raised"}
+    assert "zigbee" not in str(rows)
 
 
 def test_whoever_has_every_record_can_verify_the_chain(store):
@@ -211,7 +210,7 @@ def test_under_pseudonyms_no_name_of_the_site_leaves(store):
     store.commit(Batch(sync_rows=[alert(1), alert(2, ""), health(3)]))
     rows, _ = everything(events(store, replace(ALL, pseudonyms=True)))
     words = json.dumps(rows)
-    for name in ("pump-7", "plug", "zigbee", "Ada", "Cooling", "hash"):
+    for name in ("pump-7", "plug", "zigbee", "Ada", "Cooling", '"hash"'):
         assert name not in words, name
     by_kind = {row["kind"]: row for row in rows}
     made = by_kind["decision"]
