@@ -77,6 +77,7 @@ class Daemon:
                     ("audit", parts.audit.run()),
                     ("periods", parts.periods.run()),
                     ("traffic", parts.traffic.run()),
+                    ("updates", parts.updates.run(self.reload)),
                     ("beat", parts.beat.run()),
                     ("connections", self._connections()),
                     ("threads", parts.links.watch_threads()),

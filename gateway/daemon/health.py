@@ -19,6 +19,7 @@ from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.daemon.traffic import Traffic
+from gateway.daemon.updates import Updates
 from gateway.store.batch import StoreHealth
 
 
@@ -59,6 +60,7 @@ class Health:
         self.guard: Guard | None = None
         """Attached before the first look, as ``traffic`` and ``audit``."""
         self.traffic: Traffic | None = None
+        self.updates: Updates | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
 
@@ -105,6 +107,7 @@ class Health:
         """What cannot be relied on."""
         found = self.guard.problems() if self.guard is not None else []
         found += self.traffic.problems() if self.traffic is not None else []
+        found += self.updates.problems() if self.updates is not None else []
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
 
@@ -136,6 +139,8 @@ class Health:
             "audit": self.audit.document() if self.audit else {},
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }
+        if self.updates is not None and (updates := self.updates.document()):
+            parts["updates"] = updates
         return topic_tree.health(state_of(problems), self._clock.now_ms(), parts)
 
     def _feed(self, feed: Feed) -> Document:

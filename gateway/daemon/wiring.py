@@ -53,6 +53,7 @@ from gateway.daemon.site import build
 from gateway.daemon.telling import ROOMS, Telling
 from gateway.daemon.traffic import ROOM as TRAFFIC
 from gateway.daemon.traffic import Traffic, resident
+from gateway.daemon.updates import Updates
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
 from gateway.daemon.ward import ROOM as QUARANTINE
@@ -96,6 +97,10 @@ class Wiring:
         await self._make_absence(permits, away)
         promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
         self.requests.register("model", promotion.answer)
+        health = self.beat.health
+        told = (self.journal, self.announce, health.problems, self._clock)
+        self.updates = health.updates = Updates(self.site, self._versions, *told)
+        self.reload.add(self.updates)
         self.requests.register("calibrate", calibrate.answer)
         feedback = Feedback(self._settings, self.journal, self.announce)
         self.requests.register("feedback", feedback.answer)
