@@ -16,10 +16,11 @@ import click
 )
 def command(path: Path) -> None:
     """Run the gateway until it is told to stop; SIGHUP loads the file again."""
-    from gateway import config
     from gateway.adapters import logs
     from gateway.daemon import process
+    from gateway.updates import starting
 
-    settings = config.load(path)
+    settings = starting.settings(path)
     logs.configure(settings.log.format, settings.log.level)
-    process.run(settings)
+    with starting.watched(settings):
+        process.run(settings)
