@@ -43,6 +43,7 @@ COMMANDS = (
     "standing",
     "stop",
     "test",
+    "update",
 )
 
 
