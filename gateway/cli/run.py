@@ -16,10 +16,12 @@ import click
 )
 def command(path: Path) -> None:
     """Run the gateway until it is told to stop; SIGHUP loads the file again."""
-    from gateway import config
+    from gateway.config import apart
+
+    reading = apart.Reading(path)
     from gateway.adapters import logs
     from gateway.daemon import process
 
-    settings = config.load(path)
+    settings = reading.settings()
     logs.configure(settings.log.format, settings.log.level)
     process.run(settings)
