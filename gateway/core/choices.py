@@ -89,7 +89,9 @@ class Choice:
             ValueError, TypeError, KeyError: it is none.
         """
         kinds = frozenset(map(Kind, tree["kinds"]))
-        assets, metrics = (frozenset(map(str, tree.get(name, ()))) for name in ("assets", "metrics"))
+        assets, metrics = (
+            frozenset(map(str, tree.get(name, ()))) for name in ("assets", "metrics")
+        )
         return cls(kinds, assets, metrics, bool(tree.get("pseudonyms")))
 
     def tree(self) -> dict[str, object]:
