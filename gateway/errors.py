@@ -16,6 +16,9 @@ GatewayError
  ├─ BrokerError
  │   ├─ NotConnectedError    keep it in the store, try again when connected
  │   └─ SessionTakenError    stop reconnecting: another client uses our client id
+ ├─ CloudError           no answer from a cloud's model; the next rung of the ladder answers
+ │   ├─ CloudUnavailableError  count it: after a few the breaker opens for a while
+ │   └─ CloudRefusedError      ask nothing more until the file changes or an hour has passed
  ├─ SinkError
  │   ├─ SinkUnavailableError  back off with jitter, then send the same bytes again
  │   ├─ SinkGapError          go on from the receiver's cursor
@@ -104,6 +107,22 @@ class NotConnectedError(BrokerError):
 
 class SessionTakenError(BrokerError):
     """Another client connected with our client id."""
+
+
+class CloudError(GatewayError):
+    """A cloud's model did not answer."""
+
+
+class CloudUnavailableError(CloudError):
+    """It cannot be reached, is too slow, or has trouble; ``sent``: the question may have left."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class CloudRefusedError(CloudError):
+    """It says that the question is wrong: the model, its window, or our token."""
 
 
 class SinkError(GatewayError):

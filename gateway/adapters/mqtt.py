@@ -161,7 +161,10 @@ class Client:
             session = self._connect_once()
             if session is not None and session.taken:
                 self._desk.change(taken=True)
-                self.failure = SessionTakenError(self._desk.state.last_error)
+                if not self.broker.fenced:
+                    self.failure = SessionTakenError(self._desk.state.last_error)
+                return
+            if self.broker.fenced:
                 return
             if self._versions.learn(session):
                 continue

@@ -88,7 +88,7 @@ class StockConnection(paho.Client):
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=broker.client_id,
-            clean_session=None if five else False,
+            clean_session=None if five else broker.fenced,
             protocol=version,
             reconnect_on_failure=False,
             manual_ack=True,
@@ -128,13 +128,13 @@ class StockConnection(paho.Client):
             self.connect(broker.host, broker.port, broker.keepalive_s)
             return
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
-        properties.SessionExpiryInterval = broker.session_expiry_s
+        properties.SessionExpiryInterval = 0 if broker.fenced else broker.session_expiry_s
         properties.ReceiveMaximum = min(broker.receive_maximum, broker.max_pending, 65_535)
         self.connect(
             broker.host,
             broker.port,
             broker.keepalive_s,
-            clean_start=False,
+            clean_start=broker.fenced,
             properties=properties,
         )
 

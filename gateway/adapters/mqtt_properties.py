@@ -19,13 +19,15 @@ def packed(message: MQTTMessage) -> bytes:
 
 def wanted(outgoing: Outgoing, expires_s: float | None) -> Properties | None:
     """What a PUBLISH of ours must say besides its topic; None when it is nothing."""
-    if expires_s is None and not outgoing.correlation:
+    if expires_s is None and not outgoing.correlation and not outgoing.reply_to:
         return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
     if expires_s is not None:
         properties.MessageExpiryInterval = max(1, int(expires_s))
     if outgoing.correlation:
         properties.CorrelationData = outgoing.correlation
+    if outgoing.reply_to:
+        properties.ResponseTopic = outgoing.reply_to
     return properties
 
 

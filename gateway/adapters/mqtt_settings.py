@@ -53,3 +53,5 @@ class Broker:
     reconnect_min_s: float = 1.0
     reconnect_max_s: float = 30.0
     """The n-th retry waits a random time up to min(max, min * 2**n)."""
+    fenced: bool = False
+    """One connection, from nothing, and never again: whoever takes its name over has ended it."""

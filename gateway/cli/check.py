@@ -12,7 +12,7 @@ from gateway import registry
 from gateway.config import BadFileError, Problem, Settings
 from gateway.config.tree import Document
 from gateway.core import durations
-from gateway.core.assets import Asset, EnsembleRung, FailSafe, RuleRung, Rung
+from gateway.core.assets import Asset, CloudRung, EnsembleRung, FailSafe, RuleRung, Rung
 from gateway.core.mapping import Mapper
 from gateway.core.ports import Bridge
 from gateway.models.package import Package
@@ -140,6 +140,11 @@ def _fail_safe(safe: FailSafe) -> Report:
 def _rung(rung: Rung) -> str:
     if isinstance(rung, RuleRung):
         return f"rule: {rung.expression.text} -> {rung.label}"
+    if isinstance(rung, CloudRung):
+        acts = "may act" if rung.may_act else "only advises"
+        declared = rung.shape.channels if rung.shape else ()
+        asked = rung.like or ", ".join(one.name for one in declared)
+        return f"cloud: {rung.cloud}, asked with {asked}, {acts}"
     if isinstance(rung, EnsembleRung):
         models = ", ".join(member.model for member in rung.members)
         return f"models: {models} ({rung.combine}, at least {rung.least})"

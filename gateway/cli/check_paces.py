@@ -12,7 +12,7 @@ from gateway.config.tree import Document
 from gateway.core import durations
 from gateway.core.assets import Asset, model_rungs
 from gateway.core.pace import Pace, Slow, slow
-from gateway.daemon.site import model_state
+from gateway.daemon.states import model_state
 from gateway.errors import StoreError
 from gateway.models.package import Package
 from gateway.store.reader import Reader

@@ -142,7 +142,11 @@ def _verdict(verdict: dict[str, Any]) -> str:
         text += f", score {number(verdict['score'])}"
     if verdict["level"] is not None:
         text += f" against level {number(verdict['level'])}"
-    if verdict["model_version"]:
+    if verdict.get("remote"):
+        told = verdict["remote"]
+        text += f", model {told['model']} {verdict['model_version']}".rstrip()
+        text += f", request {told['request']} after {told['age_ms']} ms"
+    elif verdict["model_version"]:
         text += f", version {verdict['model_version']} ({verdict['model_hash'][:12]})"
     return text
 

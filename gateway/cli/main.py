@@ -35,12 +35,15 @@ COMMANDS = (
     "quarantine",
     "query",
     "readings",
+    "receiver",
     "replay",
+    "repo",
     "resume",
     "run",
     "standing",
     "stop",
     "test",
+    "update",
 )
 
 

@@ -21,7 +21,9 @@ def command(path: Path) -> None:
     reading = apart.Reading(path)
     from gateway.adapters import logs
     from gateway.daemon import process
+    from gateway.updates import starting
 
-    settings = reading.settings()
+    settings = starting.settings(reading)
     logs.configure(settings.log.format, settings.log.level)
-    process.run(settings)
+    with starting.watched(settings):
+        process.run(settings)

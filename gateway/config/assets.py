@@ -13,7 +13,6 @@ from gateway.config.scalars import (
     Frequency,
     Label,
     Locks,
-    Moment,
     Name,
     OneOrMore,
     PathText,
@@ -23,6 +22,7 @@ from gateway.config.scalars import (
     Votes,
 )
 from gateway.config.schema import Section
+from gateway.config.verdicts import VerdictSection
 from gateway.core.readings import MetricKind
 from gateway.core.signals import Encoding
 from gateway.core.verdicts import Mode
@@ -119,47 +119,6 @@ class ActionSection(GuardSection):
     """What shows that it was done."""
     options: dict[str, Free] = Field(default_factory=dict)
     """Bridge-specific, as ``port`` for LoRaWAN."""
-
-
-class PeriodSection(Section):
-    """A time of which readings are stored, and of which you know that the machine was well."""
-
-    from_: Moment = Field(alias="from")
-    """Its beginning, as ``2026-01-04T08:00:00Z``."""
-    to: Moment
-    """Its end; one that is still to come is waited for."""
-
-
-class VerdictSection(Section):
-    """A rung of the ladder: a model or a rule. The first that can answer does."""
-
-    model: Name | None = None
-    """A model of ``models``."""
-    models: tuple[Name, ...] = ()
-    """Several of them: they judge together."""
-    combine: Literal["mean", "median", "max", "vote"] = "mean"
-    """With models: of their scores, each in multiples of its own model's ``on`` level; ``vote``
-    counts labels, and a tie goes to the worse one."""
-    least: Annotated[int, Field(ge=1, le=64)] | None = None
-    """With models: so many must answer; default more than half."""
-    on: Annotated[float, Field(gt=0)] | None = None
-    """With models: the combined score that raises ``label``, where 1 is the models' own level;
-    default: the levels of the first model."""
-    off: Annotated[float, Field(gt=0)] | None = None
-    """With ``on``: below this the label clears; default ``on``."""
-    rule: Rule | None = None
-    """A rule over the asset's metrics."""
-    label: Label | None = None
-    """With a rule: what it says when it is true; with ``on``: what it raises; default alarm."""
-    guard: bool = False
-    """With a rule: asked beside the models too, and wins over their ``normal``."""
-    deadline: Duration | None = None
-    """With a model: how long it may take; default 5s."""
-    channels: dict[str, str] = Field(default_factory=dict)
-    """With a model: its channel's name -> the asset's metric, where they differ."""
-    calibrate: PeriodSection | None = None
-    """With a model that is calibrated per asset: learn what is usual from the readings stored in
-    this time, ``{from: 2026-01-04T08:00:00Z, to: 2026-01-04T20:00:00Z}``, not from the first."""
 
 
 class RetrySection(Section):

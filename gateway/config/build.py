@@ -9,7 +9,9 @@ from gateway.adapters.mqtt_settings import Broker, Tls
 from gateway.config import (
     auditing,
     delivery,
+    fleet,
     guards,
+    inference,
     people,
     policies,
     rungs,
@@ -54,8 +56,9 @@ def build(root: Root, file: Path) -> Settings:
             for name, broker in root.brokers.items()
         },
         sources={name: source(name, entry, root) for name, entry in root.sources.items()},
-        assets={id_: _asset(id_, asset) for id_, asset in root.assets.items()},
+        assets={id_: _asset(id_, asset, root) for id_, asset in root.assets.items()},
         models={name: rungs.model(name, one, here, folder) for name, one in root.models.items()},
+        clouds=inference.clouds(root.cloud.inference, here),
         store=store,
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
@@ -71,6 +74,9 @@ def build(root: Root, file: Path) -> Settings:
         homeassistant=telling.home_assistant(root.homeassistant),
         alerts=telling.routes(root.alerts, here),
         audit=auditing.audit(root.audit, here),
+        fleet=fleet.fleet_of(
+            root.fleet, root.gateway.id, root.gateway.broker or next(iter(root.brokers), ""), here
+        ),
         people=people.terms_of(root.people),
         security=security.security_of(root.security),
         privacy=security.privacy_of(root.privacy, here),
@@ -147,14 +153,14 @@ def _store(store: StoreSection, here: Path) -> StoreSettings:
     )
 
 
-def _asset(id_: str, asset: AssetSection) -> Asset:
+def _asset(id_: str, asset: AssetSection, root: Root) -> Asset:
     safe = asset.fail_safe
     return Asset(
         id=id_,
         name=asset.name or id_,
         metrics={name: metric(id_, name, entry) for name, entry in asset.metrics.items()},
         actions={name: _action(id_, name, entry) for name, entry in asset.actions.items()},
-        ladder=tuple(rungs.rung(entry) for entry in asset.verdicts),
+        ladder=rungs.ladder(asset, root),
         policy=tuple(
             policies.policy(f"{id_}/policy/{at}", entry, asset)
             for at, entry in enumerate(asset.policy)

@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator
 
-from gateway.config import check_gates, check_models, check_signals, policies, rungs
+from gateway.config import (
+    check_gates,
+    check_inference,
+    check_models,
+    check_signals,
+    policies,
+    rungs,
+)
 from gateway.config.assets import (
     AssetSection,
     FailSafeSection,
     MetricSection,
     PolicySection,
-    VerdictSection,
 )
 from gateway.config.check_models import Manifests
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem, choices, near
 from gateway.config.tree import Place
+from gateway.config.verdicts import VerdictSection
 from gateway.core import units
 from gateway.core.ladder import UNKNOWN
 from gateway.core.readings import MetricKind
@@ -30,7 +37,11 @@ def problems(found: Findings, id_: str, asset: AssetSection, known: Manifests) -
         yield from _metric(found, ("assets", id_, "metrics", name), metric)
     for at, rung in enumerate(asset.verdicts):
         place: Place = ("assets", id_, "verdicts", at)
+        if rung.cloud is not None:
+            yield from check_inference.rung(found, place, rung, asset, known)
+            continue
         yield from _rung(found, place, rung)
+        yield from check_inference.strays(found, place, rung)
         for member in check_models.members(rung, known):
             yield from check_models.problems(found, id_, member, place, known)
         yield from check_models.period(found, rung, (*place, "calibrate"), known)
@@ -83,7 +94,7 @@ def _rung(found: Findings, place: Place, rung: VerdictSection) -> Iterator[Probl
     if rung.model is not None and rung.rule is not None:
         yield found.at(place, "a verdict has either a model or a rule, this one both")
         return
-    if said <= VerdictSection.model_fields.keys() and not said & {"model", "rule"}:
+    if said <= VerdictSection.model_fields.keys() and not said & {"model", "rule", "cloud"}:
         yield found.at(place, "a verdict has either a model or a rule, this one neither")
     for key in sorted(_OF_ENSEMBLES & rung.model_fields_set):
         yield found.at((*place, key), f"{key!r} goes with models", key=True)
@@ -137,6 +148,12 @@ def _labels(found: Findings, id_: str, asset: AssetSection, known: Manifests) ->
         return None
     labels = [rung.label or rungs.DEFAULT_LABEL for rung in asset.verdicts if rung.rule is not None]
     for rung in asset.verdicts:
+        if rung.cloud is not None:
+            said = check_inference.labels(rung, asset, known)
+            if said is None:
+                return None
+            labels += said
+            continue
         if rung.on is not None:
             labels.append(rung.label or rungs.DEFAULT_LABEL)
             continue
@@ -190,7 +207,7 @@ def _lock(
 def _running(found: Findings, place: Place, asset: AssetSection) -> Iterator[Problem]:
     assert asset.running is not None  # noqa: S101  # its caller has seen to it
     yield from _condition(found, place, asset.running)
-    if not any(rung.model or rung.models for rung in asset.verdicts):
+    if not any(rung.model or rung.models or rung.cloud for rung in asset.verdicts):
         hint = "say it in the rule: power > 50 and ..."
         yield found.at(
             place, "'running' keeps models from being asked: here is none", hint, key=True

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config import check_signals
-from gateway.config.assets import AssetSection, VerdictSection
+from gateway.config.assets import AssetSection
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem, choices, near
 from gateway.config.tree import Place
+from gateway.config.verdicts import VerdictSection
 from gateway.core import units
 from gateway.core.windows import Channel
 from gateway.errors import PackageError

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from gateway.config import (
     check_actions,
     check_assets,
+    check_fleet,
     check_guards,
+    check_inference,
     check_models,
     check_people,
     check_sources,
@@ -29,7 +31,9 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     yield from check_telling.problems(found)
     yield from check_updates.problems(found)
     yield from check_people.problems(found)
+    yield from check_inference.problems(found)
     yield from check_guards.exclusions(found)
+    yield from check_fleet.problems(found)
     for id_, asset in root.assets.items():
         yield from check_assets.problems(found, id_, asset, manifests)
         yield from check_actions.problems(found, id_, asset, bridges)

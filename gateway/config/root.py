@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, Field
 from gateway.config import sources
 from gateway.config.assets import AssetSection
 from gateway.config.auditing import AuditSection
+from gateway.config.cloud import CloudSection
+from gateway.config.fleet import FleetSection
 from gateway.config.guards import Exclusions
 from gateway.config.people import PeopleSection
 from gateway.config.problems import choices, near
@@ -85,5 +87,9 @@ class Root(Section):
     """What is done about messages that are too many, or not what they say they are."""
     privacy: PrivacySection = PrivacySection()
     """Under which names things leave the site."""
+    cloud: CloudSection = CloudSection()
+    """What has to do with clouds."""
+    fleet: FleetSection | None = None
+    """Several gateways on one broker; without this section this one is alone."""
     updates: UpdatesSection | None = None
     """Models and configuration from a signed repository; without this section nothing is asked."""

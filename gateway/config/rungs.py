@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from gateway.config import delivery
-from gateway.config.assets import VerdictSection
+from gateway.config import delivery, inference
+from gateway.config.assets import AssetSection
+from gateway.config.root import Root
 from gateway.config.schema import ModelSection, TrialSection
 from gateway.config.settings import ModelSettings
+from gateway.config.verdicts import VerdictSection
 from gateway.core.assets import EnsembleRung, ModelRung, Period, RuleRung, Rung
 from gateway.core.ensembles import Bound
 from gateway.core.trials import Rules
@@ -40,8 +42,17 @@ def _rules(new: TrialSection) -> Rules:
     )
 
 
+def ladder(asset: AssetSection, root: Root) -> tuple[Rung, ...]:
+    """The rungs of an asset."""
+    clouds = root.cloud.inference
+    return tuple(
+        rung(entry) if entry.cloud is None else inference.rung(entry, asset, clouds)
+        for entry in asset.verdicts
+    )
+
+
 def rung(entry: VerdictSection) -> Rung:
-    """One rung of the ladder."""
+    """One rung of the ladder that asks no cloud."""
     if entry.rule is not None:
         return RuleRung(entry.rule, entry.label or DEFAULT_LABEL, entry.guard)
     given: dict[str, Any] = {} if entry.deadline is None else {"deadline_ms": entry.deadline}

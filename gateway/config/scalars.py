@@ -64,7 +64,8 @@ def _duration(value: object) -> int:
     return durations.parse(_text(value, "a duration like 15m"))
 
 
-def _size(value: object) -> int:
+def size(value: object) -> int:
+    """Bytes of a size like 2GiB; raises ValueError when it is none."""
     found = _SIZE.fullmatch(_text(value, "a size like 2GiB"))
     if found is None:
         raise ValueError(f"not a size: {str(value)!r}; write it like 512MiB, 2GiB or 10MB")
@@ -200,7 +201,7 @@ Moment = Annotated[
 ]
 """UTC epoch milliseconds, written like 2026-01-04T08:00:00Z."""
 Size = Annotated[
-    int, BeforeValidator(_size), schema_of("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
+    int, BeforeValidator(size), schema_of("string", "2GiB", r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B?$")
 ]
 """Bytes, written like 2GiB."""
 Count = Annotated[

@@ -8,8 +8,11 @@ from typing import Any, Literal
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
 from gateway.core.discovery_place import HomeAssistant
+from gateway.core.fleet import Fleet
 from gateway.core.guards import Exclusion
 from gateway.core.interventions import TERMS, Kind, Terms
+from gateway.core.oip import Datatype
+from gateway.core.purses import Budget
 from gateway.core.source_limits import SourceLimits
 from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
@@ -47,6 +50,38 @@ class ModelSettings:
     """Versions that judged before and stay loadable."""
     delivered: bool = False
     """New versions come from the repository; ``candidate`` is the newest, if one came."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudModel:
+    """A model in a cloud, by its name in the file."""
+
+    name: str
+    model: str
+    """Its name at the server."""
+    version: str = ""
+    """Empty: whichever the server has."""
+    url: str = ""
+    """Of the server, without ``/v2``; empty: it is asked over MQTT."""
+    broker: str = ""
+    topic: str = ""
+    token_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    deadline_ms: int = 5_000
+    rest_ms: int = 30_000
+    """How long the breaker stays open."""
+    budget: Budget = field(default_factory=Budget)
+    egress: Literal["none", "features", "raw"] = "features"
+    fields: tuple[str, ...] = ("asset",)
+    """What leaves beside the numbers."""
+    pseudonyms: bool = True
+    input: str = ""
+    """Name of the tensor it takes; empty: as the local model's."""
+    output: str = ""
+    """Name of the output with the score; empty: as the local model's."""
+    datatype: Datatype = "FP32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +165,8 @@ class Settings:
     assets: Mapping[str, Asset]
     models: Mapping[str, ModelSettings]
     store: StoreSettings
+    clouds: Mapping[str, CloudModel] = field(default_factory=dict)
+    """Models in clouds."""
     announce_broker: str = ""
     """The broker that our own topics are published on."""
     keep_all_verdicts: bool = False
@@ -149,6 +186,8 @@ class Settings:
     """How long what people decide holds."""
     security: Security = field(default_factory=Security)
     privacy: Privacy = field(default_factory=Privacy)
+    fleet: Fleet | None = None
+    """None: this gateway is alone."""
     updates: UpdateSettings | None = None
     """None: nothing is asked for."""
     received: str = ""

@@ -1,6 +1,7 @@
 """The file's section about updates: from where, and what a received file may say."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -78,8 +79,6 @@ def unusable(settings: Settings, doc: Document) -> Iterator[Problem]:
                 yield doc.problem(("updates", key), f"{file}: is empty, or too large")
         except OSError as error:
             yield doc.problem(("updates", key), f"{file}: {error.strerror}")
-    try:
-        import tuf  # noqa: F401  # only whether it is there
-    except ImportError:
+    if find_spec("tuf") is None:
         hint = "pip install 'edge-gateway[updates]'"
         yield doc.problem(("updates",), "python-tuf is not installed", hint, key=True)

@@ -13,7 +13,6 @@ from gateway.core.assets import Action, Asset
 from gateway.core.commands import Command, Step, step
 from gateway.core.drafts import draft
 from gateway.core.ladder import UNKNOWN
-from gateway.core.policy import fail_safe_decision
 from gateway.core.ports import Bridge
 from gateway.core.verdicts import Decision, Verdict
 
@@ -65,7 +64,7 @@ def decision(done: Done, asset: Asset, mono_ms: int) -> Decision:
         label=UNKNOWN,
         cause=causes.death(done.dead_ms),
     )
-    made = fail_safe_decision(asset, verdict, done.decision, done.refused)
+    made = causes.fail_safe_decision(asset, verdict, done.decision, done.refused)
     return replace(made, action=done.action, value=done.value)
 
 

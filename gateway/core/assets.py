@@ -8,6 +8,7 @@ from gateway.core.ensembles import Bound, How
 from gateway.core.guards import Guard, Rates, ValueRule
 from gateway.core.readings import Metric
 from gateway.core.rules import Expression
+from gateway.core.shapes import Shape
 from gateway.core.times import rfc3339
 from gateway.core.verdicts import Mode
 
@@ -103,8 +104,55 @@ class EnsembleRung:
         """What its verdicts are from."""
         return "ensemble:" + "+".join(member.model for member in self.members)
 
+    def few(self, count: int) -> str:
+        """Why so many answers are no verdict."""
+        return f"{count} of {len(self.members)} models, at least {self.least} must answer"
 
-Rung = ModelRung | RuleRung | EnsembleRung
+
+@dataclass(frozen=True, slots=True)
+class CloudRung:
+    """A rung of the ladder: a model in a cloud, asked when no rung above it answered."""
+
+    cloud: str
+    """Its name in the file."""
+    deadline_ms: int = 5_000
+    like: str = ""
+    """The local model whose windows it is asked with; empty: they are declared."""
+    channels: Mapping[str, str] = field(default_factory=dict)
+    """Of ``like``: channel name of the package -> metric name of the asset, where they differ."""
+    shape: Shape | None = None
+    """Declared windows."""
+    levels: tuple[Bound, ...] = ()
+    """Of its score; empty: those of ``like``."""
+    every_ms: int = 0
+    """It is asked no sooner after an answer."""
+    may_act: bool = False
+    """Its verdicts may lead to commands; else they only advise."""
+
+    @property
+    def name(self) -> str:
+        """What its verdicts are from."""
+        return f"cloud:{self.cloud}"
+
+    @property
+    def key(self) -> str:
+        """Whose windows it is asked with."""
+        return self.like or self.name
+
+
+Rung = ModelRung | RuleRung | EnsembleRung | CloudRung
+
+
+def cloud_rungs(ladder: Iterable[Rung]) -> Iterator[CloudRung]:
+    """Every cloud of a ladder, in order."""
+    return (rung for rung in ladder if isinstance(rung, CloudRung))
+
+
+def pacer(ladder: Iterable[Rung]) -> str:
+    """Whose windows make turns due: the first model's, else the first cloud's; empty: nobody's."""
+    rungs = tuple(ladder)
+    models = (rung.model for rung in model_rungs(rungs))
+    return next(models, "") or next((rung.key for rung in cloud_rungs(rungs)), "")
 
 
 def model_rungs(ladder: Iterable[Rung]) -> Iterator[ModelRung]:
@@ -190,3 +238,7 @@ class Asset:
     """What must hold between the newest values of its metrics; else those it names are suspect."""
     running: Expression | None = None
     """While it is false the machine stands still, and no model is asked."""
+
+    def rule_name(self, rung: Rung) -> str:
+        """What the verdicts of a rule of its ladder are from: ``rule:2``, its place from 1."""
+        return f"rule:{self.ladder.index(rung) + 1}"

@@ -41,6 +41,10 @@ class Kind(StrEnum):
     """Rows were dropped by the limits of the store."""
     SECURITY = "security"
     """A device or a source was suspicious, or let go; a device was forgotten."""
+    EGRESS = "egress"
+    """So many windows left the site for a cloud's model."""
+    UPDATE = "update"
+    """A model or a configuration came from the repository, and what became of it."""
     SALVAGE = "salvage"
     """The database before this one was damaged."""
 

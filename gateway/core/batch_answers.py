@@ -64,6 +64,11 @@ def read_response(body: bytes) -> Answer:
     return _answer(tree.get("cursor"), tree)
 
 
+def key(id_: str) -> str:
+    """The id of a batch as a header of HTTP can carry it: ASCII, JSON's escapes."""
+    return json.dumps(id_)[1:-1]
+
+
 def topic_of(base: str, what: str, stream: Stream) -> str:
     """The topic of a stream: ``what`` is ask, batch or cursor; names are percent-encoded."""
     return f"{base}/{quote(stream.gateway, safe='')}/{what}/{quote(stream.lane, safe='')}"

@@ -85,6 +85,11 @@ class Header:
         """Where the receiver's cursor stands once it has this batch."""
         return Cursor(self.last, self.position)
 
+    @property
+    def id(self) -> str:
+        """Of the batch: the same for the same bytes, an idempotency key."""
+        return f"{self.stream}/{self.first}-{self.last}"
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -96,8 +101,7 @@ class Batch:
     @property
     def id(self) -> str:
         """The same for the same bytes: an idempotency key."""
-        header = self.header
-        return f"{header.stream}/{header.first}-{header.last}"
+        return self.header.id
 
     @property
     def rows(self) -> int:

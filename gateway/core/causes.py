@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.core import durations
-from gateway.core.assets import Asset, RuleRung, model_rungs
+from gateway.core.assets import Asset, FailSafe, RuleRung, model_rungs
 from gateway.core.messages import Quality
+from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.core.watch import Watch
 
 STOP: Final = "stop: the gateway is being stopped"
@@ -92,3 +93,19 @@ def _named(asset: Asset) -> Iterator[str]:
     for rung in asset.ladder:
         if isinstance(rung, RuleRung):
             yield from rung.expression.metrics
+
+
+def fail_safe_decision(asset: Asset, verdict: Verdict, new_id: str, refused: str = "") -> Decision:
+    """What is done when no rung has answered for longer than the file allows."""
+    safe = asset.fail_safe or FailSafe(0, mode=Mode.SHADOW)
+    return Decision(
+        id=new_id,
+        asset=asset.id,
+        policy=f"{asset.id}/fail_safe",
+        event="fail_safe",
+        mode=safe.mode,
+        action=safe.action,
+        verdict=verdict,
+        refused=refused,
+        value=safe.value,
+    )

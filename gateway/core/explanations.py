@@ -132,8 +132,8 @@ def of_model(
 def of_score(verdict: Verdict, note: str = "", span_ms: int = 0) -> Explanation:
     """What a verdict says of itself, where nobody can say more."""
     words = (scored(verdict),) if verdict.score is not None else unanswered(verdict)
-    if verdict.cause:
-        words = (verdict.cause, *words)
+    words = (verdict.cause, *words) if verdict.cause else words
+    words = (*words, verdict.provenance) if verdict.remote else words
     return Explanation("none", words, span_ms=span_ms, note=note)
 
 

@@ -7,7 +7,7 @@ can end a hold; what allows *more* than the file does not outlive a reboot whose
 tell (``resume``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -116,6 +116,8 @@ class Standing:
     def __init__(self) -> None:
         """Nothing was decided."""
         self._held: dict[Key, Intervention] = {}
+        self.muted: Mapping[str, str] = {}
+        """Assets that another gateway of the fleet commands, and the words for it."""
 
     def __iter__(self) -> Iterator[Intervention]:
         return iter(list(self._held.values()))
@@ -178,8 +180,11 @@ class Standing:
     def mode(self, asset: str, policy: str, declared: Mode, mono_ms: int) -> Mode:
         """How far a policy may go now: its own override, else its asset's, else the file's.
 
-        That of the whole gateway is a ceiling: it never lets a policy do more than it would.
+        That of the whole gateway is a ceiling: it never lets a policy do more than it would. What
+        another gateway commands is only recorded here.
         """
+        if asset in self.muted:
+            return Mode.SHADOW
         own = self.find(asset, Kind.MODE, policy, mono_ms)
         own = own or self.find(asset, Kind.MODE, "", mono_ms)
         chosen = declared if own is None else Mode(own.value)

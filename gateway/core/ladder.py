@@ -1,17 +1,26 @@
-"""The ladder: local model, declared rules, fail-safe. The first rung that can answer does.
+"""The ladder: local model, declared rules, cloud, fail-safe. The first rung that can answer does.
 
 A model abstains when its window does (a bad channel, a gap, too little coverage), while it is being
 calibrated, when its worker fails, and when its package says that it cannot know (``uncertainty``).
-A rule abstains when it is unknown. Rules are asked in order: the first that is true gives its
-label; when none is true and one is known to be false, all is normal. A ``guard`` rule is asked
-beside the ladder too, and wins over a model that says normal. While the machine stands still no
-model is asked, and quiet rules are no proof that it is well: the verdict is ``idle``.
+A cloud is asked beside the walk: see ``core.remote``. A rule abstains when it is unknown. Rules are
+asked in order: the first that is true gives its label; when none is true and one is known to be
+false, all is normal. A ``guard`` rule is asked beside the ladder too, and wins over a model that
+says normal. While the machine stands still no model is asked, and quiet rules are no proof that it
+is well: the verdict is ``idle``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from gateway.core.assets import Asset, EnsembleRung, ModelRung, RuleRung, Rung, model_rungs
+from gateway.core.assets import (
+    Asset,
+    CloudRung,
+    EnsembleRung,
+    ModelRung,
+    RuleRung,
+    Rung,
+    model_rungs,
+)
 from gateway.core.ensembles import Heard, combine
 from gateway.core.latest import Latest
 from gateway.core.questions import ModelState, Panel, Question
@@ -21,10 +30,12 @@ from gateway.core.running import Running
 from gateway.core.verdicts import IDLE, NORMAL, Verdict
 from gateway.core.windows import Window
 
-__all__ = ["UNKNOWN", "ModelState", "Panel", "Question", "Turn"]
+__all__ = ["UNKNOWN", "ModelState", "Panel", "Question", "Step", "Turn"]
 
 UNKNOWN = "unknown"
 """The label of a verdict that no rung gave."""
+Step = Question | Panel | CloudRung | Verdict
+"""What a turn comes to next: whom to ask, or the end."""
 
 
 @dataclass(slots=True)
@@ -51,33 +62,38 @@ class Turn:
     scores: dict[str, float] = field(default_factory=dict)
     """What each model that answered said, whatever came of it."""
     running: Running = field(default_factory=Running)
+    spare: Mapping[str, ModelState] = field(default_factory=dict)
+    """Windows that only clouds are asked with."""
     _quiet_rule: str = ""
     _rests: bool = False
     """A model was not asked, because the machine does not run, or not for long enough."""
     _sitting: EnsembleRung | None = None
 
-    def step(self) -> Question | Panel | Verdict:
+    def step(self) -> Step:
         """Go down to the next model or ensemble that can be asked, or to the end."""
         while self._next < len(self.asset.ladder):
             rung = self.asset.ladder[self._next]
             self._next += 1
-            if isinstance(rung, ModelRung):
-                question = self._question(rung)
-                if question is not None:
-                    return question
-            elif isinstance(rung, EnsembleRung):
-                panel = self._panel(rung)
-                if panel is not None:
-                    return panel
-            elif not rung.guard and self._fires(rung):
-                return self._verdict(_rule_name(rung, self.asset), rung.label)
+            found = self._ask(rung)
+            if found is not None:
+                return found
         if self._rests or (self._quiet_rule and self.running.rested):
-            return self._guarded(self._verdict("running", IDLE))
+            return self.guarded(self.verdict("running", IDLE))
         if self._quiet_rule:
-            return self._guarded(self._verdict(self._quiet_rule, NORMAL))
-        return self._guarded(self._verdict("none", UNKNOWN))
+            return self.guarded(self.verdict(self._quiet_rule, NORMAL))
+        return self.guarded(self.verdict("none", UNKNOWN))
 
-    def answered(self, model: str, score: float) -> Question | Panel | Verdict:
+    def _ask(self, rung: Rung) -> Step | None:
+        if isinstance(rung, ModelRung):
+            return self._question(rung)
+        if isinstance(rung, EnsembleRung):
+            return self._panel(rung)
+        if isinstance(rung, CloudRung):
+            return rung
+        fires = not rung.guard and self._fires(rung)
+        return self.verdict(self.asset.rule_name(rung), rung.label) if fires else None
+
+    def answered(self, model: str, score: float) -> Step:
         """The model that was asked gave a score; one that may mean either label is no answer."""
         state = self.models[model]
         conformal = state.trust.conformal
@@ -86,8 +102,8 @@ class Turn:
             return self.failed(model, why)
         label, level = state.decide(score, state.held)
         state.held = label
-        verdict = self._verdict(f"model:{model}", label)
-        return self._guarded(
+        verdict = self.verdict(f"model:{model}", label)
+        return self.guarded(
             replace(
                 verdict,
                 score=score,
@@ -103,7 +119,7 @@ class Turn:
         """How long an answer may take; the shortest deadline of one call holds for all."""
         return self.models[question.model].rung.deadline_ms
 
-    def heard(self, answers: Mapping[str, float | str]) -> Question | Panel | Verdict:
+    def heard(self, answers: Mapping[str, float | str]) -> Step:
         """Everybody who was asked answered: by model, a score or why there is none."""
         answers = {model: self._own(model, score) for model, score in answers.items()}
         self.scores |= {model: one for model, one in answers.items() if isinstance(one, float)}
@@ -126,14 +142,12 @@ class Turn:
         asked = [self._question(member) for member in rung.members]
         questions = tuple(question for question in asked if question is not None)
         if len(questions) < rung.least:
-            self.abstained[rung.name] = _few(len(questions), rung)
+            self.abstained[rung.name] = rung.few(len(questions))
             return None
         self._sitting = rung
         return Panel(questions)
 
-    def _combined(
-        self, rung: EnsembleRung, answers: Mapping[str, float | str]
-    ) -> Question | Panel | Verdict:
+    def _combined(self, rung: EnsembleRung, answers: Mapping[str, float | str]) -> Step:
         heard: list[Heard] = []
         for model, score in answers.items():
             why = score if isinstance(score, str) else self.models[model].doubt(score)
@@ -142,22 +156,27 @@ class Turn:
             else:
                 heard.append(self.models[model].say(score))
         if len(heard) < rung.least:
-            self.abstained[rung.name] = _few(len(heard), rung)
+            self.abstained[rung.name] = rung.few(len(heard))
             return self.step()
         first = self.models.get(rung.members[0].model) or self.models[heard[0].model]
         bounds = rung.declared or first.scale.bounds()
         said = combine(heard, rung.combine, bounds, self.held.get(rung.name, NORMAL))
         self.held[rung.name] = said.label
         verdict = replace(
-            self._verdict(rung.name, said.label),
+            self.verdict(rung.name, said.label),
             score=said.score,
             level=said.level,
             coverage=min(self.windows[one.model].coverage for one in heard),
             members=tuple(one.document() for one in heard),
         )
-        return self._guarded(verdict)
+        return self.guarded(verdict)
 
-    def failed(self, model: str, why: str) -> Question | Panel | Verdict:
+    def declined(self, rung: CloudRung, why: str) -> Step:
+        """A cloud was not asked, or did not answer: the next rung."""
+        self.abstained[rung.name] = why
+        return self.step()
+
+    def failed(self, model: str, why: str) -> Step:
         """The model that was asked did not answer: the next rung."""
         self.abstained[f"model:{model}"] = why
         return self.step()
@@ -193,7 +212,7 @@ class Turn:
         return question
 
     def _fires(self, rung: RuleRung) -> bool:
-        name = _rule_name(rung, self.asset)
+        name = self.asset.rule_name(rung)
         truth = evaluate(rung.expression, self._view)
         if truth is None:
             self.abstained[name] = "unknown"
@@ -201,19 +220,21 @@ class Turn:
             self._quiet_rule = self._quiet_rule or name
         return bool(truth)
 
-    def _guarded(self, verdict: Verdict) -> Verdict:
+    def guarded(self, verdict: Verdict) -> Verdict:
+        """The verdict, or that of a guard rule that fires where it asks for nothing."""
         if verdict.label not in (NORMAL, UNKNOWN, IDLE):
             return verdict
         for rung in self.asset.ladder:
             if isinstance(rung, RuleRung) and rung.guard and evaluate(rung.expression, self._view):
-                return replace(verdict, rung=_rule_name(rung, self.asset), label=rung.label)
+                return replace(verdict, rung=self.asset.rule_name(rung), label=rung.label)
         return verdict
 
     @property
     def _view(self) -> View:
         return self.latest.at(self.mono_ms)
 
-    def _verdict(self, rung: str, label: str) -> Verdict:
+    def verdict(self, rung: str, label: str) -> Verdict:
+        """What a rung says of this turn."""
         return Verdict(
             asset=self.asset.id,
             at_ms=self.at_ms,
@@ -227,11 +248,3 @@ class Turn:
     def _inputs(self) -> dict[str, Value]:
         known = {name: self.latest.known(name) for name in self.latest.names()}
         return {name: item.value for name, item in known.items() if item is not None}
-
-
-def _rule_name(rung: Rung, asset: Asset) -> str:
-    return f"rule:{asset.ladder.index(rung) + 1}"
-
-
-def _few(count: int, rung: EnsembleRung) -> str:
-    return f"{count} of {len(rung.members)} models, at least {rung.least} must answer"

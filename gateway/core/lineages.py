@@ -32,6 +32,8 @@ def declare(
     rules: str,
     at_ms: int,
     keep: int = 2,
+    *,
+    delivered: bool = False,
 ) -> Lineage:
     """The file was read: a file that says what it said before changes nothing.
 
@@ -42,14 +44,18 @@ def declare(
         rules: the candidate's rules as text: new rules are a new trial.
         at_ms: now, UTC epoch milliseconds.
         keep: how many versions that were active before stay loadable.
+        delivered: the candidate comes from elsewhere, and the file does not know it: ``package`` is
+            only what it began with, and a version that was tried once is not tried again.
     """
     named = package.hash if package else lineage.declared[0]
     declared = (named, candidate.hash if candidate else "", rules)
     now = _known(lineage, package, candidate)
     if declared != lineage.declared:
         now = replace(now, declared=declared)
-        now = _activated(now, package, candidate, at_ms)
-        now = _tried(now, candidate, at_ms)
+        if not (delivered and _stays(lineage, package)):
+            now = _activated(now, package, candidate, at_ms)
+        tried = candidate and not (delivered and _over(now, candidate))
+        now = _tried(now, candidate if tried else None, at_ms)
     return _forgotten(now, keep)
 
 
@@ -77,6 +83,21 @@ def _activated(
     if lineage.find(package.hash) is None:
         lineage = lineage.put(package)
     return lineage.step(package.hash, Step.DECLARE, at_ms)
+
+
+def _stays(lineage: Lineage, package: Version | None) -> bool:
+    """What judges came after what the file named then, and names now."""
+    return (
+        lineage.active is not None and package is not None and package.hash == lineage.declared[0]
+    )
+
+
+def _over(lineage: Lineage, candidate: Version) -> bool:
+    """This version had its trial, and did not just leave the file in the middle of it."""
+    one = lineage.find(candidate.hash)
+    return (
+        one is not None and one.state in FORGOTTEN and not (one.state is State.RETIRED and one.why)
+    )
 
 
 def _tried(lineage: Lineage, candidate: Version | None, at_ms: int) -> Lineage:

@@ -10,14 +10,13 @@ The class is deterministic: the same verdicts at the same times make the same de
 """
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.core.assets import Asset, FailSafe, PolicyRule
+from gateway.core.assets import Asset, PolicyRule
 from gateway.core.interventions import Standing, higher
-from gateway.core.policy_memory import Memory, locked
+from gateway.core.policy_memory import ELSEWHERE, Memory, advisers, last, locked
 from gateway.core.rules import View
 from gateway.core.verdicts import Decision, Mode, Verdict
 
@@ -53,13 +52,15 @@ class Policy:
     """From the monotonic clock to running time, which goes on over boots."""
     lost: bool = False
     """An alert is over because the file no longer has its rule."""
-    _permit: Permit = _permitted
+    permit: Permit = _permitted
+    """What forbids an action outside this asset's own rules."""
+    _advisers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Give every rule an empty memory."""
         for rule in self.asset.policy:
-            depth = max(rule.of, rule.clear_of)
-            self._memory.setdefault(rule.name, Memory(deque(maxlen=depth), rule.when))
+            self._memory.setdefault(rule.name, Memory.of(rule))
+        self._advisers = advisers(self.asset)
 
     def decide(
         self, verdict: Verdict, view: View, permit: Permit = _permitted
@@ -68,29 +69,31 @@ class Policy:
 
         ``permit`` says what forbids an action outside this asset's own rules; empty: nothing.
         """
-        self._permit = permit
+        self.permit = permit
         for rule in self.asset.policy:
             memory = self._memory[rule.name]
             hit = verdict.label == rule.when
-            memory.votes.append(hit)
+            memory.vote(hit=hit, advises=verdict.rung in self._advisers)
             decision = self._turn(rule, memory, verdict, view, hit=hit)
             if decision is not None:
                 yield decision
 
+    def remembered(self) -> Iterator[tuple[PolicyRule, Memory]]:
+        """Each rule, and what it remembers."""
+        return ((rule, self._memory[rule.name]) for rule in self.asset.policy)
+
     def raised(self) -> tuple[str, int] | None:
         """(label, since_ms) of the first raised rule; None when all are clear."""
-        for rule in self.asset.policy:
-            memory = self._memory[rule.name]
+        for rule, memory in self.remembered():
             if memory.raised:
                 return rule.when, memory.since_ms or 0
         return None
 
     def alerts(self) -> list[Alert]:
         """Every rule that is raised now, and that somebody was told of."""
-        rules = ((rule, self._memory[rule.name]) for rule in self.asset.policy)
         return [
             Alert(memory.alert, rule.when, memory.since_ms or 0)
-            for rule, memory in rules
+            for rule, memory in self.remembered()
             if memory.raised and memory.told != Mode.SHADOW
         ]
 
@@ -114,26 +117,29 @@ class Policy:
         self, rule: PolicyRule, memory: Memory, verdict: Verdict, view: View, *, hit: bool
     ) -> Decision | None:
         if not memory.raised:
-            hits = sum(_last(memory.votes, rule.of))
+            hits = sum(last(memory.votes, rule.of))
             if hits < rule.hits:
+                memory.calm(rule)
                 return None
             memory.raised, memory.since_ms, memory.due = True, verdict.at_ms, bool(rule.action)
+            memory.due = memory.due and not memory.elsewhere
             memory.refused = memory.mode = memory.told = ""
-            return self._attempt(rule, memory, verdict, view, "raised")
-        recent = _last(memory.votes, rule.clear_of)
+            return self.attempt(rule, memory, verdict, view, "raised")
+        recent = last(memory.votes, rule.clear_of)
         if len(recent) == rule.clear_of and recent.count(False) >= rule.clear_hits:
             memory.raised, memory.due, memory.since_ms = False, False, None
-            memory.votes.clear()
+            memory.forget()
             # Whoever was told that it was raised is told that it is over.
             mode = Mode(memory.told or rule.mode)
             return self._decision(rule, memory, verdict, "cleared", mode=mode, action="")
         if hit and memory.due:
-            return self._attempt(rule, memory, verdict, view, "repeated")
+            return self.attempt(rule, memory, verdict, view, "repeated")
         return None
 
-    def _attempt(
+    def attempt(
         self, rule: PolicyRule, memory: Memory, verdict: Verdict, view: View, event: str
     ) -> Decision | None:
+        """The decision to do a rule's action now, refused or not; None where it is no news."""
         mode = self._mode(rule, verdict.mono_ms)
         more = bool(memory.mode) and higher(mode, Mode(memory.mode))
         if event == "repeated" and not more and not memory.refused:
@@ -165,16 +171,18 @@ class Policy:
         forbidden = self.standing.forbids(self.asset.id, mono_ms) if mode is Mode.ACT else ""
         if forbidden:
             return forbidden
+        if memory.elsewhere:
+            return ELSEWHERE
         flags = self.flags | self.standing.flags(self.asset.id, mono_ms)
         for flag in rule.flags:
             if flag in flags:
                 return f"flag {flag}"
-        lock = locked(rule, view)
-        if lock:
+        advised = memory.advised(rule, self.asset.id) if mode is Mode.ACT else ""
+        if lock := locked(rule, view) or advised:
             return lock
         if rule.min_interval_ms and self._since_acted(memory, verdict, mode) < rule.min_interval_ms:
             return "min_interval"
-        return self._permit(rule.action, rule.value) if mode is Mode.ACT else ""
+        return self.permit(rule.action, rule.value) if mode is Mode.ACT else ""
 
     def interlock(self, action: str, view: View) -> str:
         """The interlock of a rule that does this action, and that forbids it now; or empty."""
@@ -202,7 +210,7 @@ class Policy:
         action: str,
         refused: str = "",
     ) -> Decision:
-        votes = _last(memory.votes, rule.of)
+        votes = last(memory.votes, rule.of)
         return Decision(
             id=self.new_id(),
             asset=self.asset.id,
@@ -228,23 +236,3 @@ class Policy:
             if name not in self._memory or not self._memory[name].restore(saved)
         ]
         self.lost = any(gone)
-
-
-def fail_safe_decision(asset: Asset, verdict: Verdict, new_id: str, refused: str = "") -> Decision:
-    """What is done when no rung has answered for longer than the file allows."""
-    safe = asset.fail_safe or FailSafe(0, mode=Mode.SHADOW)
-    return Decision(
-        id=new_id,
-        asset=asset.id,
-        policy=f"{asset.id}/fail_safe",
-        event="fail_safe",
-        mode=safe.mode,
-        action=safe.action,
-        verdict=verdict,
-        refused=refused,
-        value=safe.value,
-    )
-
-
-def _last(votes: Sequence[bool], count: int) -> list[bool]:
-    return list(votes)[-count:]

@@ -1,12 +1,14 @@
 """What a policy rule remembers between verdicts, and what locks it."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, Self
 
-from gateway.core.assets import PolicyRule
+from gateway.core.assets import Asset, PolicyRule, cloud_rungs
 from gateway.core.rules import View, evaluate
+
+ELSEWHERE: Final = "fleet: done by another gateway"
 
 
 @dataclass(slots=True)
@@ -14,6 +16,8 @@ class Memory:
     """What a rule remembers between verdicts."""
 
     votes: deque[bool]
+    firm: deque[bool]
+    """The same without the votes of clouds that may only advise."""
     when: str
     """The label that it is about: a rule is known by its place in the file, which may change."""
     raised: bool = False
@@ -31,11 +35,44 @@ class Memory:
     """Running time when its action was done, or advised, last."""
     acted_mode: str = ""
     since_ms: int | None = None
+    elsewhere: bool = False
+    """Another gateway of the fleet has it raised, and has done its action."""
+
+    def calm(self, rule: PolicyRule) -> None:
+        """What another gateway saw is over: it would be cleared by now."""
+        if self.elsewhere:
+            recent = last(self.votes, rule.clear_of)
+            enough = recent.count(False) >= rule.clear_hits
+            self.elsewhere = not (enough and len(recent) == rule.clear_of)
+
+    @classmethod
+    def of(cls, rule: PolicyRule) -> Self:
+        """Nothing was voted yet."""
+        depth = max(rule.of, rule.clear_of)
+        return cls(deque(maxlen=depth), deque(maxlen=depth), rule.when)
+
+    def vote(self, *, hit: bool, advises: bool) -> None:
+        """Count a verdict; one that only advises is no hit for what acts."""
+        self.votes.append(hit)
+        self.firm.append(hit and not advises)
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.votes.clear()
+        self.firm.clear()
+        self.elsewhere = False
+
+    def advised(self, rule: PolicyRule, asset: str) -> str:
+        """Why it may not act: too few hits are of who may; empty where there are enough."""
+        if sum(last(self.firm, rule.of)) >= rule.hits:
+            return ""
+        return f"assets.{asset}.verdicts: a cloud without may_act only advises"
 
     def plain(self) -> dict[str, object]:
         """What must survive a restart."""
         saved = {one.name: getattr(self, one.name) for one in fields(self)}
-        return saved | {"votes": [int(vote) for vote in self.votes]}
+        votes = {name: [int(vote) for vote in saved[name]] for name in _VOTES}
+        return saved | votes
 
     def restore(self, saved: Mapping[str, object]) -> bool:
         """Take up what ``plain`` gave, of this version or an earlier one.
@@ -49,7 +86,8 @@ class Memory:
         if not same:
             saved = {key: saved[key] for key in ("acted_ms", "acted_mode") if key in saved}
         votes = saved.get("votes")
-        self.votes.extend(bool(vote) for vote in (votes if isinstance(votes, list) else ()))
+        for into, some in ((self.votes, votes), (self.firm, saved.get("firm", votes))):
+            into.extend(bool(vote) for vote in (some if isinstance(some, list) else ()))
         for key, value in saved.items():
             if key in _FIELDS:
                 setattr(self, key, value)
@@ -58,9 +96,20 @@ class Memory:
         return same
 
 
-_FIELDS: Final = {one.name for one in fields(Memory)} - {"votes"}
+_VOTES: Final = ("votes", "firm")
+_FIELDS: Final = {one.name for one in fields(Memory)} - set(_VOTES)
 _NOW: Final = 1 << 62
 """A running time that no clock reaches: as long ago as possible for a limit to hold."""
+
+
+def last(votes: Sequence[bool], count: int) -> list[bool]:
+    """The newest votes."""
+    return list(votes)[-count:]
+
+
+def advisers(asset: Asset) -> frozenset[str]:
+    """The rungs of a ladder whose verdicts only advise."""
+    return frozenset(rung.name for rung in cloud_rungs(asset.ladder) if not rung.may_act)
 
 
 def locked(rule: PolicyRule, view: View) -> str:

@@ -46,7 +46,9 @@ class Outgoing:
     qos: int = 1
     retain: bool = False
     correlation: bytes = b""
-    """MQTT 5 correlation data of the request that it answers."""
+    """MQTT 5 correlation data: of the request that it answers, or that its answer is to carry."""
+    reply_to: str = ""
+    """MQTT 5 response topic, of a request of ours."""
 
 
 class Bridge(Protocol):

@@ -4,9 +4,9 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from gateway.core.assets import ModelRung
+from gateway.core.assets import CloudRung, ModelRung
 from gateway.core.blocks import Blocks
 from gateway.core.calibration import Calibration
 from gateway.core.carried import Carried
@@ -15,7 +15,7 @@ from gateway.core.ensembles import Heard, Scale
 from gateway.core.explanations import Feature, Wanted
 from gateway.core.uncertainty import Trust
 from gateway.core.verdicts import NORMAL
-from gateway.core.windows import Windows
+from gateway.core.windows import Window, Windows
 
 
 class Question(NamedTuple):
@@ -50,6 +50,24 @@ class Panel(NamedTuple):
     questions: tuple[Question, ...]
 
 
+class Reduces(Protocol):
+    """How a model's windows become the tensor that it takes, and where its score is."""
+
+    @property
+    def tensor(self) -> str:
+        """Name of the tensor."""
+        ...
+
+    @property
+    def output(self) -> tuple[str, int, int]:
+        """Name of the output with the score, its numbers, and which of them is the score."""
+        ...
+
+    def features(self, values: "array[float]") -> tuple[tuple[int, ...], Sequence[float]]:
+        """Shape and numbers of a window without what need not leave; may take milliseconds."""
+        ...
+
+
 @dataclass(slots=True)
 class ModelState:
     """What one asset remembers of one model."""
@@ -80,6 +98,8 @@ class ModelState:
     """What the worker knows this version by."""
     conversions: tuple[tuple[float, float], ...] = ()
     """(scale, offset) per channel from the metric's unit to the model's; empty: the same ones."""
+    reduces: Reduces | None = None
+    """For a cloud's model that is asked with the same windows."""
 
     @property
     def awaits(self) -> bool:
@@ -117,3 +137,13 @@ class ModelState:
         """Take what another version has seen of the same asset, where it fits."""
         if self.like(other):
             self.windows = deepcopy(other.windows)
+
+
+class Remote(NamedTuple):
+    """A window that a cloud's model is to be asked about."""
+
+    rung: CloudRung
+    asset: str
+    window: Window
+    state: ModelState
+    """Whose window it is."""

@@ -10,7 +10,7 @@ from gateway.core.ladder import ModelState
 from gateway.core.latest import Latest
 from gateway.core.readings import Reading
 from gateway.core.running import Running
-from gateway.core.watch import spans
+from gateway.core.spans import spans
 from gateway.core.windows import Windows
 
 LEAST: Final = 20

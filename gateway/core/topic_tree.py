@@ -142,6 +142,7 @@ def _verdict(verdict: Verdict) -> Document:
         "inputs": dict(verdict.inputs),
         "abstained": dict(verdict.abstained),
         "members": [dict(member) for member in verdict.members] or None,
+        "remote": dict(verdict.remote) or None,
     }
 
 

@@ -8,6 +8,8 @@ NORMAL = "normal"
 """The label of a verdict that asks for nothing."""
 PERSON = "person:"
 """What the rung of a person's own verdict begins with; then comes the author."""
+CLOUD = "cloud:"
+"""What the rung of a cloud's verdict begins with; then comes its name in the file."""
 FORCED = "forced"
 """The label of a person's own verdict, and the event of its decision."""
 IDLE = "idle"
@@ -54,6 +56,17 @@ class Verdict:
     """Where the score may really lie, by the package's conformal calibration; None without one."""
     cause: str = ""
     """Of a fail-safe: what made it due, as ``stale: power``; see ``core.causes``."""
+    remote: Mapping[str, object] = field(default_factory=dict)
+    """Of a cloud's model: its ``model``, the ``request``, and the ``age_ms`` from question to
+    answer; empty for what was judged here."""
+
+    @property
+    def provenance(self) -> str:
+        """``cloud:big: model pump-large 3, request 01..., answered after 212 ms``."""
+        told = self.remote
+        model = f"{told.get('model')} {self.model_version}".strip()
+        age = f"answered after {told.get('age_ms')} ms"
+        return f"{self.rung}: model {model}, request {told.get('request')}, {age}"
 
 
 @dataclass(frozen=True, slots=True)

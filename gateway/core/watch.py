@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.core.assets import Asset, RuleRung, model_rungs
+from gateway.core.assets import Asset, RuleRung, cloud_rungs, pacer
 from gateway.core.blocks import Blocks
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
 from gateway.core.latest import Latest
@@ -48,8 +48,10 @@ class Watch:
     """How often each metric comes that a model takes."""
     shadows: dict[str, ModelState] = field(default_factory=dict)
     """Another version of a model, fed beside the one that judges."""
+    spare: dict[str, ModelState] = field(default_factory=dict)
+    """Windows that only a cloud is asked with: declared ones, and those of a model that is out."""
     held: dict[str, str] = field(default_factory=dict)
-    """The label that each ensemble holds."""
+    """The label that each ensemble holds, and each cloud."""
     scores: dict[str, float] = field(default_factory=dict)
     """What each model said that answered in the last turn."""
     running: Running = field(init=False)
@@ -65,8 +67,8 @@ class Watch:
 
     def _index(self) -> None:
         """Find the driver and the guards, and index the channels by metric."""
-        first = next(model_rungs(self.asset.ladder), None)
-        self.driver = self.models.get(first.model) if first else None
+        first = pacer(self.asset.ladder)
+        self.driver = self.models.get(first) or self.spare.get(first)
         rules = [rung for rung in self.asset.ladder if isinstance(rung, RuleRung)]
         self._guards = tuple(rung for rung in rules if rung.guard)
         self._columns, self._blocks = {}, {}
@@ -82,15 +84,29 @@ class Watch:
         """Every version that is fed, with its model."""
         yield from self.models.items()
         yield from self.shadows.items()
+        yield from self.spare.items()
 
     def dress(self, model: str, active: ModelState | None, beside: ModelState | None) -> None:
         """Let one version of a model judge, and feed another beside it.
 
         The maps are new ones: a turn that waits for an answer goes on with the version it asked.
         """
+        self._relieve(model, active)
         self.models = {**self.models, model: active} if active else _without(self.models, model)
         self.shadows = {**self.shadows, model: beside} if beside else _without(self.shadows, model)
         self._index()
+
+    def _relieve(self, model: str, active: ModelState | None) -> None:
+        """A model that is out leaves its windows to the clouds that are asked with them."""
+        before, spare = self.models.get(model), self.spare.get(model)
+        if active is not None:
+            if spare is not None:
+                active.see(spare)
+            self.spare = _without(self.spare, model)
+        elif before is not None and any(
+            rung.key == model for rung in cloud_rungs(self.asset.ladder)
+        ):
+            self.spare = {**self.spare, model: before}
 
     @property
     def paced(self) -> bool:
@@ -182,7 +198,7 @@ class Watch:
         """Start down the ladder."""
         self.running.see(self.latest.at(mono_ms), at_ms)
         asked = self.asset, at_ms, mono_ms, self.latest, self.models, window
-        return Turn(*asked, held=self.held, running=self.running)
+        return Turn(*asked, held=self.held, running=self.running, spare=self.spare)
 
     def note(self, verdict: Verdict) -> bool:
         """Take the verdict of a turn; True when it differs from the last in label or rung."""
@@ -225,19 +241,3 @@ class Watch:
 
 def _without(states: dict[str, ModelState], model: str) -> dict[str, ModelState]:
     return {name: state for name, state in states.items() if name != model}
-
-
-def spans(asset: Asset) -> Mapping[str, int]:
-    """How much history each metric of an asset needs for its rules and interlocks."""
-    longest: dict[str, int] = {}
-    expressions = [rung.expression for rung in asset.ladder if isinstance(rung, RuleRung)]
-    expressions += [asset.running] if asset.running else []
-    for rule in asset.policy:
-        expressions += [*rule.unless, *rule.only_if]
-    for action in asset.actions.values():
-        expressions += action.guard.rules
-    for expression in expressions:
-        for metric, span_ms in expression.span_ms.items():
-            if span_ms:
-                longest[metric] = max(span_ms, longest.get(metric, 0))
-    return longest

@@ -76,6 +76,8 @@ class Absence:
 
     def _willed(self, kept: Mapping[str, str], away_ms: int, done: set[str]) -> Iterator[Done]:
         new_id = ids(self._clock)
+        if self._site.settings.fleet is not None:
+            return  # who took over took the will back
         for asset, text in kept.items():
             watch = self._site.watches.get(asset)
             if watch is None or not declared(watch.asset) or asset in done:

@@ -60,6 +60,10 @@ class Act:
         self._to_ask: list[Command] = []
         self.commanded: Callable[[Decision, Command], None] = lambda _decision, _command: None
         """Told each command that is made, with the decision that asks for it."""
+        self.way: Callable[[Command], Link | None] = self._link
+        """Where a command may leave; in a fleet a fenced connection."""
+        self.leaving: Callable[[Command, Sequence[Outgoing]], None] = lambda _command, _out: None
+        """Told each command right before it is published."""
 
     @property
     def site(self) -> Site:
@@ -132,7 +136,7 @@ class Act:
         """Commit, then publish; commands whose broker is away stay ``stored``."""
         sent: list[Ready] = []
         for command, outgoing in ready:
-            if self._link(command).connected:
+            if (link := self.way(command)) is not None and link.connected:
                 sent.append((self._mark_sent(command), outgoing))
             else:
                 self._docket.record(command)
@@ -161,19 +165,20 @@ class Act:
             return  # it ended while it was being committed: what has an outcome is not done
         late = self._clock.mono_ms() >= command.expires_mono_ms
         refused = "not sent in time" if late else self._permits.again(command)
-        if refused:  # something changed while it was being committed
-            self._docket.end(command, Step.FAIL, f"{refused}; nothing was published")
+        link = self.way(command)
+        if refused or link is None:  # something changed while it was being committed
+            why = refused or "the connection was lost"
+            self._docket.end(command, Step.FAIL, f"{why}; nothing was published")
             return
-        link = self._link(command)
+        self.leaving(command, outgoing)
         self._docket.orders.published(command.id, self._clock.mono_ms())
         left_s = max(1.0, (command.expires_mono_ms - self._clock.mono_ms()) / 1000)
-        for message in outgoing:
-            try:
-                link.publish(message, expires_s=left_s, done=partial(self._delivered, command.id))
-            except NotConnectedError:
-                # The connection went between the commit and here; nothing left this machine.
-                self._docket.end(command, Step.FAIL, "connection lost before it was published")
-                return
+        done = partial(self._delivered, command.id)
+        try:
+            for message in outgoing:
+                link.publish(message, expires_s=left_s, done=done)
+        except NotConnectedError:  # it went between the commit and here: nothing left this machine
+            self._docket.end(command, Step.FAIL, "connection lost before it was published")
 
     def _delivered(self, command_id: str, delivered: bool, reason: str) -> None:  # noqa: FBT001
         """The broker answered; ``lost`` leaves it open whether the message arrived."""
@@ -182,8 +187,6 @@ class Act:
             return
         if command.state in (State.SENT, State.ACCEPTED):
             self._docket.end(command, Step.FAIL, f"broker: {reason}")
-
-    # -- connections and restarts ----------------------------------------------------------------
 
     async def on_connected(self, broker: str) -> None:
         """A broker is back: send what waited, ask about what may have been sent."""

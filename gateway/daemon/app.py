@@ -16,6 +16,7 @@ from gateway import __version__
 from gateway.adapters import systemd
 from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock, HeldClock
+from gateway.daemon.enlisting import leave, watch
 from gateway.daemon.opening import open_store
 from gateway.daemon.wiring import Wiring
 from gateway.errors import StoreError
@@ -77,6 +78,10 @@ class Daemon:
                     ("audit", parts.audit.run()),
                     ("periods", parts.periods.run()),
                     ("traffic", parts.traffic.run()),
+                    ("clouds", parts.clouds.run()),
+                    ("errands", parts.errands.run()),
+                    ("fleet", watch(parts.standby)),
+                    ("updates", parts.updates.run(self.reload)),
                     ("beat", parts.beat.run()),
                     ("connections", self._connections()),
                     ("threads", parts.links.watch_threads()),
@@ -112,7 +117,9 @@ class Daemon:
         parts = self.parts
         systemd.stopping()
         log.info("gateway_stopping")
+        parts.errands.stopped()
         await parts.last_orders.give()
+        await leave(parts.standby)
         await parts.wills.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
@@ -120,6 +127,7 @@ class Daemon:
                 await parts.decide.settled()
                 await parts.explain.settled()
                 parts.beat.last()
+                parts.clouds.record()
                 parts.audit.stopped()
                 await parts.journal.committed()
                 if parts.audit.sign():
@@ -127,7 +135,7 @@ class Daemon:
                 await parts.outbox.settled()
                 await parts.journal.committed()
         parts.decide.close()
-        await asyncio.gather(parts.links.stop(), parts.inference.close())
+        await asyncio.gather(parts.links.stop(), parts.inference.close(), parts.clouds.close())
 
     async def _connections(self) -> None:
         """A broker is there: show what holds now, and send what waited."""

@@ -44,7 +44,7 @@ class Beat:
     ) -> None:
         """Nothing has happened yet."""
         self._upkeep = upkeep
-        self._health = health
+        self.health = health
         self._pulses = pulses
         self._journal = journal
         self._decide = decide
@@ -66,7 +66,7 @@ class Beat:
             await self._upkeep.look()
             if self._moves():
                 systemd.watchdog()
-            problems = self._health.problems()
+            problems = self.health.problems()
             await self._show(problems)
             self._telling.look(problems)
 
@@ -120,4 +120,4 @@ class Beat:
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
         self._journal.changed()
         store, counters = await self._upkeep.store_health()
-        self._announce.health(self._health.document(store, counters))
+        self._announce.health(self.health.document(store, counters))

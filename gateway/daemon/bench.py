@@ -6,6 +6,7 @@ would give other decisions the next time.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,9 +15,11 @@ from typing import Final
 
 from gateway.config.settings import Settings
 from gateway.core.ladder import Question, Turn
+from gateway.core.questions import Remote
 from gateway.core.versions import Lineage
 from gateway.daemon.fleet import Fleet, loaded_name, open_fleet, shelf_of
 from gateway.daemon.inference import Inference
+from gateway.daemon.judging import Going
 from gateway.daemon.opening import worker_settings
 from gateway.errors import WorkerError
 from gateway.models.package import Package
@@ -32,6 +35,8 @@ class Bench:
         self.packages = packages
         self.refused = refused
         self._inference: Inference | None = None
+        self.unasked: Counter[str] = Counter()
+        """How often each cloud would have been asked."""
 
     def run_by(self, inference: Inference) -> None:
         """It has the models loaded."""
@@ -49,6 +54,14 @@ class Bench:
         if self._inference.state != "running":
             raise WorkerError("died", str(answers[0]))
         return answers
+
+    def admit(self, asked: Remote) -> str:
+        """No cloud is asked: what it would have said then, nobody can know now."""
+        self.unasked[asked.rung.cloud] += 1
+        return "not asked in a replay"
+
+    def ask(self, going: Going, asked: Remote) -> None:
+        """It never comes to this."""
 
     def note(self, turn: Turn, model: str, score: float | str) -> None:
         """No candidate is judged beside: name it as the model instead."""

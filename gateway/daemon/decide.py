@@ -21,15 +21,17 @@ from gateway.core.windows import Window
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.errands import Errands
 from gateway.daemon.explain import Explain
 from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
 from gateway.daemon.judging import (
     PENDING,
-    Due,
+    Going,
     Judged,
     Queue,
     advance,
+    begin,
     fail_safe,
     judge,
     safe_refused,
@@ -66,6 +68,7 @@ class Decide:
         shadow: Shadow,
         announce: Announce,
         permits: Permits,
+        errands: Errands,
         clock: Clock,
     ) -> None:
         """Nothing is due."""
@@ -79,9 +82,11 @@ class Decide:
         self._announce = announce
         self._wanted = partial(permits.claim, By.POLICY)
         self._safe = partial(permits.claim, By.FAIL_SAFE)
+        self._errands = errands
         self._clock = clock
         self._due = Queue()
         self._wake = asyncio.Event()
+        errands.wake = self._wake.set
         self._settled = asyncio.Event()
         self._stored_mono_ms: dict[str, int] = {}
         self._shown: dict[str, Verdict] = {}
@@ -131,17 +136,20 @@ class Decide:
             self._wake.clear()
             due = self._due.take()
             self.busy = True
+            if back := self._errands.take():
+                await self._judge(back)
             for together in due:
-                await self._judge(together)
+                await self._judge(begin(together))
             self.judged += 1
             self.busy = False
             if self.idle:
                 self._settled.set()
 
-    async def _judge(self, due: list[Due]) -> None:
+    async def _judge(self, going: Sequence[Going]) -> None:
         decisions: list[Decision] = []
         reasons: list[Inquiry | Inquiries | Explanation] = []
-        for one in await judge(due, self._inference, self._shadow, self._wanted):
+        asked = self._inference, self._shadow, self._errands
+        for one in await judge(going, *asked, self._wanted):
             self._maintenance.note(one.watch, one.turn)
             self._settled_one(one)
             decisions += one.decisions

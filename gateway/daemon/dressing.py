@@ -7,7 +7,8 @@ from gateway.core.calibration import Calibration
 from gateway.core.ladder import ModelState
 from gateway.core.watch import Watch
 from gateway.daemon.restore import calibration_key
-from gateway.daemon.site import Site, model_state
+from gateway.daemon.site import Site
+from gateway.daemon.states import model_state
 from gateway.models.package import Package
 
 

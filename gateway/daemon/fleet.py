@@ -84,7 +84,9 @@ def open_fleet(settings: Settings, known: Mapping[str, Lineage], shelf: Shelf, a
         if package and candidate and package.hash == candidate.hash:
             candidate = None
         rules = json.dumps(asdict(model.rules)) if model.candidate else ""
-        lineage = lineages.declare(lineage, package, candidate, rules, at_ms, model.keep)
+        named = (package, candidate, rules)
+        came = model.delivered
+        lineage = lineages.declare(lineage, *named, at_ms, model.keep, delivered=came)
         found[name] = _held(model, lineage, packages, shelf, at_ms)
     return Fleet(found, packages, refused)
 

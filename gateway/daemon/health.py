@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 from gateway.core import topic_tree
 from gateway.core.interventions import GATEWAY, Standing
@@ -9,6 +10,7 @@ from gateway.core.interventions_told import mode_override, shown
 from gateway.core.topic_tree import Document
 from gateway.daemon.audit import Audit
 from gateway.daemon.clock import Clock
+from gateway.daemon.clouds import Clouds
 from gateway.daemon.guard import Guard
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
@@ -19,7 +21,20 @@ from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
 from gateway.daemon.traffic import Traffic
+from gateway.daemon.updates import Updates
 from gateway.store.batch import StoreHealth
+
+
+class Fellow(Protocol):
+    """A member of a fleet."""
+
+    def problems(self) -> list[str]:
+        """What works less than it should, one line each."""
+        ...
+
+    def document(self) -> Document:
+        """Its part of the health document."""
+        ...
 
 
 def state_of(problems: Sequence[str]) -> str:
@@ -59,8 +74,12 @@ class Health:
         self.guard: Guard | None = None
         """Attached before the first look, as ``traffic`` and ``audit``."""
         self.traffic: Traffic | None = None
+        self.updates: Updates | None = None
+        self.clouds: Clouds | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
+        self.fleet: Fellow | None = None
+        """The fleet as this gateway sees it; None: it is alone."""
 
     def problems(self) -> list[str]:
         """What works less than it should, one line each."""
@@ -105,6 +124,9 @@ class Health:
         """What cannot be relied on."""
         found = self.guard.problems() if self.guard is not None else []
         found += self.traffic.problems() if self.traffic is not None else []
+        found += self.updates.problems() if self.updates is not None else []
+        found += self.clouds.problems() if self.clouds is not None else []
+        found += self.fleet.problems() if self.fleet is not None else []
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
 
@@ -127,6 +149,7 @@ class Health:
                 "restarts": self._inference.restarts,
                 "rss_bytes": self._inference.rss_bytes,
             },
+            "inference": self.clouds.documents() if self.clouds else {},
             "models": self._maintenance.abstentions.rates(),
             "calibrations": self._periods.documents(),
             "clock_ok": self._ingest.clock_ok,
@@ -136,6 +159,9 @@ class Health:
             "audit": self.audit.document() if self.audit else {},
             "counters": {f"{scope}/{reason}": n for (scope, reason), n in counters.items()},
         }
+        parts |= {"fleet": self.fleet.document()} if self.fleet is not None else {}
+        if self.updates is not None and (updates := self.updates.document()):
+            parts["updates"] = updates
         return topic_tree.health(state_of(problems), self._clock.now_ms(), parts)
 
     def _feed(self, feed: Feed) -> Document:

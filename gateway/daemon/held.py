@@ -5,6 +5,7 @@ It is kept in the store's room ``interventions`` and holds again after a restart
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -59,6 +60,11 @@ class Held:
         self.record(one, "began", replaced=before.id if before else None)
         if one.kind is Kind.ACKNOWLEDGE:
             self._show_alert(one)
+
+    def adopt(self, one: Intervention, mono_ms: int) -> None:
+        """Let hold what another gateway of the fleet was told, since a time of our clock."""
+        self.put(replace(one, mono_ms=mono_ms, boot=self._clock.boot))
+        self.show(one.asset)
 
     def end(self, key: Key, **more: object) -> bool:
         """Let it hold no more; False when it did not."""

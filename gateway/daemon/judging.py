@@ -10,15 +10,15 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from gateway.core import causes
-from gateway.core.ladder import UNKNOWN, Turn
-from gateway.core.policy import fail_safe_decision
+from gateway.core.ladder import UNKNOWN, Step, Turn
+from gateway.core.questions import Remote
 from gateway.core.readings import Reading, Report
 from gateway.core.signals import Signal
 from gateway.core.verdicts import IDLE, Decision, Mode, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.rounds import rounds
-from gateway.daemon.walk import Asked, Noted, walk
+from gateway.daemon.walk import Abroad, Asked, Noted, walk
 
 PENDING: Final = 64
 
@@ -122,14 +122,43 @@ def _by_asset(report: Report) -> dict[str, dict[str, Signal]]:
     return found
 
 
+class Asks(Abroad, Protocol):
+    """Who asks the clouds, and brings their answers back."""
+
+    def ask(self, going: "Going", asked: Remote) -> None:
+        """Ask one about the asset of a turn, which goes on with the answer."""
+        ...
+
+
+class Going(NamedTuple):
+    """A turn on its way."""
+
+    watch: Watch
+    turn: Turn
+    step: Step
+
+
+def begin(due: Sequence[Due]) -> list[Going]:
+    """The turns of a round, each at its first step."""
+    turns = [(item.watch, item.watch.turn(item.at_ms, item.mono_ms, item.window)) for item in due]
+    return [Going(watch, turn, turn.step()) for watch, turn in turns]
+
+
 async def judge(
-    due: Sequence[Due], models: Asked, beside: Noted, permitted: Permitted
+    going: Sequence[Going], models: Asked, beside: Noted, abroad: Asks, permitted: Permitted
 ) -> Iterator[Judged]:
     """Walk a round down its ladders; each policy decides when its turn is taken, one by one."""
-    turns = [item.watch.turn(item.at_ms, item.mono_ms, item.window) for item in due]
-    verdicts = await walk(turns, models, beside)
-    settled = zip(due, turns, verdicts, strict=True)
-    return (_settle(item.watch, turn, verdict, permitted) for item, turn, verdict in settled)
+    turns, steps = [one.turn for one in going], [one.step for one in going]
+    ends = await walk(turns, steps, models, beside, abroad)
+    for one, end in zip(going, ends, strict=True):
+        if isinstance(end, Remote):
+            abroad.ask(one, end)
+    settled = zip(going, ends, strict=True)
+    return (
+        _settle(one.watch, one.turn, end, permitted)
+        for one, end in settled
+        if isinstance(end, Verdict)
+    )
 
 
 def _settle(watch: Watch, turn: Turn, verdict: Verdict, permitted: Permitted) -> Judged:
@@ -186,7 +215,7 @@ def fail_safe(
         cause=cause,
     )
     watch.verdict = verdict
-    return fail_safe_decision(watch.asset, verdict, watch.policy.new_id(), refused)
+    return causes.fail_safe_decision(watch.asset, verdict, watch.policy.new_id(), refused)
 
 
 def wait_ms(watch: Watch, now_ms: int, mono_ms: int) -> int | None:

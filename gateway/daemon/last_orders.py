@@ -5,7 +5,7 @@ for. Nothing else is decided meanwhile: no policy may undo it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -37,17 +37,20 @@ class LastOrders:
         self._decide = decide
         self._docket = docket
         self._retry = retry
+        self.spared: Callable[[str], bool] = lambda _asset: False
+        """An asset goes on without us: another gateway of the fleet commands it."""
 
     async def give(self) -> None:
         """Do what is declared for a stop; returns within about ``SETTLE_S`` + ``EVIDENCE_S``."""
-        if not any(_declared(watch) for watch in self.site.watches.values()):
+        watches = [one for one in self.site.watches.values() if not self.spared(one.asset.id)]
+        if not any(map(_declared, watches)):
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 await self._decide.settled()
         self._decide.close()
         self._retry.close()
-        due = [watch for watch in self.site.watches.values() if _wanted(watch)]
+        due = [watch for watch in watches if _wanted(watch)]
         decisions = await self._decide.fail_safe(due, causes.STOP)
         with suppress(TimeoutError):
             async with asyncio.timeout(EVIDENCE_S):

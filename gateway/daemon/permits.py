@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from gateway.core.assets import Action
 from gateway.core.commands import Command
 from gateway.core.guards import Deed
 from gateway.core.interventions import Standing
@@ -17,7 +18,7 @@ from gateway.core.limits_order import ORDER
 from gateway.core.messages import Device
 from gateway.core.ports import Order
 from gateway.core.sights import Moment
-from gateway.core.verdicts import Decision
+from gateway.core.verdicts import Decision, Mode
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.site import Site
@@ -89,7 +90,13 @@ class Permits:
         return refused
 
     def listed(self, decision: Decision) -> Decision:
-        """The decision; refused where a new file no longer has its asset or its action."""
+        """The decision; refused where a new file no longer has its asset or its action.
+
+        What another gateway of the fleet commands is recorded here, and told to nobody.
+        """
+        muted = self._standing.muted.get(decision.asset)
+        if muted is not None:
+            return replace(decision, mode=Mode.SHADOW, refused=muted)
         asset = self._site.settings.assets.get(decision.asset)
         if not decision.action or (asset is not None and decision.action in asset.actions):
             return decision
@@ -101,6 +108,11 @@ class Permits:
         deed = Deed(decision.asset, decision.action)
         self.ledger.redeem(deed)
         return self._refusal(Ask(deed, decision.value, By.of(decision.by)))
+
+    @property
+    def running_ms(self) -> int:
+        """Now, on the axis of the ledger."""
+        return self._moment().running_ms
 
     def settle(self) -> None:
         """Every decision that was claimed has been carried out, or will not be."""
@@ -129,6 +141,8 @@ class Permits:
     def _refusal(self, ask: Ask) -> str:
         if self._journal.trouble:
             return f"store {self._journal.trouble}"
+        if ask.deed.asset in self._standing.muted:
+            return self._standing.muted[ask.deed.asset]
         return self._limits.refusal(ask, self._moment()) or self._preflight(ask)
 
     def _preflight(self, ask: Ask) -> str:
@@ -149,6 +163,12 @@ class Permits:
     def _moment(self) -> Moment:
         mono_ms = self._clock.mono_ms()
         return Moment(mono_ms, mono_ms + self._shift_ms, self._clock.now_ms(), self._clock.ok())
+
+
+def any_order(action: Action) -> Order:
+    """An order of an action that is never sent: for its topics, and for asking its device."""
+    value = action.value.low if action.value else None
+    return Order(ANY_ID, action.device, action.said(value), 0, options=action.options)
 
 
 def _unshown(ask: Ask, order: Order, device: Device | None) -> str:

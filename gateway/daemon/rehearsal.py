@@ -24,6 +24,7 @@ from gateway.daemon.bench import Bench
 from gateway.daemon.judging import (
     Queue,
     advance,
+    begin,
     fail_safe,
     judge,
     observe,
@@ -200,7 +201,7 @@ class Rehearsal:
         while self._queue:
             for together in self._queue.take():
                 self.rounds += 1
-                for one in await judge(together, self._bench, self._bench, self._wanted):
+                for one in await judge(begin(together), *(self._bench,) * 3, self._wanted):
                     self._carry_out(one.decisions)
                     self._heard(one.watch)
         self._permits.settle()

@@ -118,6 +118,10 @@ class _Run:
             for model, package in models.packages.items()
         }
         found.notes += [f"model {model} is out: {why}" for model, why in models.refused.items()]
+        found.notes += [
+            f"cloud {cloud} was not asked {times} times: a replay asks nobody"
+            for cloud, times in sorted(models.unasked.items())
+        ]
         found.notes += self._recorded.notes()
         found.notes += thinned(self._history, self._settings, self._asked.since_ms, found.until_ms)
         found.then, more = past(self._history, found.since_ms, found.until_ms, self._asked.assets)

@@ -7,7 +7,7 @@ stop does not wait behind a calibration.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -28,6 +28,14 @@ ANSWER_S: Final = 60.0
 Answer = Callable[[Request], Awaitable[Mapping[str, object]]]
 """Does what is asked and returns the data; raises RequestError."""
 
+
+class Part(NamedTuple):
+    """What a gateway has to do with what people set; in a fleet all do it, and one answers."""
+
+    request: Request
+    answers: bool = True
+
+
 log = structlog.get_logger()
 
 
@@ -37,7 +45,7 @@ class _Lane:
     def __init__(self) -> None:
         """Nobody answers anything yet."""
         self.answers: dict[str, Answer] = {}
-        self.waiting: asyncio.Queue[Request] = asyncio.Queue(WAITING)
+        self.waiting: asyncio.Queue[tuple[Request, str]] = asyncio.Queue(WAITING)
 
 
 class Requests:
@@ -51,6 +59,8 @@ class Requests:
         self._announce = announce
         self._clock = clock
         self._lanes = {False: _Lane(), True: _Lane()}
+        self.part: Callable[[Request, str], Part | None] = lambda request, _base: Part(request)
+        """What is ours of a request on the ``set`` topics of a base; None: nothing."""
         filters = (requests.REQUESTS, *requests.SETS)
         link.own = (*link.own, *(Subscription(f"{base}/{one}") for one in filters))
 
@@ -58,9 +68,16 @@ class Requests:
         """``answer`` takes the requests of this name; ``sets``: those of its ``set`` topics."""
         self._lanes[sets].answers[name] = answer
 
-    def heard(self, message: Message, *, live: bool) -> bool:
-        """Take a message if it is a request; True when it is. Not ``live``: from a backlog."""
-        about = requests.asked(message.topic, self._base)
+    def heard(self, message: Message, *, live: bool, base: str = "") -> bool:
+        """Take a message if it is a request; True when it is.
+
+        Args:
+            message: what was heard.
+            live: it is not from a backlog.
+            base: of another gateway of the fleet; empty: our own.
+        """
+        base = base or self._base
+        about = requests.asked(message.topic, base)
         if about is None:
             return False
         if message.retain:
@@ -73,9 +90,10 @@ class Requests:
             self._check(asked, about)
         except RequestError as error:
             log.warning("request_refused", topic=message.topic, error=str(error))
-            self._say(asked, Response({}, str(error)))
+            if base == self._base:
+                self._say(asked, Response({}, str(error)), base)
             return True
-        self._lanes[about.sets].waiting.put_nowait(asked)
+        self._lanes[about.sets].waiting.put_nowait((asked, base))
         return True
 
     def _report(self, message: Message) -> None:
@@ -95,11 +113,15 @@ class Requests:
 
     async def run(self) -> None:
         """Answer one request of a lane after the other, for ever."""
-        await asyncio.gather(*map(self._serve, self._lanes.values()))
+        await asyncio.gather(*(self._serve(lane, sets=sets) for sets, lane in self._lanes.items()))
 
-    async def _serve(self, lane: _Lane) -> None:
+    async def _serve(self, lane: _Lane, *, sets: bool) -> None:
         while True:
-            request = await lane.waiting.get()
+            request, base = await lane.waiting.get()
+            part = self.part(request, base) if sets else Part(request)
+            if part is None:
+                continue
+            request = part.request
             try:
                 async with asyncio.timeout(ANSWER_S):
                     response = Response(await lane.answers[request.name](request))
@@ -114,14 +136,15 @@ class Requests:
                 fields=dict(request.fields),
                 error=response.error,
             )
-            self._say(request, response)
+            if part.answers:
+                self._say(request, response, base)
 
-    def _say(self, request: Request, response: Response) -> None:
-        """To our own topic, and to the response topic where one was given."""
+    def _say(self, request: Request, response: Response, base: str) -> None:
+        """To the response topic of the base, and to the one that was given."""
         payload = topic_tree.encode(
             requests.document(request, response, self._clock.now_ms()),
         )
-        self._publish(Outgoing(f"{self._base}/response/{request.name}", payload))
+        self._publish(Outgoing(f"{base}/response/{request.name}", payload))
         if not request.reply_to:
             return
         filters = [wanted.filter for wanted in self.site.subscriptions(self._link.name)]

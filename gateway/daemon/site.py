@@ -2,30 +2,24 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gateway import registry
 from gateway.config.settings import Settings, Source
-from gateway.core import topics, units
-from gateway.core.assets import Asset, ModelRung, model_rungs
-from gateway.core.blocks import Blocks
-from gateway.core.calibration import Calibration
-from gateway.core.carried import Carried
-from gateway.core.drift import Drifts
-from gateway.core.ensembles import Bound, Scale
+from gateway.core import topics
+from gateway.core.assets import Asset, model_rungs
 from gateway.core.gates import Gates
 from gateway.core.ids import RANDOM_BYTES, new_id
-from gateway.core.ladder import ModelState
 from gateway.core.latest import Latest
 from gateway.core.mapping import Mapper
 from gateway.core.policy import Policy
 from gateway.core.ports import Bridge, Subscription
 from gateway.core.rhythm import Rhythm
 from gateway.core.source_limits import Gate
-from gateway.core.watch import Watch, spans
-from gateway.core.windows import Shape, Windows
+from gateway.core.spans import spans
+from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
-from gateway.models.contract import Manifest
+from gateway.daemon.states import model_state, spare
 from gateway.models.package import Package
 
 ROUTES = 10_000
@@ -115,7 +109,9 @@ def build(settings: Settings, packages: Mapping[str, Package], clock: Clock) -> 
         clock: where ids and start times come from.
     """
     feeds = {name: _feed(source, settings) for name, source in settings.sources.items()}
-    watches = {asset.id: _watch(asset, packages, clock) for asset in settings.assets.values()}
+    watches = {
+        asset.id: _watch(asset, packages, clock, settings) for asset in settings.assets.values()
+    }
     gates = Gates(settings.assets.values(), _flatlines(settings, packages))
     return Site(settings, feeds, watches, gates)
 
@@ -155,7 +151,9 @@ def _feed(source: Source, settings: Settings) -> Feed:
     return Feed(source, bridge, mapper, tuple(bridge.subscriptions()), gate)
 
 
-def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch:
+def _watch(
+    asset: Asset, packages: Mapping[str, Package], clock: Clock, settings: Settings
+) -> Watch:
     models = {
         rung.model: model_state(rung, packages[rung.model], asset)
         for rung in model_rungs(asset.ladder)
@@ -166,67 +164,8 @@ def _watch(asset: Asset, packages: Mapping[str, Package], clock: Clock) -> Watch
         latest=Latest(asset.metrics, spans(asset)),
         policy=Policy(asset, ids(clock)),
         models=models,
+        spare=spare(asset, models, settings.models),
         started_mono_ms=clock.mono_ms(),
-    )
-
-
-def model_state(rung: ModelRung, package: Package, asset: Asset) -> ModelState:
-    """What an asset remembers of one version of a model: nothing yet."""
-    shape, calibration = package.shape, package.manifest.calibration
-    decision = package.manifest.decision
-    levels = tuple(Bound(level.label, level.on, level.off) for level in decision.levels)
-    columns = tuple(rung.channels.get(channel.name, channel.name) for channel in shape.channels)
-    shape = _held(shape, columns, asset)
-    return ModelState(
-        rung=rung,
-        windows=Blocks(shape) if shape.of_signals else Windows(shape),
-        decide=decision.decide,
-        scale=Scale(levels, below=decision.raises == "below"),
-        version=package.manifest.version,
-        hash=package.sha256,
-        columns=columns,
-        conversions=_conversions(shape, columns, asset),
-        calibration=None
-        if calibration.per_asset == "none"
-        else Calibration(calibration.rows, len(columns), level=calibration.level),
-        explain=package.manifest.explain,
-        features=package.manifest.input.described,
-        carried=_carried(package.manifest),
-        trust=package.manifest.trust,
-        drift=Drifts((*(channel.name for channel in shape.channels), "score")),
-    )
-
-
-def _held(shape: Shape, columns: Sequence[str], asset: Asset) -> Shape:
-    """A block is held as long as its metric says, where the package does not."""
-    if not shape.of_signals:
-        return shape
-    metrics = [asset.metrics.get(column) for column in columns]
-    return replace(
-        shape,
-        channels=tuple(
-            one if one.hold_ms or metric is None else replace(one, hold_ms=metric.stale_ms)
-            for one, metric in zip(shape.channels, metrics, strict=True)
-        ),
-    )
-
-
-def _carried(manifest: Manifest) -> Carried | None:
-    if not manifest.memories:
-        return None
-    outputs = tuple((memory.output, memory.size) for memory in manifest.memories)
-    step_ms = manifest.shape.period_ms * manifest.shape.stride
-    return Carried(outputs, step_ms, manifest.warmup, manifest.bridge)
-
-
-def _conversions(
-    shape: Shape, columns: Sequence[str], asset: Asset
-) -> tuple[tuple[float, float], ...]:
-    """From the metrics' units to the model's; what has no way there, the checks refused."""
-    metrics = [asset.metrics.get(column) for column in columns]
-    return tuple(
-        (metric and channel.unit and units.convert(metric.unit, channel.unit)) or (1.0, 0.0)
-        for metric, channel in zip(metrics, shape.channels, strict=True)
     )
 
 

@@ -1,13 +1,20 @@
 """Walk: many assets down their ladders together, so that each depth is one question to the worker.
 
-The members of an ensemble are asked in the same one.
+The members of an ensemble are asked in the same one. Who comes to a cloud leaves the walk there:
+nobody waits for a cloud, and the turn goes on when it has answered.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.core.ladder import Panel, Question, Turn
+from gateway.core.assets import CloudRung
+from gateway.core.ladder import Panel, Question, Step, Turn
+from gateway.core.questions import Remote
+from gateway.core.remote import remote
 from gateway.core.verdicts import Verdict
+
+End = Verdict | Remote | None
+"""Where a turn ends, for now; None: a cloud is being asked about its asset already."""
 
 
 class Asked(Protocol):
@@ -26,12 +33,25 @@ class Noted(Protocol):
         ...
 
 
-async def walk(turns: Sequence[Turn], inference: Asked, shadow: Noted) -> list[Verdict]:
-    """The verdict of each turn; what the models said of it is noted for their candidates."""
-    verdicts: dict[int, Verdict] = {}
+class Abroad(Protocol):
+    """Who asks the clouds."""
+
+    def admit(self, asked: Remote) -> str | None:
+        """Why it cannot be asked now; empty: it will be; None: it is being asked, or just was."""
+        ...
+
+
+async def walk(
+    turns: Sequence[Turn], steps: Sequence[Step], inference: Asked, shadow: Noted, abroad: Abroad
+) -> list[End]:
+    """The end of each turn, from the step it is at.
+
+    What the models said of it is noted for their candidates.
+    """
+    ends: dict[int, End] = {}
     asked: dict[int, tuple[Question, ...]] = {}
-    for i, turn in enumerate(turns):
-        _sort(i, turn.step(), asked, verdicts)
+    for i, (turn, step) in enumerate(zip(turns, steps, strict=True)):
+        _sort(i, _passed(turn, step, abroad), asked, ends)
     while asked:
         indexes = [i for i, each in asked.items() for _ in each]
         questions = [question for each in asked.values() for question in each]
@@ -42,22 +62,35 @@ async def walk(turns: Sequence[Turn], inference: Asked, shadow: Noted) -> list[V
             answers[i][question.model] = score
         asked = {}
         for i, heard in answers.items():
-            _sort(i, turns[i].heard(heard), asked, verdicts)
+            _sort(i, _passed(turns[i], turns[i].heard(heard), abroad), asked, ends)
             for model, score in heard.items():
                 shadow.note(turns[i], model, score)
-    return [verdicts[i] for i in range(len(turns))]
+    return [ends[i] for i in range(len(turns))]
+
+
+def _passed(turn: Turn, step: Step, abroad: Abroad) -> Question | Panel | End:
+    """The step, past the clouds that cannot be asked."""
+    while isinstance(step, CloudRung):
+        found = remote(turn, step)
+        if isinstance(found, Verdict):
+            return found
+        why = found if isinstance(found, str) else abroad.admit(found)
+        if not why:
+            return None if why is None or isinstance(found, str) else found
+        step = turn.declined(step, why)
+    return step
 
 
 def _sort(
     i: int,
-    outcome: Question | Panel | Verdict,
+    outcome: Question | Panel | End,
     asked: dict[int, tuple[Question, ...]],
-    verdicts: dict[int, Verdict],
+    ends: dict[int, End],
 ) -> None:
     match outcome:
-        case Verdict():
-            verdicts[i] = outcome
         case Panel(questions):
             asked[i] = questions
         case Question():
             asked[i] = (outcome,)
+        case _:
+            ends[i] = outcome

@@ -16,11 +16,13 @@ import structlog
 
 from gateway.adapters.mqtt import Client
 from gateway.adapters.mqtt_settings import Broker
+from gateway.core.fleet import Fleet
 from gateway.core.limits import By
 from gateway.core.ports import Outgoing
 from gateway.core.watch import Watch
 from gateway.core.wills import declared, will
 from gateway.daemon.clock import Clock
+from gateway.daemon.commander import commanding
 from gateway.daemon.journal import Journal
 from gateway.daemon.permits import Permits
 from gateway.daemon.site import Site
@@ -43,12 +45,17 @@ class Line:
     """None: it only takes back what an earlier one left."""
 
 
-def visitor(broker: Broker, asset: str, lasts_s: int) -> Broker:
-    """The same broker under the name whose session holds the will of an asset."""
+def visitor(broker: Broker, asset: str, lasts_s: int, fleet: Fleet | None = None) -> Broker:
+    """The same broker under the name whose session holds the will of an asset.
+
+    In a fleet the name is the same for all: whoever takes an asset over takes back the will that
+    the one before it left.
+    """
+    name = f"{fleet.site}-safe-{asset}" if fleet is not None else f"{broker.client_id}-safe-{asset}"
     return replace(
-        broker,
+        broker if fleet is None else commanding(broker, fleet, name),
         protocol="5",
-        client_id=f"{broker.client_id}-safe-{asset}",
+        client_id=name,
         session_expiry_s=lasts_s,
     )
 
@@ -69,7 +76,8 @@ class Wills:
 
     async def run(self) -> None:
         """Look again and again what would be permitted now."""
-        for asset, text in self._kept.items():
+        alone = self.site.settings.fleet is None  # else the will there is of who commands now
+        for asset, text in self._kept.items() if alone else ():
             watch = self.site.watches.get(asset)
             if json.loads(text).get("armed") and watch is not None and declared(watch.asset):
                 self._lines[asset] = self._open(watch, None)
@@ -123,7 +131,12 @@ class Wills:
         delay_s = (safe.death_ms or 0) // 1000 + LATER_S
         broker = self.site.feeds[watch.asset.actions[safe.action].source].source.broker
         client = Client(
-            visitor(self.site.settings.brokers[broker], watch.asset.id, delay_s + 60),
+            visitor(
+                self.site.settings.brokers[broker],
+                watch.asset.id,
+                delay_s + 60,
+                self.site.settings.fleet,
+            ),
             on_wake=_nothing,
             wall_ms=self._clock.now_ms,
             mono_ms=self._clock.mono_ms,

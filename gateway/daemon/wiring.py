@@ -20,9 +20,13 @@ from gateway.daemon.audit import Audit, open_key
 from gateway.daemon.beat import Beat
 from gateway.daemon.calibrate import Calibrate
 from gateway.daemon.clock import HeldClock
+from gateway.daemon.clouds import ROOM as INFERENCE
+from gateway.daemon.clouds import Clouds
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.dressing import Dressing
+from gateway.daemon.enlisting import enlist
+from gateway.daemon.errands import Errands
 from gateway.daemon.explain import Explain
 from gateway.daemon.feedback import Feedback
 from gateway.daemon.force import Force
@@ -53,6 +57,7 @@ from gateway.daemon.site import build
 from gateway.daemon.telling import ROOMS, Telling
 from gateway.daemon.traffic import ROOM as TRAFFIC
 from gateway.daemon.traffic import Traffic, resident
+from gateway.daemon.updates import Updates
 from gateway.daemon.upkeep import Upkeep
 from gateway.daemon.versions import Versions
 from gateway.daemon.ward import ROOM as QUARANTINE
@@ -61,7 +66,7 @@ from gateway.store.writer import Store
 
 KEPT: Final = (
     *("versions", "version_history", "calibration", "calibration_period"),
-    *("interventions", "answers", "daemon", "audit", QUARANTINE, TRAFFIC),
+    *("interventions", "answers", "daemon", "audit", QUARANTINE, TRAFFIC, INFERENCE),
 )
 """Rooms of the store that the models and what people decided start from."""
 
@@ -94,8 +99,13 @@ class Wiring:
         self._make_health(looks, (permits, shadow, calibrate, self.periods))
         self._make_people(permits)
         await self._make_absence(permits, away)
+        self._make_fleet(permits)
         promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
         self.requests.register("model", promotion.answer)
+        health = self.beat.health
+        told = (self.journal, self.announce, health.problems, self._clock)
+        self.updates = health.updates = Updates(self.site, self._versions, *told)
+        self.reload.add(self.updates)
         self.requests.register("calibrate", calibrate.answer)
         feedback = Feedback(self._settings, self.journal, self.announce)
         self.requests.register("feedback", feedback.answer)
@@ -147,10 +157,11 @@ class Wiring:
         shadow = Shadow(site, self.inference, self._versions)
         self.explain = Explain(self.inference, journal, announce)
         looks = Maintenance(site, journal, announce)
+        self.clouds = Clouds(site, self.links.by_name, self._keep[INFERENCE], journal, self._clock)
+        self.errands = Errands(site, self.clouds, self._clock)
+        asked = (permits, self.errands, self._clock)
         shown = (self.explain, looks, shadow)
-        self.decide = Decide(
-            site, self.inference, journal, self.act, *shown, announce, permits, self._clock
-        )
+        self.decide = Decide(site, self.inference, journal, self.act, *shown, announce, *asked)
         return looks, shadow
 
     def _make_calibrations(self) -> Calibrate:
@@ -192,15 +203,17 @@ class Wiring:
         health.guard = self.guard
         self.traffic = Traffic(site, links, self.inference, journal, announce, clock)
         self.traffic.restore(self._keep[TRAFFIC])
+        self._health = health
         health.traffic = self.traffic
+        health.clouds = self.clouds
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
-        ingest.others = self.audit.watch(self._link, telling.heard)
+        ingest.others = self.clouds.hear(self.audit.watch(self._link, telling.heard))
         self.beat = Beat(
             upkeep, health, self.pulses, journal, self.decide, announce, telling, clock
         )
         parts: tuple[Part, ...] = (
-            *(self.act, self.decide, ingest, self.requests),
+            *(self.clouds, self.errands, self.act, self.decide, ingest, self.requests),
             *(*others, upkeep, health, looks, telling, self.guard, self.traffic),
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
@@ -231,6 +244,13 @@ class Wiring:
         self.absence.take_up(kept, away, known)
         self.wills = Wills(site, permits, journal, clock, kept)
         self.reload.add(self.wills)
+
+    def _make_fleet(self, permits: Permits) -> None:
+        """What tells whose assets are ours, where there are several gateways."""
+        told = (self.requests, self.last_orders, self._health, self.journal, self.announce)
+        acts = (self.act, self.docket, permits, self.explain, self.held)
+        self.standby = enlist(self.site, self._standing, *acts, *told, self._clock)
+        self.reload.add(*[self.standby] if self.standby else [])
 
     def _in_store(self, call: Callable[[], T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, call)

@@ -47,6 +47,18 @@ class OutboxRow(NamedTuple):
     """Set by the store."""
 
 
+class SyncRow(NamedTuple):
+    """Something for clouds that no other table holds."""
+
+    kind: str
+    """``alert`` or ``health``."""
+    asset: str
+    """Empty: about the gateway itself."""
+    at_ms: int
+    body: str
+    """JSON."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything one transaction stores; whole or not at all."""
@@ -68,6 +80,10 @@ class Batch:
     """Ids of outbox rows that the broker has: they are forgotten."""
     cursors: dict[str, int] = field(default_factory=dict)
     """Sink name -> the last report row it has taken."""
+    sync_rows: list[SyncRow] = field(default_factory=list)
+    """Only what a cloud wants."""
+    synced: dict[str, int] = field(default_factory=dict)
+    """Kind of such rows -> the last one that no cloud needs any more: they are forgotten."""
     records: list[Record] = field(default_factory=list)
     """For the audit chain; decisions and states of commands are recorded without being here."""
     checkpoints: list[Checkpoint] = field(default_factory=list)

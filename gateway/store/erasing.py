@@ -72,6 +72,7 @@ def _deleted(connection: sqlite3.Connection, source: str, device: str) -> Erased
         _layouts(connection, marks)
         rejects = _naming(connection, "reject", ("topic", "payload", "detail"), device, source)
         outbox = _naming(connection, "outbox", ("topic", "payload"), device)
+        outbox += _naming(connection, "sync_row", ("body",), device)
         kept = _naming(connection, "kept", ("key", "text"), device)
         named = f"SELECT count(*) FROM audit WHERE {_where(('subject', 'body'))}"  # noqa: S608
         (records,) = connection.execute(named, (device, device)).fetchone()

@@ -5,7 +5,7 @@ from functools import partial
 
 from gateway.core import audit_bodies
 from gateway.core.audit import When
-from gateway.store import bulk, chain, queries, records
+from gateway.store import bulk, chain, queries, records, sync_rows
 from gateway.store.batch import Batch
 from gateway.store.packing import plain
 
@@ -27,6 +27,7 @@ def insert_records(
     told = [(plain(text), one) for one, text in batch.explanations.items()]
     connection.executemany(records.EXPLANATION, told)
     insert(records.REJECT, [records.reject_row(one, stamp) for one in batch.rejects])
+    sync_rows.insert(connection, batch.sync_rows, stamp)
     last = insert(records.OUTBOX, list(map(records.outbox_row, batch.outbox)))
     return tuple(range(last - len(batch.outbox) + 1, last + 1))
 
@@ -56,6 +57,7 @@ def upsert(connection: sqlite3.Connection, batch: Batch) -> None:
     """Counters, kept texts and cursors; what was published leaves the outbox."""
     published = [(one,) for one in batch.published]
     connection.executemany("DELETE FROM outbox WHERE id = ?", published)
+    sync_rows.trim(connection, batch.synced)
     queries.count(connection, batch.counts)
     kept = [(plain(room), plain(key), text) for (room, key), text in batch.kept.items()]
     forgotten = [(room, key) for room, key, text in kept if text is None]

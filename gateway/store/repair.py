@@ -15,6 +15,7 @@ STEPS: Final = 20
 """Steps that ``repair_clock`` does at once; ``maintain`` does the rest."""
 
 _RECORDS: Final = {
+    "sync_row": "at_ms = at_ms + :offset",
     "verdict": "at_ms = at_ms + :offset",
     "decision": "at_ms = at_ms + :offset, verdict = json_set(verdict, '$.at_ms', at_ms + :offset)",
     "command": "created_at_ms = created_at_ms + :offset, expires_at_ms = expires_at_ms + :offset, "

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Final, NamedTuple
 
-from gateway.store import chain
+from gateway.store import chain, sync_rows
 from gateway.store.readback import Unpacker
 from gateway.store.settings import DAY_MS, StoreSettings
 from gateway.store.thinning import oldest, thin
@@ -117,6 +117,11 @@ class Shedder:
         )
         return fewer.front("signal_block", reason, spare=spare)
 
+    def for_clouds(self, kind: str, reason: str) -> Shed:
+        """Drop the oldest rows of a kind that clouds have not fetched."""
+        dropped = sync_rows.drop(self._connection, kind, self._rows)
+        return Shed(Counter({("sync_row", reason): dropped} if dropped else {}))
+
     def _expired(self, table: str, older_ms: int) -> Counts:
         query = (
             f"SELECT t.rowid, b.base_ms - b.first_mono_ms + t.mono_ms FROM {table} t "  # noqa: S608
@@ -181,6 +186,7 @@ ORDER BY c.seq DESC LIMIT 1"""
 
 LOSS_ORDER: Final = (
     Step("rejects", lambda all_, why: all_.front("reject", why, spare=REJECTS_KEPT)),
+    Step("health", lambda all_, why: all_.for_clouds("health", why)),
     Step("signals", lambda all_, why: all_.blocks(why, spare=SIGNALS_KEPT)),
     Step("readings", Shedder.stale_reports),
     Step("verdicts", lambda all_, why: all_.front("verdict", why, spare=ROWS)),
@@ -193,6 +199,7 @@ LOSS_ORDER: Final = (
     Step("outbox", lambda all_, why: all_.front("outbox", why)),
     Step("commands", lambda all_, why: all_.front("command", why, where=_ENDED)),
     Step("decisions", lambda all_, why: all_.front("decision", why)),
+    Step("alerts", lambda all_, why: all_.for_clouds("alert", why)),
     Step("audit", Shedder.records),
 )
-"""What goes first; decisions, and the chain of records about them, go last."""
+"""What goes first; decisions, what clouds must be told, and the chain of records go last."""

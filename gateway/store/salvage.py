@@ -33,7 +33,7 @@ _UNKNOWN_END: Final = 1 << 48
 """More rows than there ever are."""
 
 _TABLES: Final = (
-    *("counter", "kept", "command", "decision", "outbox"),
+    *("counter", "kept", "command", "decision", "outbox", "sync_row"),
     *("audit", "audit_before", "report", carving.TABLE, "verdict", "reading_hour", "reject"),
 )
 _NUMBERED: Final = ("verdict", "reading_hour", "reject", "audit_before")

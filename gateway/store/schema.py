@@ -5,14 +5,12 @@ sqlite-utils applies them, and is imported only when there is one to apply: impo
 """
 
 import sqlite3
-import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import StoreVersionError
-from gateway.store import blocks, chain
+from gateway.store import blocks, chain, sync_rows
+from gateway.store.absent import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +165,12 @@ def decision_values(db: "Database") -> None:
     db.conn.execute(chain.VALUES)
 
 
+def rows_for_clouds(db: "Database") -> None:
+    """Schema 9: alerts and health, until clouds have them."""
+    for statement in _statements(sync_rows.TABLES):
+        db.conn.execute(statement)
+
+
 AUDITED: Final = audit_chain.__name__
 """From this migration on there is a chain."""
 
@@ -179,6 +183,7 @@ MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
     audit_chain,
     command_attempts,
     decision_values,
+    rows_for_clouds,
 )
 """In order, never changed once released: a change is a new one at the end."""
 
@@ -213,29 +218,13 @@ def migrate(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _apply(connection: sqlite3.Connection) -> None:
-    with _absent("numpy", "pandas"):
+    with absent("numpy", "pandas"):
         from sqlite_utils import Database, Migrations
 
     migrations = Migrations(_SET)
     for migration in MIGRATIONS:
         migrations()(migration)
     migrations.apply(Database(connection, execute_plugins=False))
-
-
-@contextmanager
-def _absent(*names: str) -> Iterator[None]:
-    """Let modules not yet imported look as if they were not installed.
-
-    sqlite-utils imports numpy and pandas where they are, and needs neither here; the daemon would
-    keep them in memory for good, numpy alone with 15 MB.
-    """
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: cannot be imported
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def _statements(script: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import BadFileError, load
-from gateway.config.assets import VerdictSection
+from gateway.config.verdicts import VerdictSection
 from gateway.config.rungs import rung as build
 from gateway.core.assets import EnsembleRung
 from gateway.core.ensembles import Bound

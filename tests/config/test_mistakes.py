@@ -34,7 +34,7 @@ MISTAKES = [
     ("unit: W", "unnit: W", "unnit", "unknown key 'unnit'", "'unit'"),
     ("base: zig", "bass: zig", "bass", "unknown key 'bass'", "'base'"),
     ("format: epoch_s", "formatt: epoch_s", "formatt", "unknown key 'formatt'", "'format'"),
-    ("log: {", "cloud: {}\nlog: {", "cloud", "unknown key 'cloud'", "there are"),
+    ("log: {", "attic: {}\nlog: {", "attic", "unknown key 'attic'", "there are"),
     ("{level: info", "{levl: info", "levl", "unknown key 'levl'", "'level'"),
     ("username: p", "password: hush, username: p", "password: h", "unknown key", "password_file"),
     ("{path: t, ", "{", "time: {format", "'time': 'path' is missing", ""),

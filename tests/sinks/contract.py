@@ -131,8 +131,9 @@ def wait_for_rows(rig: Rig, stream: Stream, count: int) -> None:
 
 
 @contextmanager
-def opened(rig: Rig, stream: Stream) -> Iterator[Sink]:
-    with closing(rig.sink(stream)) as sink:
+def opened(rig: Any, stream: Stream, /, **settings: Any) -> Iterator[Any]:
+    """A sink of a rig, connected; ``settings`` for rigs that take some."""
+    with closing(rig.sink(stream, **settings)) as sink:
         sink.cursor()
         yield sink
 

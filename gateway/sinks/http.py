@@ -1,0 +1,243 @@
+"""Batches by HTTP(S): to our own receiver, or as gzipped lines of JSON to anything that takes them.
+
+Our receiver (``edge-gateway receiver``, docs/receiver.md)::
+
+    GET  <url>/v1/cursor?gateway=..&epoch=..&lane=..
+    POST <url>/v1/batches        Idempotency-Key: <batch id>, Content-Encoding: gzip
+
+A foreign endpoint (``receiver: false``) is one POST to ``url`` with the same body and headers, and
+any 2xx is its word that it has the rows, but a web page: what stands between us and it (a captive
+portal, a proxy) answers 200, too.
+
+What an answer means is a table, ``MEANINGS``. Only what says something about the batch itself
+refuses it; a wrong token or address is not the batch's fault.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+from urllib.parse import urlencode, urlsplit
+
+from gateway.core.batch_answers import key, read_response
+from gateway.core.batches import Answer, Batch, Cursor, Stream
+from gateway.errors import DecodeError, SinkGapError, SinkRefusedError, SinkUnavailableError
+from gateway.sinks.http_line import Line, LineError, Place, Reply
+
+CONTENT_TYPE: Final = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user may set for a sink of this kind."""
+
+    url: str
+    """Of the receiver: ``https://host:port/path``, without ``/v1/...``; or of a foreign one."""
+    receiver: bool = True
+    """false: no receiver of ours; what it acknowledges counts as taken."""
+    token_file: str = ""
+    """File with the bearer token, in its first line; read at each connect."""
+    ca_file: str = ""
+    """PEM file of the authorities to trust; empty: those of the system."""
+    cert_file: str = ""
+    """PEM file of our client certificate; empty: none is shown."""
+    key_file: str = ""
+    """PEM file of its key; empty: the key is in ``cert_file``."""
+    proxy: str = ""
+    """``http://host:port`` of a proxy; the environment is not asked."""
+    connect_timeout_s: float = 10.0
+    timeout_s: float = 30.0
+    """From the first byte sent of a request to the last byte of its answer; a second more for each
+    kilobyte of a batch, so that a slow line has its time."""
+
+    def __post_init__(self) -> None:
+        place_of(self.url)
+        if self.proxy and place_of(self.proxy).tls:
+            raise ValueError("proxy: only http:// is known")
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file needs cert_file")
+        if self.connect_timeout_s <= 0 or self.timeout_s <= 0:
+            raise ValueError("a time-out is more than 0")
+
+
+_Settings = Settings
+
+_AGAIN, _GAP, _REFUSED, _ADVICE = "again", "gap", "refused", "advice"
+MEANINGS: Final[Mapping[int, tuple[str, str]]] = {
+    400: (_REFUSED, ""),
+    401: (_ADVICE, "the token is wrong or missing: token_file"),
+    403: (_ADVICE, "the token may not do this, or not for this gateway: token_file"),
+    404: (_ADVICE, "nothing is there: check url, or say receiver: false"),
+    405: (_ADVICE, "it takes no batches there: check url, or say receiver: false"),
+    407: (_ADVICE, "the proxy wants credentials"),
+    408: (_AGAIN, ""),
+    409: (_GAP, ""),
+    413: (_REFUSED, ""),
+    415: (_REFUSED, ""),
+    422: (_REFUSED, ""),
+    429: (_AGAIN, ""),
+}
+"""Of a status (RFC 9110); any other that is not 2xx means: again."""
+
+
+class Sink:
+    """One stream to one URL, over a connection that is kept."""
+
+    Settings = _Settings
+
+    def __init__(self, settings: _Settings, stream: Stream) -> None:
+        self._settings = settings
+        self._stream = stream
+        self._place = place_of(settings.url)
+        self._line: Line | None = None
+        self._headers: dict[str, str] = {}
+
+    def cursor(self) -> Cursor | None:
+        """Connect anew and ask; None where ``receiver`` is false.
+
+        Raises:
+            SinkUnavailableError: it cannot be reached, does not let us in, or is no receiver.
+        """
+        self.close()
+        self._open()
+        if not self._settings.receiver:
+            return None
+        asked = f"{self._place.path}/v1/cursor?{urlencode(self._stream._asdict())}"
+        reply = self._ask("GET", asked, b"", {})
+        if reply.status != 200:  # noqa: PLR2004
+            self._complain(reply)
+        return self._said(reply).cursor
+
+    def send(self, batch: Batch) -> Answer:
+        """Post it and wait for the answer.
+
+        Raises:
+            SinkUnavailableError: nobody knows whether it was taken.
+            SinkGapError: the receiver is elsewhere.
+            SinkRefusedError: it will never take this batch.
+        """
+        path = self._place.path
+        target = f"{path}/v1/batches" if self._settings.receiver else path or "/"
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            "Content-Encoding": "gzip",
+            "Idempotency-Key": key(batch.id),
+        }
+        reply = self._ask("POST", target, batch.payload, headers)
+        if not 200 <= reply.status < 300:  # noqa: PLR2004
+            self._complain(reply)
+        if self._settings.receiver:
+            return self._taken(reply, batch)
+        if reply.is_page:
+            self._fail("a web page answered: is a captive portal or a proxy between?")
+        return Answer(batch.header.cursor)
+
+    def close(self) -> None:
+        """Let the connection go; a request of another thread ends with it."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+    def _open(self) -> None:
+        settings = self._settings
+        try:
+            token = _first_line(settings.token_file) if settings.token_file else ""
+            context = _context(settings) if self._place.tls else None
+        except (OSError, UnicodeError, ValueError) as error:
+            raise SinkUnavailableError(f"a file cannot be used: {error}") from error
+        self._headers = {"User-Agent": "edge-gateway", "Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        proxy = place_of(settings.proxy) if settings.proxy else None
+        self._line = Line(
+            self._place, context, proxy, settings.connect_timeout_s, settings.timeout_s
+        )
+
+    def _ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        line = self._line
+        if line is None:
+            raise SinkUnavailableError("not connected")
+        try:
+            return line.ask(method, target, body, {**self._headers, **headers})
+        except LineError as error:
+            self.close()
+            raise SinkUnavailableError(str(error)) from error
+
+    def _taken(self, reply: Reply, batch: Batch) -> Answer:
+        """The receiver's answer, if it says that it has the batch."""
+        answer = self._said(reply)
+        if answer.cursor.seq < batch.header.last:
+            self._fail(f"answered {reply.status}, and its cursor is at {answer.cursor.seq}")
+        return answer
+
+    def _said(self, reply: Reply) -> Answer:
+        try:
+            return read_response(reply.body)
+        except DecodeError as error:
+            self._fail(f"answered {reply.status}, and it is no receiver of ours: {error.detail}")
+
+    def _complain(self, reply: Reply) -> NoReturn:
+        """What a status other than 2xx means.
+
+        Raises:
+            SinkError: always.
+        """
+        meaning, advice = MEANINGS.get(reply.status, (_AGAIN, ""))
+        told = f"answered {reply.status} {advice or reply.reason}{_reason(reply)}".strip()
+        if meaning == _GAP and self._settings.receiver:
+            raise SinkGapError(*self._said(reply).cursor)
+        if meaning == _REFUSED and not reply.is_page:
+            raise SinkRefusedError(told)
+        self._fail(told, reply.retry_after_s)
+
+    def _fail(self, message: str, wait_s: float = 0.0) -> NoReturn:
+        self.close()
+        raise SinkUnavailableError(f"{self._settings.url}: {message}", wait_s)
+
+
+def place_of(url: str) -> Place:
+    """What a URL names.
+
+    Raises:
+        ValueError: it is none, or not of HTTP.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r}: a URL begins with http:// or https:// and a host")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("a URL of a sink has no user, password or fragment")
+    tls = parts.scheme == "https"
+    port = parts.port or (443 if tls else 80)
+    path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    return Place(parts.hostname, port, path, tls)
+
+
+def _context(settings: Settings) -> ssl.SSLContext:
+    """Certificates and names are always checked.
+
+    Raises:
+        OSError: a file cannot be read, or is not what it should be.
+    """
+    context = ssl.create_default_context(cafile=settings.ca_file or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cert_file:
+        context.load_cert_chain(settings.cert_file, settings.key_file or None)
+    return context
+
+
+def _first_line(file: str) -> str:
+    with open(file, encoding="ascii") as opened:  # noqa: PTH123  # pathlib costs an import
+        line = opened.readline(4096).strip()
+    if not line.isprintable() or " " in line:
+        raise ValueError(f"{file}: its first line is no token")
+    return line
+
+
+def _reason(reply: Reply) -> str:
+    """What a receiver says beside the status; nothing of a page."""
+    try:
+        said = json.loads(reply.body).get("error", "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return f": {str(said)[:200]}" if said else ""
