@@ -16,11 +16,14 @@ import click
 )
 def command(path: Path) -> None:
     """Run the gateway until it is told to stop; SIGHUP loads the file again."""
+    from gateway.config import apart
+
+    reading = apart.Reading(path)
     from gateway.adapters import logs
     from gateway.daemon import process
     from gateway.updates import starting
 
-    settings = starting.settings(path)
+    settings = starting.settings(reading)
     logs.configure(settings.log.format, settings.log.level)
     with starting.watched(settings):
         process.run(settings)

@@ -1,10 +1,26 @@
-"""The user's YAML file: read with positions, checked, frozen."""
+"""The user's YAML file: read with positions, checked, frozen.
 
-from gateway.config.loader import load, load_part
+The settings are cheap; what reads a file takes 12 MB, and is imported when it is asked for.
+"""
+
+from typing import TYPE_CHECKING
+
 from gateway.config.problems import BadFileError, Problem
 from gateway.config.settings import Limits, Log, ModelSettings, Settings, Source
+
+if TYPE_CHECKING:
+    from gateway.config.loader import load, load_part
 
 __all__ = [
     "BadFileError", "Limits", "Log", "ModelSettings", "Problem", "Settings", "Source", "load",
     "load_part",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """``load`` and ``load_part``, imported by the first who asks (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gateway.config import loader
+
+    return getattr(loader, name)

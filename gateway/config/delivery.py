@@ -1,5 +1,6 @@
 """Where lies what was received: a folder beside the database, of which the file says nothing."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -30,3 +31,8 @@ def package(received: Path, name: str) -> Path | None:
 def configuration(received: Path) -> Path:
     """The received configuration that is in force, if there is one."""
     return received / "config" / "current.yaml"
+
+
+def digest(data: bytes) -> str:
+    """What a received file is known by."""
+    return sha256(data).hexdigest()

@@ -51,7 +51,7 @@ def load_over(local: Settings, doc: Document, data: bytes, file: Path) -> tuple[
         settings, _ = _built(over)
     except BadFileError as error:
         raise BadFileError(received.placed(error.problems, len(doc.lines), file)) from None
-    settings = replace(settings, received=received.digest(data))
+    settings = replace(settings, received=delivery.digest(data))
     return received.allowed(local, settings, file), over
 
 

@@ -42,6 +42,10 @@ class BadFileError(ConfigError):
         self.problems = tuple(sorted(set(problems)))
         super().__init__(_report(self.problems))
 
+    def __reduce__(self) -> tuple[type["BadFileError"], tuple[tuple[Problem, ...]]]:
+        """Between processes its problems travel, and the report is written anew."""
+        return BadFileError, (self.problems,)
+
 
 def _report(problems: Sequence[Problem]) -> str:
     count = len(problems)

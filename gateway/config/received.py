@@ -7,7 +7,6 @@ the file about anything else holds at once. Paths in it are relative to the user
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 from gateway.config import document, tree, widening
@@ -74,8 +73,3 @@ def allowed(local: Settings, new: Settings, file: Path) -> Settings:
         hint = "it must be in the gateway's own file, or updates.config.may must list act"
         raise BadFileError([Problem(str(file), 0, 1, one, hint) for one in found])
     return new
-
-
-def digest(data: bytes) -> str:
-    """What a received file is known by."""
-    return sha256(data).hexdigest()

@@ -61,6 +61,10 @@ class Expression:
     ask: Ask = field(compare=False, repr=False)
     """Works it out: the tree as functions, in a third of the time of walking it."""
 
+    def __reduce__(self) -> tuple[Callable[[str], "Expression"], tuple[str]]:
+        """Between processes it travels as its text: functions cannot."""
+        return parse, (self.text,)
+
     @property
     def is_condition(self) -> bool:
         """It says yes or no; a bare sum does not."""

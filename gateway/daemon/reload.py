@@ -6,8 +6,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from gateway import config
 from gateway.adapters import systemd
+from gateway.config import apart
 from gateway.config.settings import Settings
 from gateway.daemon.announce import Announce
 from gateway.daemon.audit import of_file
@@ -75,7 +75,7 @@ class Reload:
         Raises:
             ConfigError: nothing was changed.
         """
-        settings = await asyncio.to_thread(config.load, self.site.settings.file)
+        settings = await asyncio.to_thread(apart.load, self.site.settings.file)
         self._same_frame(self.site.settings, settings)
         fleet = await asyncio.to_thread(self._versions.open, settings)
         site = build(settings, fleet.active, self._clock)

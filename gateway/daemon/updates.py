@@ -251,7 +251,7 @@ def _changed_ns(folder: Path) -> int:
 
 def _differs(settings: Settings) -> bool:
     """What was put down is not what the daemon works with."""
-    from gateway.config.received import digest
+    from gateway.config.delivery import digest
 
     folder = settings.updates.folder if settings.updates else Path()
     for name, model in settings.models.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from gateway.config import delivery
-from gateway.config.received import digest
+from gateway.config.delivery import digest
 from gateway.updates import files
 from gateway.updates.record import Record, Taken
 

@@ -7,9 +7,8 @@ systemd again, and the count goes on.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from gateway import config
+from gateway.config import apart
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError, GatewayError
 from gateway.updates import configuration
@@ -17,13 +16,13 @@ from gateway.updates.configuration import Trial
 from gateway.updates.record import changing
 
 
-def settings(file: Path) -> Settings:
-    """The settings to start with.
+def settings(reading: apart.Reading) -> Settings:
+    """The settings to start with, of a file that is being read.
 
     Raises:
         ConfigError: the user's file is wrong.
     """
-    found = config.load(file)
+    found = reading.settings()
     if found.updates is None or not found.updates.may:
         return found
     try:
@@ -31,7 +30,7 @@ def settings(file: Path) -> Settings:
             gone = configuration.started(found.updates.folder, record)
     except OSError:  # nothing can be counted: the daemon will say that the disk is in trouble
         return found
-    return config.load(file) if gone else found
+    return apart.load(found.file) if gone else found
 
 
 @contextmanager

@@ -18,6 +18,10 @@ TREES = st.recursive(
 )
 
 
+def _compact(tree):
+    return json.dumps(tree, separators=(",", ":"), ensure_ascii=False)
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -121,3 +125,26 @@ def test_any_bytes_raise_nothing_but_a_decode_error(payload):
             reason = None
             json.dumps(tree, ensure_ascii=False, default=repr).encode()
         assert reason in {None, "size", "utf8", "json", "depth", "keys"}
+
+
+@given(st.one_of(TREES.map(json.dumps), TREES.map(_compact), st.text()))
+def test_the_quick_reading_and_the_strict_one_say_the_same(document):
+    """White space in front sends a document to the strict reading."""
+    payload = document.encode("utf-8", "surrogatepass")
+    quick, strict = (_said(one) for one in (payload, b" " + payload))
+    assert repr(quick) == repr(strict)
+
+
+@pytest.mark.parametrize(
+    "twice", ['{"a":1,"a":1}', '{"b":[{"a":1,"a":2}]}', '{"a" :1,"a":1,"b":2}']
+)
+def test_no_key_comes_twice_unseen(twice):
+    with pytest.raises(DecodeError, match="duplicate"):
+        load(twice.encode())
+
+
+def _said(payload):
+    try:
+        return load(payload)
+    except DecodeError as error:
+        return error.reason
