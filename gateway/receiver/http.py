@@ -58,7 +58,8 @@ def application(desk: Desk, tokens: Tokens) -> Starlette:
             allowed = _allowed(request, tokens)
             with counter:
                 body = await _body(request)
-                return await _in_thread(_take, desk, body, _checked(request, allowed))
+                given = request.headers.get("idempotency-key", "")
+                return await _in_thread(_take, desk, body, given, allowed)
         except _RequestError as error:
             return error.answer
         except ClientDisconnect:
@@ -131,15 +132,29 @@ class _Counter:
         self._now -= 1
 
 
-def _take(desk: Desk, body: bytes, allowed: Callable[[Header], str]) -> Response:
-    """Store a batch; what happens to it as a response."""
+def _take(desk: Desk, body: bytes, given: str, allowed: str) -> Response:
+    """Store a batch; what happens to it as a response.
+
+    Args:
+        desk: takes it.
+        body: of the request.
+        given: its Idempotency-Key; a refusal names it, so that no proxy's can be taken for ours.
+        allowed: the gateway it speaks for; empty: any.
+    """
+
+    def check(header: Header) -> str:
+        if given and given != key(header.id):
+            raise DecodeError("key", f"Idempotency-Key is {given}, the batch is {key(header.id)}")
+        return _stranger(allowed, header.stream)
+
     if not body.startswith(GZIP):  # a proxy on the way has unpacked it
         body = gzip.compress(body, 1)
     try:
-        _, answer = desk.take(body, allowed)
+        _, answer = desk.take(body, check)
     except DecodeError as error:
         rejected(body, error, "http")
-        return _refusal(413 if error.reason == "size" else 400, str(error))
+        status = 413 if error.reason == "size" else 400
+        return JSONResponse({"error": str(error), "batch": given}, status)
     except PermissionError as error:
         return _refusal(403, str(error))
     except SinkUnavailableError as error:
@@ -180,17 +195,6 @@ def _allowed(request: Request, tokens: Tokens) -> str:
 
 def _stranger(allowed: str, stream: Stream) -> str:
     return f"the token is for gateway {allowed}" if allowed not in ("", stream.gateway) else ""
-
-
-def _checked(request: Request, allowed: str) -> Callable[[Header], str]:
-    given = request.headers.get("idempotency-key", "")
-
-    def check(header: Header) -> str:
-        if given and given != key(header.id):
-            raise DecodeError("key", f"Idempotency-Key is {given}, the batch is {key(header.id)}")
-        return _stranger(allowed, header.stream)
-
-    return check
 
 
 async def _body(request: Request) -> bytes:

@@ -20,6 +20,17 @@ from gateway.sinks.postgres_line import Line, RowError
 from gateway.sinks.postgres_tables import Table
 
 MINUTE_MS: Final = 60_000
+SCHEMA: Final = "edge"
+"""As the sink has it; a URL with ``options=-c search_path=...`` names another."""
+_WORDS: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "client_encoding": "UTF8",
+    "application_name": "edge-gateway receiver",
+    "options": f"-c search_path={SCHEMA}",
+}
 
 
 class Store:
@@ -44,7 +55,7 @@ class Store:
             words = conninfo_to_dict(url)
         except Error as error:
             raise ConfigError(f"--store: {error}") from error
-        return cls(Pool({"connect_timeout": 10, **words}))
+        return cls(Pool({**_WORDS, **words}))
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -57,6 +68,8 @@ class Store:
         store = cls.look(url)
         with store._pool.transaction() as line:  # noqa: SLF001  # its own
             line.run("SELECT pg_advisory_xact_lock(%s)", sql.LOCK)
+            if line.run("SELECT 1 WHERE current_schema() IS NULL"):
+                line.run(f"CREATE SCHEMA {SCHEMA}")
             for statement in sql.TABLES:
                 line.run(statement)
         return store

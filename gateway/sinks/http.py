@@ -9,12 +9,11 @@ A foreign endpoint (``receiver: false``) is one POST to ``url`` with the same bo
 any 2xx is its word that it has the rows, but a web page: what stands between us and it (a captive
 portal, a proxy) answers 200, too.
 
-What an answer means is a table, ``MEANINGS``. Only what says something about the batch itself
-refuses it; a wrong token or address is not the batch's fault.
+What a status means is a table, ``MEANINGS``. Only what is said about the batch itself refuses it: a
+wrong token or address, a proxy's 400 or a line that garbles are not the batch's fault.
 """
 
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -23,6 +22,7 @@ from urllib.parse import urlencode, urlsplit
 from gateway.core.batch_answers import key, read_response
 from gateway.core.batches import Answer, Batch, Cursor, Stream
 from gateway.errors import DecodeError, SinkGapError, SinkRefusedError, SinkUnavailableError
+from gateway.sinks import tls
 from gateway.sinks.http_line import Line, LineError, Place, Reply
 
 CONTENT_TYPE: Final = "application/x-ndjson"
@@ -63,22 +63,22 @@ class Settings:
 
 _Settings = Settings
 
-_AGAIN, _GAP, _REFUSED, _ADVICE = "again", "gap", "refused", "advice"
-MEANINGS: Final[Mapping[int, tuple[str, str]]] = {
-    400: (_REFUSED, ""),
-    401: (_ADVICE, "the token is wrong or missing: token_file"),
-    403: (_ADVICE, "the token may not do this, or not for this gateway: token_file"),
-    404: (_ADVICE, "nothing is there: check url, or say receiver: false"),
-    405: (_ADVICE, "it takes no batches there: check url, or say receiver: false"),
-    407: (_ADVICE, "the proxy wants credentials"),
-    408: (_AGAIN, ""),
-    409: (_GAP, ""),
-    413: (_REFUSED, ""),
-    415: (_REFUSED, ""),
-    422: (_REFUSED, ""),
-    429: (_AGAIN, ""),
+_GAP: Final = "gap"
+_REFUSED: Final = "refused"
+MEANINGS: Final[Mapping[int, str]] = {
+    400: _REFUSED,
+    401: "the token is wrong or missing: token_file",
+    403: "the token may not do this, or not for this gateway: token_file",
+    404: "nothing is there: check url, or say receiver: false",
+    405: "it takes no batches there: check url, or say receiver: false",
+    407: "the proxy wants credentials",
+    409: _GAP,
+    413: _REFUSED,
+    415: _REFUSED,
+    422: _REFUSED,
 }
-"""Of a status (RFC 9110); any other that is not 2xx means: again."""
+"""Of a status (RFC 9110): gap, refused, or what a person should look at. 2xx is an answer, and with
+any other the same bytes are sent again."""
 
 
 class Sink:
@@ -92,6 +92,8 @@ class Sink:
         self._place = place_of(settings.url)
         self._line: Line | None = None
         self._headers: dict[str, str] = {}
+        self._doubted = ""
+        """Batch that a foreign endpoint refused once."""
 
     def cursor(self) -> Cursor | None:
         """Connect anew and ask; None where ``receiver`` is false.
@@ -125,12 +127,16 @@ class Sink:
             "Idempotency-Key": key(batch.id),
         }
         reply = self._ask("POST", target, batch.payload, headers)
+        if MEANINGS.get(reply.status) == _REFUSED and self._refuses(reply, batch):
+            raise SinkRefusedError(f"answered {reply.status} {reply.reason}{_reason(reply)}")
         if not 200 <= reply.status < 300:  # noqa: PLR2004
             self._complain(reply)
         if self._settings.receiver:
             return self._taken(reply, batch)
         if reply.is_page:
             self._fail("a web page answered: is a captive portal or a proxy between?")
+        if not reply.whole:
+            self._fail("its answer was cut short, or does not say how long it is")
         return Answer(batch.header.cursor)
 
     def close(self) -> None:
@@ -143,7 +149,7 @@ class Sink:
         settings = self._settings
         try:
             token = _first_line(settings.token_file) if settings.token_file else ""
-            context = _context(settings) if self._place.tls else None
+            context = tls.context(_tls(settings)) if self._place.tls else None
         except (OSError, UnicodeError, ValueError) as error:
             raise SinkUnavailableError(f"a file cannot be used: {error}") from error
         self._headers = {"User-Agent": "edge-gateway", "Accept": "application/json"}
@@ -183,13 +189,22 @@ class Sink:
         Raises:
             SinkError: always.
         """
-        meaning, advice = MEANINGS.get(reply.status, (_AGAIN, ""))
-        told = f"answered {reply.status} {advice or reply.reason}{_reason(reply)}".strip()
+        meaning = MEANINGS.get(reply.status, "")
         if meaning == _GAP and self._settings.receiver:
             raise SinkGapError(*self._said(reply).cursor)
-        if meaning == _REFUSED and not reply.is_page:
-            raise SinkRefusedError(told)
+        advice = "" if meaning in (_GAP, _REFUSED) else meaning
+        told = f"answered {reply.status} {advice or reply.reason}{_reason(reply)}"
         self._fail(told, reply.retry_after_s)
+
+    def _refuses(self, reply: Reply, batch: Batch) -> bool:
+        """Whether this is about the batch: a proxy or a bad line gets the same statuses.
+
+        Our receiver names the batch that it refuses; a foreign one has to say it twice.
+        """
+        if self._settings.receiver:
+            return _told(reply).get("batch") == key(batch.id)
+        again, self._doubted = self._doubted == batch.id, batch.id
+        return again and not reply.is_page
 
     def _fail(self, message: str, wait_s: float = 0.0) -> NoReturn:
         self.close()
@@ -207,23 +222,14 @@ def place_of(url: str) -> Place:
         raise ValueError(f"{url!r}: a URL begins with http:// or https:// and a host")
     if parts.username or parts.password or parts.fragment:
         raise ValueError("a URL of a sink has no user, password or fragment")
-    tls = parts.scheme == "https"
-    port = parts.port or (443 if tls else 80)
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
     path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.hostname, port, path, tls)
+    return Place(parts.hostname, port, path, secure)
 
 
-def _context(settings: Settings) -> ssl.SSLContext:
-    """Certificates and names are always checked.
-
-    Raises:
-        OSError: a file cannot be read, or is not what it should be.
-    """
-    context = ssl.create_default_context(cafile=settings.ca_file or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cert_file:
-        context.load_cert_chain(settings.cert_file, settings.key_file or None)
-    return context
+def _tls(settings: Settings) -> tls.Tls:
+    return tls.Tls(settings.ca_file, settings.cert_file, settings.key_file)
 
 
 def _first_line(file: str) -> str:
@@ -234,10 +240,15 @@ def _first_line(file: str) -> str:
     return line
 
 
-def _reason(reply: Reply) -> str:
-    """What a receiver says beside the status; nothing of a page."""
+def _told(reply: Reply) -> Mapping[str, object]:
+    """What a receiver says in an error; nothing of a page."""
     try:
-        said = json.loads(reply.body).get("error", "")
-    except (ValueError, AttributeError, RecursionError):
-        return ""
+        told = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _reason(reply: Reply) -> str:
+    said = _told(reply).get("error")
     return f": {str(said)[:200]}" if said else ""

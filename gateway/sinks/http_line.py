@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, NamedTuple
 
@@ -43,6 +44,8 @@ class Reply(NamedTuple):
     """Its Content-Type."""
     retry_after: str
     date: str
+    whole: bool
+    """It said how long it is, and was so long: a line that was cut cannot look like it."""
     body: bytes
 
     @property
@@ -123,9 +126,13 @@ class Line:
         content = response.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise OSError(f"an answer of more than {MOST_BYTES} bytes")
+        if self._closed:  # the end that we made ourselves looks like the end of an answer
+            raise OSError("closed")
         found = response.headers
-        kind, after = found.get("Content-Type", ""), found.get("Retry-After", "")
-        return Reply(response.status, response.reason, kind, after, found.get("Date", ""), content)
+        names = ("Content-Type", "Retry-After", "Date", "Content-Length", "Transfer-Encoding")
+        kind, after, date, length, coding = (found.get(name, "") for name in names)
+        whole = bool(length or coding) or response.status == HTTPStatus.NO_CONTENT
+        return Reply(response.status, response.reason, kind, after, date, whole, content)
 
     def close(self) -> None:
         """End the connection, also under a request of another thread."""
