@@ -31,8 +31,6 @@ _ORIGINS: Final[dict[Origin, str]] = {
 }
 _MAX_LAYOUTS: Final = 4_096
 """Cached ones; past it the cache starts anew (a device with ever new fields fills it)."""
-_decode: Final = json.JSONDecoder().raw_decode
-"""What was written here has no white space around it, and is UTF-8: ``loads`` would look."""
 _encode: Final = cast(
     "Callable[[object], str]", json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 )
@@ -73,8 +71,7 @@ class Row(NamedTuple):
 
     def values(self) -> list[Value]:
         """The values, in the order of the layout."""
-        values, _ = _decode(self.value_list.decode())
-        return cast("list[Value]", values)
+        return cast("list[Value]", orjson.loads(self.value_list))
 
     def reasons(self, n: int) -> list[str]:
         """The reasons of ``n`` values, in the same order."""
