@@ -19,7 +19,7 @@ it was; the receiver keeps it with its cursor and gives it back.
 import gzip
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -35,6 +35,34 @@ Row = Mapping[str, Any]
 """One row: ``kind``, ``at_ms`` and what belongs to the kind; ``seq`` is given when it is packed."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class Line(Mapping[str, Any]):
+    """A row that is written already: of a reading, writing it is most of what it costs."""
+
+    __slots__ = ("_row", "text")
+
+    def __init__(self, text: str) -> None:
+        """``text``: the row as JSON, without the brace that opens it."""
+        self.text = text
+        self._row: dict[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """Read one of its fields; all are read at the first."""
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Its fields in order."""
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        """How many fields it has."""
+        return len(self._read())
+
+    def _read(self) -> dict[str, Any]:
+        if self._row is None:
+            self._row = json.loads("{" + self.text)
+        return self._row
 
 
 class Lane(StrEnum):
@@ -140,9 +168,13 @@ def pack(stream: Stream, after: int, rows: Sequence[Row], position: str) -> Batc
         raise ValueError("a batch has at least one row")
     header = Header(stream, after, after + 1, after + len(rows), position)
     lines = [_encode(_described(header))]
-    lines += [_encode({"seq": seq, **row}) for seq, row in enumerate(rows, header.first)]
+    lines += [
+        f'{{"seq":{seq},{row.text}' if isinstance(row, Line) else _encode({"seq": seq, **row})
+        for seq, row in enumerate(rows, header.first)
+    ]
     lines.append("")
-    return Batch(header, gzip.compress("\n".join(lines).encode(), _LEVEL, mtime=0))
+    text = "\n".join(lines).encode("utf-8", "backslashreplace")  # half a surrogate: its escape
+    return Batch(header, gzip.compress(text, _LEVEL, mtime=0))
 
 
 def unpack(payload: bytes) -> tuple[Header, list[dict[str, Any]]]:

@@ -10,6 +10,7 @@ from gateway.core.batches import Lane, Row
 from gateway.core.choices import Choice, Kind, RowKind, row_kinds
 from gateway.core.pseudonyms import Pseudonyms
 from gateway.store.outgoing import Checkpoint, Queued
+from gateway.store.packing import plain
 from gateway.sync import rows_hidden
 
 
@@ -113,4 +114,15 @@ def _tree(text: str) -> dict[str, Any]:
         tree = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return tree if isinstance(tree, dict) else {}
+    if not isinstance(tree, dict):
+        return {}
+    return _sound(tree) if "\\ud" in text.lower() else tree
+
+
+def _sound(tree: Any) -> Any:
+    """The same without half surrogates, which most databases refuse: as their escapes."""
+    if isinstance(tree, dict):
+        return {plain(name): _sound(one) for name, one in tree.items()}
+    if isinstance(tree, list):
+        return [_sound(one) for one in tree]
+    return plain(tree) if isinstance(tree, str) else tree

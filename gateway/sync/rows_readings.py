@@ -1,17 +1,20 @@
 """Rows of readings: one for each reading, each minute, each hour that thinning left."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
-from gateway.core.batches import Row
+from gateway.core.batches import Line, Row
 from gateway.core.choices import Choice, RowKind
 from gateway.core.pseudonyms import Pseudonyms
 from gateway.store.outgoing import Hour, Outgoing
 from gateway.store.packing import Row as Report
+from gateway.store.packing import plain
 from gateway.store.readback import Series
 from gateway.sync.thin import BAD, Bucket, Key, Minute
 
-_OK = "ok"
+_OK: Final = "ok"
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Sent(NamedTuple):
@@ -20,8 +23,8 @@ class Sent(NamedTuple):
     place: int
     """Among the values of a report."""
     series: int
-    head: dict[str, Any]
-    """How each of its rows begins."""
+    head: str
+    """How each of its rows begins, as JSON."""
 
 
 class Plan(NamedTuple):
@@ -64,7 +67,7 @@ class ReadingRows:
         if found is None:
             series = self._outgoing.layout(layout)
             sent = tuple(
-                Sent(place, one.id, self._head(one))
+                Sent(place, one.id, _begun(self._head(one)))
                 for place, one in enumerate(series)
                 if self.wanted(one)
             )
@@ -96,22 +99,27 @@ class ReadingRows:
         values = report.values()
         if len(values) != width:
             return []
-        reasons = report.reasons(len(values)) if report.marks else None
-        tail: dict[str, Any] = {
-            "at_ms": report.at_ms,
-            "received_at_ms": report.received_at_ms,
-            "clock": report.clock,
-        }
-        if not report.clock:
-            tail |= self._unstamped(report.boot, report.mono_ms)
+        reasons = report.reasons(width) if report.marks else None
+        end = (
+            f'","at_ms":{report.at_ms},"received_at_ms":{report.received_at_ms}'
+            f',"clock":{report.clock}'
+        )
+        end += "}" if report.clock else self._repairable(report)
         hidden, found = self._names is not None, list[Row]()
         for place, _, head in sent:
             value = values[place]
-            if hidden and isinstance(value, str):
+            if type(value) is float:
+                text = repr(value)
+            elif hidden and isinstance(value, str):
                 continue  # a device can say its name in it
+            else:
+                text = _encode(plain(value) if isinstance(value, str) else value)
             reason = _OK if reasons is None else reasons[place]
-            found.append({"kind": "reading", **head, "value": value, "reason": reason, **tail})
+            found.append(Line(f'{head},"value":{text},"reason":"{reason}{end}'))
         return found
+
+    def _repairable(self, report: Report) -> str:
+        return f",{_encode(self._unstamped(report.boot, report.mono_ms))[1:]}"
 
     def _unstamped(self, boot: int, mono_ms: int) -> dict[str, Any]:
         """With what a receiver can repair a time, once a row of kind ``clock`` tells how."""
@@ -163,3 +171,7 @@ class ReadingRows:
             "mean": hour.mean,
             "high": hour.high,
         }
+
+
+def _begun(head: Mapping[str, Any]) -> str:
+    return _encode({"kind": RowKind.READING.value, **head})[1:-1]

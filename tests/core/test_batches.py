@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.batches import Header, Stream, pack, unpack
+from gateway.core.batches import Header, Line, Stream, pack, unpack
 from gateway.errors import DecodeError
 
 STREAM = Stream("north", "6f0c", "live")
@@ -68,3 +68,16 @@ def test_a_batch_cut_short_is_refused():
     payload = pack(STREAM, 0, [{"kind": "reading", "value": n} for n in range(100)], "").payload
     with pytest.raises(DecodeError):
         unpack(payload[:-9])
+
+
+@given(rows=ROWS)
+def test_rows_that_were_written_before_give_the_same_bytes(rows):
+    rows = [{"kind": "reading", **row} for row in rows]
+    lines = [Line(json.dumps(row, ensure_ascii=False, separators=(",", ":"))[1:]) for row in rows]
+    assert [dict(line) for line in lines] == rows
+    assert pack(STREAM, 4, lines, "p") == pack(STREAM, 4, rows, "p")
+
+
+def test_half_a_character_stops_no_batch():
+    payload = pack(STREAM, 0, [{"kind": "reading", "value": "\ud800"}], "").payload
+    assert unpack(payload)[1][0]["value"] == "\ud800"

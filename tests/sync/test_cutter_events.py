@@ -149,6 +149,13 @@ def test_records_that_were_dropped_before_they_were_sent_are_told(store):
     assert [row["audit_seq"] for row in rows[1:]] == list(range(21, 32))
 
 
+def test_half_a_character_goes_out_as_its_escape(store):
+    text = SyncRow("alert", "pump-7", NOW_MS, json.dumps({"kind": "raised", "text": "a\ud800"}))
+    store.commit(Batch(sync_rows=[text]))
+    (row,) = events(store, choice(Kind.ALERTS)).cut("", 10).rows
+    assert row["body"]["text"] == "a\\ud800"
+
+
 def test_how_much_is_left_is_told(store):
     store.commit(Batch(decisions=[decision(1)], sync_rows=[alert(1), alert(2), health(3)]))
     found = events(store)

@@ -144,6 +144,12 @@ def test_layouts_that_were_erased_do_not_lend_their_numbers_to_others(store):
     ]
 
 
+def test_half_a_character_of_a_device_goes_out_as_its_escape(store):
+    store.commit(Batch(reports=[stored(1, (WORD, "a\ud800"))]))
+    (row,) = cutter(store, RAW).cut("", 10).rows
+    assert row["value"] == "a\\ud800"
+
+
 # -- laws ------------------------------------------------------------------------------------------
 
 REPORTS = st.lists(
