@@ -49,9 +49,10 @@ def _visited(path: Path, limit_s: float, *, check: bool) -> dict[str, Any]:
         done = subprocess.run(  # noqa: S603  # our own interpreter and words
             words, capture_output=True, timeout=limit_s, check=False
         )
-        said: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired as error:
         raise UpdateError(f"not done within {limit_s:g} s; the next visit goes on") from error
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise UpdateError(f"the process ended with {done.returncode}: {last[:300]}") from error

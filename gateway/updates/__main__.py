@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.config import load_part
 from gateway.errors import GatewayError, RepositoryRefusedError, UpdateError
 from gateway.updates import deliveries, proposals
+from gateway.updates.fetch import USUAL, Pace
 from gateway.updates.record import changing, locked
 from gateway.updates.visit import Visit, begin
 
@@ -31,7 +32,7 @@ def main(words: list[str]) -> int:
             raise UpdateError(f"{file} has no section updates")
         folder = settings.updates.folder
         with locked(folder, "visit", wait=False):
-            said = _visited(file, folder, now_ms, dry=dry)
+            said = visited(file, folder, now_ms, dry=dry)
     except BlockingIOError:
         said["why"] = "another visit is under way"
     except (GatewayError, OSError) as error:
@@ -41,14 +42,19 @@ def main(words: list[str]) -> int:
     return 1 if said["why"] else 0
 
 
-def _visited(file: Path, folder: Path, now_ms: int, *, dry: bool) -> dict[str, object]:
+def visited(
+    file: Path, folder: Path, now_ms: int, *, dry: bool = False, pace: Pace = USUAL
+) -> dict[str, object]:
     """Visit; what came of it is remembered."""
     visit, why, refused = None, "", False
     try:
-        visit = begin(file, now_ms, dry=dry)
+        visit = begin(file, now_ms, dry=dry, pace=pace)
         run(visit)
     except GatewayError as error:
         why, refused = str(error), isinstance(error, RepositoryRefusedError)
+    finally:
+        if visit is not None:
+            visit.fetcher.close()
     requests = visit.fetcher.requests if visit else 0
     came = visit.fetcher.bytes if visit else 0
     with changing(folder) as record:

@@ -142,7 +142,8 @@ def explained(what: str) -> Iterator[None]:
         missing = "not there: " if error.status_code in _MISSING else ""
         raise RepositoryAwayError(f"{what}: {missing}{error}") from error
     except exceptions.DownloadError as error:
-        raise RepositoryAwayError(f"{what}: {error.__cause__ or error}") from error
+        wrapped = str(error).startswith("Failed to download")  # python-tuf's words, with a cause
+        raise RepositoryAwayError(f"{what}: {error.__cause__ if wrapped else error}") from error
     except exceptions.RepositoryError as error:
         raise RepositoryRefusedError(f"{what}: {_words(error)}") from error
     except OSError as error:

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
@@ -20,12 +20,20 @@ from urllib3.response import BaseHTTPResponse
 from gateway import __version__
 
 CHUNK: Final = 65_536
-WAIT_S: Final = 20.0
-"""For a connection, and for each next byte."""
-SLOW_S: Final = 20.0
-"""After so long a file must have come at ``LEAST`` bytes per second."""
-LEAST: Final = 512
 PARTIAL: Final = 206
+
+
+class Pace(NamedTuple):
+    """How slow a server may be."""
+
+    wait_s: float = 20.0
+    """For a connection, and for each next byte."""
+    slow_s: float = 20.0
+    """After so long a file must have come at ``least`` bytes per second."""
+    least: int = 512
+
+
+USUAL: Final = Pace()
 
 
 class Fetcher(FetcherInterface):
@@ -34,7 +42,7 @@ class Fetcher(FetcherInterface):
     def __init__(
         self,
         ca_file: Path | None,
-        wait_s: float = WAIT_S,
+        pace: Pace = USUAL,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
         """``ca_file``: authorities to trust instead of the system's.
@@ -44,12 +52,13 @@ class Fetcher(FetcherInterface):
         """
         self.requests = 0
         self.bytes = 0
+        self._response: BaseHTTPResponse | None = None
         self._mono = mono
-        self._wait_s = wait_s
+        self._pace = pace
         given = {
             "ssl_context": ssl.create_default_context(cafile=ca_file and str(ca_file)),
             "retries": False,
-            "timeout": urllib3.Timeout(connect=wait_s, read=wait_s),
+            "timeout": urllib3.Timeout(connect=pace.wait_s, read=pace.wait_s),
             "headers": {
                 "User-Agent": f"edge-gateway/{__version__}",
                 "Accept-Encoding": "identity",
@@ -71,6 +80,7 @@ class Fetcher(FetcherInterface):
         Raises:
             DownloadError: it does not answer, or not with the file.
         """
+        self._drop()
         self.requests += 1
         headers = {**self._pool.headers, **({"Range": f"bytes={start}-"} if start else {})}
         try:
@@ -78,15 +88,28 @@ class Fetcher(FetcherInterface):
                 "GET", url, headers=headers, preload_content=False, redirect=False
             )
         except urllib3.exceptions.TimeoutError as error:
-            raise SlowRetrievalError(f"no answer within {self._wait_s:g} s") from error
+            raise SlowRetrievalError(f"no answer within {self._pace.wait_s:g} s") from error
         except urllib3.exceptions.HTTPError as error:
             raise DownloadError(_plain(error)) from error
         if response.status not in (200, PARTIAL):
-            response.close()
+            small = (response.length_remaining or CHUNK) < CHUNK  # then the connection is kept
+            response.drain_conn() if small else response.close()
             moved = response.headers.get("location", "")
             said = f"status {response.status}" + (f", it moved to {moved[:200]}" if moved else "")
             raise DownloadHTTPError(said, response.status)
+        self._response = response
         return response.status == PARTIAL, self._chunks(response)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._drop()
+        self._pool.clear()
+
+    def _drop(self) -> None:
+        """Nobody reads on in an answer that was larger, or slower, than it may be."""
+        if self._response is not None:
+            self._response.close()
+            self._response = None
 
     def _chunks(self, response: BaseHTTPResponse) -> Iterator[bytes]:
         """Yield what has come, as soon as any has: a drop at a time is noticed."""
@@ -96,15 +119,16 @@ class Fetcher(FetcherInterface):
                 count += len(chunk)
                 self.bytes += len(chunk)
                 passed = self._mono() - began
-                if passed > SLOW_S and count < LEAST * passed:
+                if passed > self._pace.slow_s and count < self._pace.least * passed:
                     raise SlowRetrievalError(f"{count} bytes in {passed:.0f} s")
                 yield chunk
         except urllib3.exceptions.TimeoutError as error:
-            raise SlowRetrievalError(f"no byte within {self._wait_s:g} s") from error
+            raise SlowRetrievalError(f"no byte within {self._pace.wait_s:g} s") from error
         except urllib3.exceptions.HTTPError as error:
             raise DownloadError(f"cut off after {count} bytes: {_plain(error)}") from error
-        finally:
-            response.close() if response.length_remaining else response.release_conn()
+        else:
+            self._response = None
+            response.release_conn()
 
 
 def _plain(error: Exception) -> str:

@@ -15,7 +15,7 @@ from gateway.core.updates import Here, Offer
 from gateway.errors import UpdateError
 from gateway.updates.catalogue import Catalogue
 from gateway.updates.download import download
-from gateway.updates.fetch import Fetcher
+from gateway.updates.fetch import USUAL, Fetcher, Pace
 from gateway.updates.record import Record, Taken, changing
 
 
@@ -77,7 +77,7 @@ class Visit:
             record.fail(about, taken, why)
 
 
-def begin(file: Path, now_ms: int, *, dry: bool) -> Visit:
+def begin(file: Path, now_ms: int, *, dry: bool = False, pace: Pace = USUAL) -> Visit:
     """Prepare a visit for a file; nothing is asked yet.
 
     Raises:
@@ -88,7 +88,7 @@ def begin(file: Path, now_ms: int, *, dry: bool) -> Visit:
     if settings.updates is None:
         raise UpdateError(f"{file} has no section updates")
     try:
-        fetcher = Fetcher(settings.updates.ca_file)
+        fetcher = Fetcher(settings.updates.ca_file, pace)
     except OSError as error:
         raise UpdateError(f"{settings.updates.ca_file}: {error.strerror}") from error
     return Visit(settings, doc, Catalogue(settings.updates, fetcher), fetcher, now_ms, dry, [])
