@@ -5,7 +5,7 @@ arrived or was given up: a gateway that is killed tells it after its next start,
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,8 @@ class Alerts:
         self._fresh: dict[str, bool] = {}
         self._names: Mapping[str, str] = {}
         self._gateway = ""
+        self.also: Callable[[Notice], None] = lambda _notice: None
+        """Told of every notice, whoever else is."""
         self.failing: dict[str, str] = {}
         """Route -> why its last letter did not arrive; for the problems in health."""
 
@@ -104,6 +106,7 @@ class Alerts:
     def _take(self, notice: Notice | None) -> None:
         if notice is None:
             return
+        self.also(notice)
         for pending in self._pending.values():
             if alerts.wanted(pending.route, notice):
                 dropped = pending.add(notice, self._clock.mono_ms())

@@ -120,4 +120,6 @@ class Beat:
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
         self._journal.changed()
         store, counters = await self._upkeep.store_health()
-        self._announce.health(self.health.document(store, counters))
+        document = self.health.document(store, counters)
+        self._announce.health(document)
+        self._telling.tidings.health(document)

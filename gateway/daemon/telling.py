@@ -16,6 +16,7 @@ from gateway.daemon.links import Link
 from gateway.daemon.loglines import LogLines
 from gateway.daemon.roll import Roll
 from gateway.daemon.site import Site
+from gateway.daemon.tidings import Tidings
 from gateway.daemon.versions import Versions
 
 ROOMS: Final = (retained.ROOM, discovery.ROOM, alerts.ROOM)
@@ -42,6 +43,9 @@ class Telling:
         self._bulletin = Bulletin(site, versions, roll, announce, self._discovery, clock)
         self._alerts = Alerts(kept[alerts.ROOM], journal, announce, clock)
         self._lines = LogLines(site.settings.base, announce, clock)
+        self.tidings = Tidings(journal, clock)
+        """Told to clouds; whoever knows the clouds says what they want."""
+        self._alerts.also = self.tidings.notice
         announce.ears.append(self._alerts)
         health.failing = self._alerts.failing
         self._lines.listen()
