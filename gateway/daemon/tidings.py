@@ -39,6 +39,8 @@ class Tidings:
             every_ms: between two rows of health.
         """
         self._wanted, self._every_ms = queued(choices), every_ms
+        for kind in self._wanted:
+            self._journal.batch.synced.pop(kind.value, None)
         self.taken({kind.value: MOST for kind in QUEUED.values() if kind not in self._wanted})
 
     def taken(self, rows: Mapping[str, int]) -> None:
