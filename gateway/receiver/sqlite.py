@@ -4,6 +4,7 @@ FULL, since what was answered as taken is deleted at the gateway sooner or later
 last commits at a power cut (docs/decisions/0002-store-schema.md).
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -70,12 +71,13 @@ class Store:
             connection = sqlite3.connect(
                 path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
             )
+            store = cls(connection, holder)
             try:
                 _prepare(connection, path)
             except BaseException:
-                connection.close()
+                store.close()
                 raise
-        return cls(connection, holder)
+        return store
 
     @classmethod
     def look(cls, path: Path) -> Self:
@@ -118,6 +120,9 @@ class Store:
         """Merge the WAL and close."""
         with self._lock:
             self._connection.close()
+            if self._holder is not None:
+                os.close(self._holder)
+                self._holder = None
 
     def _find(self, stream: Stream) -> tuple[int, Cursor]:
         found = self._connection.execute(_FIND, stream).fetchone()
