@@ -26,6 +26,8 @@ class Relay:
 
     def __init__(self, target: int, odds: float = 0.0, seed: int = 0) -> None:
         self.port = free_port()
+        self.swap = (b"", b"")
+        """Bytes in what the target says, and others of the same length in their place."""
         self.done: Counter[str] = Counter()
         """How often which fault came about, and ``connections``."""
         self.odds = odds
@@ -35,6 +37,7 @@ class Relay:
         self._frozen = False
         self._generation = 0
         self._stop = threading.Event()
+        self._listening = True
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -75,11 +78,19 @@ class Relay:
         """End the connections there are."""
         self._generation += 1
 
+    def away(self, *, on: bool) -> None:
+        """End every connection as soon as it is made, and those there are."""
+        self._listening = not on
+        self.cut()
+
     def _accept(self) -> None:
         while not self._stop.is_set():
             if not select([self._listener], [], [], 0.02)[0]:
                 continue
             near, _ = self._listener.accept()
+            if not self._listening:
+                near.close()
+                continue
             self.done["connections"] += 1
             thread = threading.Thread(target=self._serve, args=(near,), daemon=True)
             self._threads.append(thread)
@@ -105,6 +116,8 @@ class Relay:
                 elif marked:
                     self.done["lost"] += 1
                     return
+                if sock is far and self.swap[0]:
+                    data = data.replace(*self.swap)
                 if not self._pass(data, far if sock is near else near):
                     return
 
