@@ -118,7 +118,7 @@ class Sink:
         return self._cloud.cursors.get(self._stream, Cursor()) if self._cloud.knows else None
 
     def send(self, batch: Batch) -> Answer:
-        if not self._open:
+        if not self._open or self._closed.is_set():
             raise SinkUnavailableError("not connected")
         self._open = False  # until it went well: after an error comes ``cursor`` again
         self._cloud.payloads.append((batch.header, batch.payload))
