@@ -3,11 +3,12 @@
 Readings go out in two lanes: ``live`` may jump over what gathered while there was no link, and
 ``backfill`` sends that span later. Both keep in their position what is needed to go on if the
 gateway's own notes are lost, as the receiver gives it back: ``live`` how many jumps it made and
-which spans were not sent yet, ``backfill`` up to which jump it knows of them, and what is left.
+which spans were not sent yet, ``backfill`` up to which jump it knows of them, where that one ended,
+and what is left.
 
     report:9001
     report:9001 jumps:3 3=report:700..report:8000
-    - jumps:3 3=report:1900..report:8000
+    report:8000 jumps:3 3=report:1900..report:8000
 """
 
 import re
@@ -35,7 +36,8 @@ class Place:
     """Where a lane is."""
 
     at: str = ""
-    """The cutter's own position; empty: at the beginning."""
+    """The cutter's own position; empty: at the beginning. Of ``backfill`` the end of the last jump
+    that it knows of."""
     jumps: int = 0
     """Jumps that are behind it; in ``backfill``, whose spans are in ``open`` or sent."""
     open: tuple[Span, ...] = ()

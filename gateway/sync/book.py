@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gateway.core.batches import Batch, Cursor, Refused, Row, Stream, pack, unpack
+from gateway.core.batches import Batch, Cursor, Lane, Refused, Row, Stream, pack, unpack
 from gateway.core.sync_cursors import Case, compare
 from gateway.core.sync_places import Place, read
 from gateway.store.sync_entries import Aside
@@ -58,7 +58,6 @@ class Book:
         """Whether the receiver has to be spoken to."""
         return (
             self.kept is not None
-            or not self.state.asked
             or self._supply.wanted(self.state.position)
             or bool(self._ledger.again(self._key, 1))
         )
@@ -69,6 +68,11 @@ class Book:
         if rows:
             self.read()
         return rows
+
+    @property
+    def ready(self) -> bool:
+        """Rows may be cut."""
+        return self._supply.ready()
 
     def left(self) -> int:
         """About how many rows of the database are to be sent."""
@@ -136,7 +140,8 @@ class Book:
             place = self._supply.adopt(position)
         except ValueError:
             return Case.ANEW
-        self._ledger.move(self._key, Cursor(cursor.seq, position), place.open)
+        spans = place.open if self._key.lane == Lane.LIVE else ()
+        self._ledger.move(self._key, Cursor(cursor.seq, position), spans)
         return case
 
     def _renew(self, cursor: Cursor | None) -> None:

@@ -39,6 +39,8 @@ from gateway.sync.sizes import MOST_BYTES, Sizes
 REST_MS: Final = 1_000
 IDLE_MS: Final = 60_000
 """A lane that had nothing to send for so long lets its connection go."""
+OFTEN_MS: Final = 3_600_000
+"""A receiver is asked once in so long even by a lane that owes nothing: it may have lost rows."""
 STUBBORN: Final = 20
 """Refusals in a row after which a receiver is taken for broken, and is given time."""
 
@@ -77,6 +79,7 @@ class Lane:
         self._gathering = Gathering(name, every_ms)
         self._sizes = Sizes()
         self._sink: Sink | None = None
+        self._asked_ms = -OFTEN_MS
         self._refusals = self._gaps = 0
         self.state = State.REST
         self.figures = Figures()
@@ -100,7 +103,8 @@ class Lane:
     # -- steps ----------------------------------------------------------------------------------
 
     def _rest(self) -> int:
-        if not self._book.wanted:
+        asked_ms = self._clock.now().mono_ms - self._asked_ms
+        if not self._book.wanted and asked_ms < OFTEN_MS:
             self.figures.left = 0
             return REST_MS
         self.state = State.ASK
@@ -121,6 +125,7 @@ class Lane:
         return 0
 
     def _reckon(self, cursor: Cursor | None) -> None:
+        self._asked_ms = self._clock.now().mono_ms
         ours, stream = self._book.state.seq, self._book.stream
         case = self._book.reckon(cursor)
         if case in (Case.AHEAD, Case.BEHIND) and cursor is not None:
@@ -134,7 +139,7 @@ class Lane:
 
     def _cut(self) -> int:
         now = self._clock.now()
-        wait = self._gathering.wait(now)
+        wait = self._gathering.wait(now) if self._book.ready else REST_MS
         if wait:
             return wait
         self._leap(now)

@@ -7,7 +7,6 @@ from gateway.core.batches import Lane
 from gateway.core.sync_pace import Allowance, Now, Pace, Patience, Wait, next_send
 from gateway.store.sync_ledger import Ledger
 
-
 LEAST: Final = 4_096
 """Bytes of a batch that are always worth the way."""
 

@@ -94,6 +94,8 @@ class Supply:
     cutter: Cutter
     ledger: Ledger
     backfill: Backfill = "oldest"
+    many: int = MANY
+    some: int = SOME
 
     def begin(self) -> str:
         """Where a stream begins."""
@@ -102,6 +104,13 @@ class Supply:
     def wanted(self, position: str) -> bool:
         """Whether there may be something to send now: only ``backfill`` knows that there is not."""
         return self.key.lane != Lane.BACKFILL or bool(read(position).owed(self._spans()))
+
+    def ready(self) -> bool:
+        """``live`` waits until ``backfill`` has heard from its receiver where the jumps were."""
+        if self.key.lane != Lane.LIVE or self.backfill == "none":
+            return True
+        state = self.ledger.state(Key(self.key.sink, Lane.BACKFILL))
+        return bool(state.asked) or state.base not in ("", self.cutter.epoch)
 
     def next(self, position: str, most: int) -> Portion:
         """The next rows.
@@ -146,22 +155,24 @@ class Supply:
         Where the file wants no backfill the lane just goes on at the head.
         """
         place, spans = read(position), self._spans()
+        place = self._passed(place, spans)
         if any(span.number > place.jumps for span in spans):
             return 0
         rows = self.cutter.left(place.at)
-        owed = self._backfill(spans)
-        if rows <= (SOME if away_ms > AWAY_MS else MANY) or len(owed) >= OPEN:
+        owed = self._owing(spans)
+        if rows <= (self.some if away_ms > AWAY_MS else self.many) or len(owed) >= OPEN:
             return 0
         head = self.cutter.head()
         if self.backfill == "none":
             self.ledger.advance(self.key, str(Place(head, place.jumps, owed)), rows)
         else:
-            number = 1 + max([place.jumps, *(span.number for span in spans)])
-            self.ledger.jump(self.key.sink, self.cutter.epoch, Span(number, place.at, head))
+            span = Span(place.jumps + 1, place.at, head)
+            self.ledger.jump(self.key.sink, self.cutter.epoch, span)
         return rows
 
     def _live(self, place: Place, most: int) -> Portion:
         spans = self._spans()
+        place = self._passed(place, spans)
         for span in (span for span in spans if span.number > place.jumps):
             if span.start not in ("", place.at):
                 cut = self.cutter.cut(place.at, most, span.start)
@@ -171,24 +182,33 @@ class Supply:
         cut = self.cutter.cut(place.at, most)
         return self._shown(cut, place, spans, more=cut.more)
 
+    def _passed(self, place: Place, spans: Sequence[Span]) -> Place:
+        """Behind jumps that only ``backfill`` knows of, because the ledger was lost since.
+
+        Its receiver would know them from ``live`` itself, had that sent anything behind them.
+        """
+        back = self._back()
+        known = any(span.number == place.jumps + 1 for span in spans)
+        return Place(back.at, back.jumps) if back.jumps > place.jumps and not known else place
+
     def _shown(self, cut: Cut, place: Place, spans: Sequence[Span], *, more: bool) -> Portion:
-        return Portion(cut.rows, Place(cut.position, place.jumps, self._backfill(spans)), more=more)
+        return Portion(cut.rows, Place(cut.position, place.jumps, self._owing(spans)), more=more)
 
     def _owed(self, place: Place, most: int) -> Portion:
         spans = self._spans()
         owed = list(place.owed(spans))
-        jumps = max([place.jumps, *(span.number for span in owed)])
+        at, jumps = place.at, place.jumps
+        if spans and spans[-1].number > jumps:
+            at, jumps = spans[-1].until, spans[-1].number
+        oldest = self.backfill == "oldest"
         while owed:
-            span = owed.pop(0) if self.backfill == "oldest" else self._newest(owed)
+            span = owed.pop(0) if oldest else self._newest(owed)
             cut = self.cutter.cut(span.start, most, span.until)
             if cut.more:
-                owed.insert(
-                    0 if self.backfill == "oldest" else len(owed),
-                    span._replace(start=cut.position),
-                )
+                owed.insert(0 if oldest else len(owed), span._replace(start=cut.position))
             if cut.rows or cut.more:
-                return Portion(cut.rows, Place("", jumps, tuple(owed)), bool(owed))
-        return Portion((), Place("", jumps), more=False)
+                return Portion(cut.rows, Place(at, jumps, tuple(owed)), bool(owed))
+        return Portion((), Place(at, jumps), more=False)
 
     def _newest(self, owed: list[Span]) -> Span:
         """Take the last stretch of the newest span; what is before it stays."""
@@ -201,14 +221,17 @@ class Supply:
         owed.append(span._replace(until=middle))
         return span._replace(start=middle)
 
-    def _backfill(self, spans: Sequence[Span]) -> tuple[Span, ...]:
-        """What ``backfill`` owes, as far as its receiver has acknowledged it."""
+    def _back(self) -> Place:
+        """Where ``backfill`` is, as far as its receiver has acknowledged it."""
         if self.backfill == "none":
-            return ()
+            return Place()
         state = self.ledger.state(Key(self.key.sink, Lane.BACKFILL))
-        place = read(state.position if state.base == self.cutter.epoch else "")
+        return read(state.position if state.base == self.cutter.epoch else "")
+
+    def _owing(self, spans: Sequence[Span]) -> tuple[Span, ...]:
+        """What ``backfill`` owes; of a span that it sends in stretches, the whole."""
         whole: dict[int, Span] = {}
-        for span in place.owed(spans):
+        for span in self._back().owed(spans) if self.backfill != "none" else ():
             first = whole.setdefault(span.number, span)
             whole[span.number] = first._replace(until=span.until)
         return tuple(whole.values())

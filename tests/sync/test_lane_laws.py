@@ -1,0 +1,99 @@
+"""Whatever goes wrong: what a receiver holds is 1..n, in order, and nothing is lost or double."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.core.batches import Cursor
+from gateway.core.batches import Lane as Name
+from tests.fakes.outage import Numbers, Site, ledger
+from tests.fakes.sink import LOST_ANSWER, LOST_REQUEST
+
+LANES = (Name.LIVE, Name.BACKFILL)
+
+
+class Outages(RuleBasedStateMachine):
+    """A gateway, its cloud, and everything that may befall them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.site = Site(rows=Numbers(last=10), far=25)
+        self.site.start()
+        self.old: dict[Any, list[Cursor]] = {}
+
+    @rule(count=strategies.integers(1, 120))
+    def rows_come(self, count: int) -> None:
+        self.site.rows.last += count
+
+    @rule(name=strategies.sampled_from(LANES), steps=strategies.integers(1, 6))
+    def a_lane_goes_on(self, name: Name, steps: int) -> None:
+        for _ in range(steps):
+            self.site.step(name)
+            self.site.watch.ms += 200
+
+    @rule(seconds=strategies.integers(1, 90))
+    def time_passes(self, seconds: int) -> None:
+        self.site.run(seconds)
+
+    @rule(fault=strategies.sampled_from([LOST_ANSWER, LOST_REQUEST]))
+    def a_send_fails(self, fault: str) -> None:
+        self.site.cloud.faults.append(fault)
+
+    @rule()
+    def the_link_comes_and_goes(self) -> None:
+        self.site.cloud.away = not self.site.cloud.away
+
+    @rule()
+    def the_process_is_killed(self) -> None:
+        self.site.start()
+
+    @rule()
+    def the_ledger_is_lost(self) -> None:
+        self.site.ledger = ledger()
+        self.site.start()
+
+    @rule(name=strategies.sampled_from(LANES))
+    def somebody_backs_the_receiver_up(self, name: Name) -> None:
+        stream = self.site.stream(name)
+        self.old.setdefault(stream, []).append(self.site.cloud.cursors.get(stream, Cursor()))
+
+    @precondition(lambda self: self.old)
+    @rule(data=strategies.data())
+    def the_receiver_goes_back(self, data: strategies.DataObject) -> None:
+        stream = data.draw(strategies.sampled_from(sorted(self.old)))
+        self.site.cloud.lose(stream, data.draw(strategies.sampled_from(self.old[stream])))
+        # Its later backups are gone, too.
+        seq = self.site.cloud.cursors[stream].seq
+        self.old[stream] = [one for one in self.old[stream] if one.seq <= seq]
+        self.site.start()
+
+    @invariant()
+    def rows_are_numbered_from_one(self) -> None:
+        for stream in self.site.cloud.rows:
+            seqs = self.site.cloud.seqs(stream)
+            assert seqs == list(range(1, len(seqs) + 1))
+
+    def teardown(self) -> None:
+        self.site.cloud.away = False
+        self.site.cloud.faults.clear()
+        self.site.start()
+        for _ in range(200):
+            self.site.run(10)
+            if self.complete():
+                break
+        rows = [row["n"] for found in self.site.cloud.rows.values() for row in found]
+        assert sorted(rows) == self.site.rows.wanted()
+
+    def complete(self) -> bool:
+        count = sum(len(found) for found in self.site.cloud.rows.values())
+        return count >= len(self.site.rows.wanted())
+
+
+Outages.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestOutages = Outages.TestCase
