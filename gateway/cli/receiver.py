@@ -1,6 +1,8 @@
 """``edge-gateway receiver``: the cloud side; ``edge-gateway receiver status``: what it holds."""
 
+import socket
 import time
+import zlib
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -57,7 +59,7 @@ def command(
     http = None
     if listen != "none":
         http = Http(*_place(listen, 8480), token_file, tls_cert, tls_key, client_ca)
-    brokers = tuple(_broker(one, number) for number, one in enumerate(mqtt, 1))
+    brokers = tuple(_broker(one, _name(store, topic)) for one in mqtt)
     if http is None and not brokers:
         raise click.UsageError("--listen none needs --mqtt: else nothing could come")
     settings = Settings(store, http, brokers, topic.strip("/"), rows_per_s)
@@ -78,7 +80,13 @@ def _place(words: str, port: int) -> tuple[str, int]:
     return parts.hostname or "", port if given is None else given
 
 
-def _broker(words: str, number: int) -> Broker:
+def _name(store: str, topic: str) -> str:
+    """The client id: the same after a restart, and nobody else's."""
+    whole = "\n".join((socket.gethostname(), str(Path(store).absolute()), topic))
+    return f"edge-receiver-{zlib.crc32(whole.encode()):08x}"
+
+
+def _broker(words: str, name: str) -> Broker:
     """A broker as a URL: ``mqtt://`` or ``mqtts://``, options behind the question mark.
 
     Raises:
@@ -102,6 +110,6 @@ def _broker(words: str, number: int) -> Broker:
         tls=tls if secure else None,
         username=unquote(url.username or ""),
         password_file=given.get("password_file", ""),
-        client_id=given.get("client_id", f"edge-receiver-{number}"),
+        client_id=given.get("client_id", name),
         receive_maximum=100,
     )
