@@ -11,6 +11,7 @@ from gateway.config import (
     check_models,
     check_people,
     check_sources,
+    check_sync,
     check_telling,
     check_updates,
 )
@@ -29,6 +30,7 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     manifests, wrong = check_models.manifests(found)
     yield from wrong
     yield from check_telling.problems(found)
+    yield from check_sync.problems(found)
     yield from check_updates.problems(found)
     yield from check_people.problems(found)
     yield from check_inference.problems(found)

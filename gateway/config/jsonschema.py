@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway import registry
-from gateway.config import sources
+from gateway.config import sinks, sources
 from gateway.config.root import Root
 from gateway.core import durations
 
@@ -23,14 +23,10 @@ def schema() -> Schema:
     """The whole file's schema; sources are one of the bridges' own."""
     whole = _described(Root)
     defs: Schema = whole.setdefault("$defs", {})
-    one_of = []
-    for kind in registry.kinds("bridges"):
-        source = _described(sources.section(kind))
-        defs |= source.pop("$defs", {})
-        defs[f"source_{kind}"] = source
-        one_of.append({"$ref": f"#/$defs/source_{kind}"})
-    (pattern,) = whole["properties"]["sources"]["patternProperties"]
-    whole["properties"]["sources"]["patternProperties"][pattern] = {"oneOf": one_of}
+    bridges = {kind: sources.section(kind) for kind in registry.kinds("bridges")}
+    clouds = {kind: sinks.section(kind) for kind in registry.kinds("sinks")}
+    _plug(whole["properties"]["sources"], defs, "source", bridges)
+    _plug(defs["CloudSection"]["properties"]["sync"], defs, "sink", clouds)
     whole["properties"]["brokers"]["minProperties"] = 1
     whole["required"] = ["gateway", "brokers"]
     tls = defs["BrokerSection"]["properties"]["tls"]
@@ -39,6 +35,18 @@ def schema() -> Schema:
     new["anyOf"] = [{"type": "boolean"}, {"$ref": "#/$defs/DeliveredSection"}]
     tidied: Schema = _tidy({"$schema": URL, **whole})
     return tidied
+
+
+def _plug(entry: Schema, defs: Schema, role: str, models: Mapping[str, type[BaseModel]]) -> None:
+    """Let the entries of a mapping be one of the plug-ins' own."""
+    one_of = []
+    for kind, model in models.items():
+        section = _described(model)
+        defs |= section.pop("$defs", {})
+        defs[f"{role}_{kind}"] = section
+        one_of.append({"$ref": f"#/$defs/{role}_{kind}"})
+    (pattern,) = entry["patternProperties"]
+    entry["patternProperties"][pattern] = {"oneOf": one_of}
 
 
 def _tidy(node: Any) -> Any:

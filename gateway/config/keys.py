@@ -1,32 +1,45 @@
 """The keys that the model of a file knows at a place."""
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from gateway.config import sources
+from gateway.config import sinks, sources
 from gateway.config import tree as trees
-from gateway.config.sources import SourceSection
 from gateway.config.tree import Document, Place
+
+
+class _Plugs(NamedTuple):
+    """Where plug-ins bring their own keys."""
+
+    key: str
+    kinds: Callable[[], Sequence[str]]
+    section: Callable[[str], type[BaseModel]]
+
+
+_PLUGGED: Final[dict[Place, _Plugs]] = {
+    ("sources",): _Plugs("bridge", sources.kinds, sources.section),
+    ("cloud", "sync"): _Plugs("sink", sinks.kinds, sinks.section),
+}
 
 
 def keys_at(model: Any, place: Place, doc: Document) -> Sequence[str]:
     """The keys that the model knows at a place."""
     found: Any = model
     for at, step in enumerate(place):
-        found = _source_model(doc, place[: at + 1]) or _into(found, step)
+        found = _plugged(doc, place[: at + 1]) or _into(found, step)
     models = list(_models(found))
     return [field.alias or name for m in models for name, field in m.model_fields.items()]
 
 
-def _source_model(doc: Document, place: Place) -> type[SourceSection] | None:
-    if len(place) != 2 or place[0] != "sources":  # noqa: PLR2004 - sources.<name>
+def _plugged(doc: Document, place: Place) -> type[BaseModel] | None:
+    *room, _ = place
+    plugs: _Plugs | None = _PLUGGED.get(tuple(room))
+    node = doc.node((*place, plugs.key)) if plugs else None
+    if plugs is None or not isinstance(node, trees.Scalar) or node.text not in plugs.kinds():
         return None
-    node = doc.node((*place, "bridge"))
-    if not isinstance(node, trees.Scalar) or node.text not in sources.kinds():
-        return None
-    return sources.section(node.text)
+    return plugs.section(node.text)
 
 
 def _into(found: Any, step: str | int) -> Any:

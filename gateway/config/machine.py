@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gateway.adapters.mqtt_settings import Broker
-from gateway.config import auditing, check_inference, check_telling, updates
+from gateway.config import auditing, check_inference, check_sync, check_telling, updates
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
@@ -43,6 +43,7 @@ def problems(settings: Settings, doc: Document) -> Iterator[Problem]:
         if why:
             yield doc.problem(("store", "path"), why)
     yield from check_telling.unsendable(settings, doc, _unreadable)
+    yield from check_sync.unsendable(settings, doc, _unreadable)
     yield from auditing.unusable(settings, doc)
     yield from check_inference.unaskable(settings, doc, _unreadable)
     yield from updates.unusable(settings, doc)

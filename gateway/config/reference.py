@@ -87,6 +87,10 @@ def reference() -> str:
                 blocks += _section(title, defs[f"source_{kind}"], defs)
         else:
             blocks += _entry(key, entry, defs)
+        if key == "cloud":
+            for kind in registry.kinds("sinks"):
+                title = f"cloud.sync.<name> with sink: {kind}"
+                blocks += _section(title, defs[f"sink_{kind}"], defs)
     return "\n".join(blocks)
 
 
@@ -112,7 +116,7 @@ def _section(title: str, section: Schema, defs: Schema) -> Iterator[str]:
         meaning = _prose(entry).replace("|", "\\|")
         yield f"| `{key}` | {_value(entry, defs)} | {default} | {meaning} |"
     yield ""
-    where = title.replace(" with bridge: ", " / ")
+    where = title.replace(" with bridge: ", " / ").replace(" with sink: ", " / ")
     for key, entry in section["properties"].items():
         yield from _entry(f"{where}.{key}", entry, defs)
 

@@ -4,14 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from gateway.config import sources
+from gateway.config import nouns, sources
 from gateway.config.assets import AssetSection
 from gateway.config.auditing import AuditSection
 from gateway.config.cloud import CloudSection
 from gateway.config.fleet import FleetSection
 from gateway.config.guards import Exclusions
 from gateway.config.people import PeopleSection
-from gateway.config.problems import choices, near
 from gateway.config.scalars import Name
 from gateway.config.schema import (
     BrokerSection,
@@ -27,28 +26,12 @@ from gateway.config.telling import AlertSection, HomeAssistantSection
 from gateway.config.updates import UpdatesSection
 
 
-class BridgeError(ValueError):
-    """A source's bridge cannot be told."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 def _source(value: object) -> object:
     """Validate a source by its bridge's model; its errors come out with their places."""
     if isinstance(value, sources.SourceSection):
         return value
-    if not isinstance(value, dict):
-        raise ValueError("should be a mapping")  # noqa: TRY004 - pydantic reports ValueErrors
-    kind = value.get("bridge")
-    kinds = sources.kinds()
-    if kind not in kinds:
-        if kind is None:
-            raise BridgeError("'bridge' is missing", f"there are {choices(kinds)}")
-        hint = near(str(kind), kinds) or f"there are {choices(kinds)}"
-        raise BridgeError(f"unknown bridge {str(kind)[:80]!r}", hint)
-    return sources.section(str(kind)).model_validate(value)
+    kind = nouns.kind_of(value, "bridge", sources.kinds())
+    return sources.section(kind).model_validate(value)
 
 
 SourceEntry = Annotated[Any, BeforeValidator(_source)]

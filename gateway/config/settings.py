@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
+from gateway.core.choices import Choice
 from gateway.core.discovery_place import HomeAssistant
 from gateway.core.fleet import Fleet
 from gateway.core.guards import Exclusion
@@ -14,6 +15,7 @@ from gateway.core.interventions import TERMS, Kind, Terms
 from gateway.core.oip import Datatype
 from gateway.core.purses import Budget
 from gateway.core.source_limits import SourceLimits
+from gateway.core.sync_pace import Allowance
 from gateway.core.trials import Rules
 from gateway.store.settings import StoreSettings
 
@@ -154,6 +156,23 @@ class UpdateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncSink:
+    """A cloud that is told what happens here."""
+
+    name: str
+    kind: str
+    """``registry.find("sinks", kind)``."""
+    settings: Any
+    """An instance of the sink's own ``Settings``."""
+    choice: Choice
+    """What it is sent."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """What it may take of the link."""
+    every_ms: int = 10_000
+    backfill: Literal["oldest", "newest", "none"] = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the daemon needs to know of the user's file."""
 
@@ -196,6 +215,9 @@ class Settings:
     """Why one that is there is no part of it."""
     metric_keep_ms: Mapping[str, int] = field(default_factory=dict)
     """Metric's key -> how long its readings are kept, where that is shorter than the store's."""
+
+    sync: Mapping[str, SyncSink] = field(default_factory=dict)
+    """Clouds that are told what happens here."""
 
     @property
     def base(self) -> str:

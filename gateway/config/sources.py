@@ -3,17 +3,13 @@
 A bridge, ours or plugged in, gets type checks, did-you-mean, reference and JSON Schema for nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache, reduce
-from operator import or_
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, create_model
 
 from gateway import registry
-from gateway.config.scalars import OneOrMore
+from gateway.config import nouns
 from gateway.config.schema import Section
 from gateway.config.security import SourceLimitsSection
 
@@ -34,12 +30,6 @@ class SourceSection(Section):
     """The bridge's own settings, whose docstrings describe the other keys."""
 
 
-class _Noun(Section):
-    """A section that stands for a dataclass of the bridge."""
-
-    noun: ClassVar[type | None] = None
-
-
 @cache
 def section(kind: str) -> type[SourceSection]:
     """The model of a source of this kind.
@@ -48,7 +38,7 @@ def section(kind: str) -> type[SourceSection]:
         ConfigError: there is no such bridge.
     """
     noun = settings_of(kind)
-    own: dict[str, Any] = {"bridge": (Literal[kind], Field()), **_fields(noun)}
+    own: dict[str, Any] = {"bridge": (Literal[kind], Field()), **nouns.fields_of(noun)}
     model: type[SourceSection] = create_model(
         f"{kind}_source", __base__=SourceSection, __doc__=noun.__doc__, **own
     )
@@ -89,53 +79,4 @@ def settings(kind: str, source: SourceSection) -> Any:
         ValueError: the bridge refuses the combination.
     """
     noun = settings_of(kind)
-    values = {field.name: _noun(getattr(source, field.name)) for field in fields(noun)}
-    return noun(**values)
-
-
-def _fields(noun: type) -> dict[str, Any]:
-    hints = get_type_hints(noun, include_extras=True)
-    return {field.name: (_type(hints[field.name]), _default(field)) for field in fields(noun)}
-
-
-def _default(field: Any) -> Any:
-    if field.default is not MISSING:
-        return field.default
-    if field.default_factory is not MISSING:
-        return Field(default_factory=field.default_factory)
-    return Field()
-
-
-@cache
-def _noun_section(noun: type) -> type[_Noun]:
-    model: type[_Noun] = create_model(
-        noun.__name__, __base__=_Noun, __doc__=noun.__doc__, **_fields(noun)
-    )
-    model.noun = noun
-    return model
-
-
-def _type(hint: Any) -> Any:
-    """The same type with each dataclass replaced by a section, so that unknown keys are found."""
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _noun_section(hint)
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Union or origin is UnionType:
-        return reduce(or_, (_type(arg) for arg in args))
-    if origin is tuple:
-        return Annotated[origin[tuple(map(_type, args))], OneOrMore()]
-    if origin in (list, dict, Mapping, Sequence):
-        return origin[tuple(map(_type, args))]
-    return hint
-
-
-def _noun(value: Any) -> Any:
-    """Back from sections to the bridge's dataclasses."""
-    if isinstance(value, _Noun):
-        make: Any = type(value).noun
-        return make(**{name: _noun(getattr(value, name)) for name in type(value).model_fields})
-    if isinstance(value, tuple):
-        return tuple(_noun(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _noun(item) for key, item in value.items()}
-    return value
+    return nouns.made(noun, source)

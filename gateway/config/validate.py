@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config import tree as trees
 from gateway.config.keys import keys_at
+from gateway.config.nouns import KindError
 from gateway.config.problems import Problem, choices, near
-from gateway.config.root import BridgeError, Root
+from gateway.config.root import Root
 from gateway.config.tree import Document, Place
 
 _ROUNDS = 64
@@ -117,8 +118,8 @@ def _flat(doc: Document, error: ValidationError, base: Place) -> Iterator[_Error
     for entry in error.errors(include_url=False):
         place = (*base, *entry["loc"])
         inner = entry.get("ctx", {}).get("error")
-        if isinstance(inner, BridgeError):
-            place = (*place, "bridge")
+        if isinstance(inner, KindError):
+            place = (*place, inner.key)
         if isinstance(inner, ValidationError):
             yield from _flat(doc, inner, place)
         elif entry["type"] == "missing":
