@@ -18,6 +18,7 @@ import pytest
 from gateway.core.batches import Batch, Cursor, Stream, pack
 from gateway.errors import SinkGapError, SinkRefusedError, SinkUnavailableError
 from gateway.sinks.http import Settings, Sink
+from tests.fakes.postgres import PASSWORD, PROGRAMS, Postgres
 from tests.fakes.receiver import TOKEN, Receiver, token_file
 from tests.fakes.waiting import wait_until
 from tests.sinks.contract import cut, new_stream, patiently, reading
@@ -398,3 +399,34 @@ def test_a_row_as_long_as_a_book_is_kept_aside(receiver: Receiver) -> None:
     reply = post(receiver, pack(stream, 0, rows, "report:2"))
     assert [one["seq"] for one in reply.tree["refused"]] == [1]
     assert receiver.seqs(stream) == [2]
+
+
+def test_with_postgresql_behind_it_that_dies_and_comes_back(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    if PROGRAMS is None:
+        pytest.skip("needs postgresql")
+    server = Postgres()
+    server.start().make_database()
+    where = (
+        f"postgresql://edge@127.0.0.1:{server.port}/edge?password={PASSWORD.replace(' ', '%20')}"
+    )
+    stream = new_stream()
+    with Receiver(tmp_path, store=where) as receiver:
+        sink = Sink(Settings(receiver.url, timeout_s=20.0), stream)
+        assert patiently(sink) == Cursor()
+        assert sink.send(cut(stream, 0)).cursor.seq == 3
+        server.kill()
+        with pytest.raises(SinkUnavailableError) as told:
+            sink.send(cut(stream, 3))
+        assert told.value.wait_s > 0
+        server.start()
+        assert patiently(sink) == Cursor(3, "report:30")
+        receiver.kill()
+        receiver.start()
+        assert patiently(sink) == Cursor(3, "report:30")
+        assert sink.send(cut(stream, 3)).cursor.seq == 6
+        assert server.ask("SELECT seq FROM edge.reading ORDER BY seq") == [
+            (seq,) for seq in range(1, 7)
+        ]
+        sink.close()
+    server.remove()
