@@ -42,8 +42,8 @@ class Settings:
     """Write only while the drive has so much left for others."""
 
     def __post_init__(self) -> None:
-        if not Path(self.to_folder).is_absolute():
-            raise ValueError("to_folder is an absolute path")
+        if not self.to_folder:
+            raise ValueError("to_folder is empty")
         if self.format == "parquet" and find_spec("pyarrow") is None:
             raise ValueError("format: parquet needs pip install 'edge-gateway[parquet]'")
         if min(self.segment_bytes, self.segment_s) < 1:

@@ -395,7 +395,7 @@ def test_nothing_is_lost_or_doubled_when_the_process_is_killed(
 
 @pytest.mark.parametrize(
     "given",
-    [{"to_folder": "here"}, {"segment_s": 0}, {"max_total_bytes": -1}, {"segment_bytes": 0}],
+    [{"to_folder": ""}, {"segment_s": 0}, {"max_total_bytes": -1}, {"segment_bytes": 0}],
 )
 def test_settings_that_do_not_fit_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(given))):
