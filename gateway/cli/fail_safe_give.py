@@ -14,15 +14,18 @@ from typing import Any, Final
 
 from gateway import registry
 from gateway.adapters.mqtt import Client
+from gateway.cli.fleet_ear import Ear
 from gateway.config.settings import Settings
 from gateway.core import wills
 from gateway.core.absence import Done, command, decision, line
 from gateway.core.assets import Action, Asset
+from gateway.core.fleet import owners, ties
 from gateway.core.ids import RANDOM_BYTES, new_id
 from gateway.core.messages import Message
 from gateway.core.orders import order_of
 from gateway.core.ports import Bridge, Outgoing
 from gateway.daemon.absence import place
+from gateway.daemon.commander import commanding
 from gateway.daemon.wills import ROOM, visitor
 from gateway.errors import EncodeError, NotConnectedError, StoreError
 from gateway.store.reader import Reader
@@ -53,12 +56,29 @@ class Give:
             set=dict(action.said(safe.value)),
             at_ms=time.time_ns() // 1_000_000,
             dead_ms=dead_ms,
-            refused="" if kept is None else _forbidden(asset, kept),
+            refused=self._commanded(asset.id) or ("" if kept is None else _forbidden(asset, kept)),
         )
         if not done.refused:
             done = self._send(done, asset, action, kept or {})
         self._write(done)
         return done
+
+    def _commanded(self, asset: str) -> str:
+        """Another gateway of the fleet commands it: it looks after the asset itself."""
+        settings, fleet = self._settings, self._settings.fleet
+        if fleet is None:
+            return ""
+        owned = owners(
+            settings.assets, list(ties(settings.assets, settings.exclusions)), fleet.members
+        )
+        slot = owned[asset]
+        try:
+            with Ear(settings, fleet) as ear:
+                ear.listen((fleet.silent_ms + fleet.beat_ms) / 1000, lambda: slot in ear.beating)
+        except NotConnectedError as error:
+            return str(error)
+        who = ear.holder(slot)
+        return f"fleet: {who} commands it" if who else ""
 
     def _send(self, done: Done, asset: Asset, action: Action, kept: Kept) -> Done:
         bridge = self._bridge(action, kept)
@@ -86,7 +106,9 @@ class Give:
         """
         broker = self._settings.brokers[self._settings.sources[action.source].broker]
         name = f"{broker.client_id}-dead-{asset}"
-        own = visitor(broker, asset, 0) if will else replace(broker, client_id=name)
+        fleet = self._settings.fleet
+        own = commanding(broker, fleet, name) if fleet else replace(broker, client_id=name)
+        own = visitor(broker, asset, 0, fleet) if will else own
         client = Client(own, on_wake=_nothing, wall_ms=lambda: time.time_ns() // 1_000_000)
         client.start()
         try:

@@ -26,6 +26,7 @@ COMMANDS = (
     "fail-safe",
     "export",
     "feedback",
+    "fleet",
     "forget",
     "maintenance",
     "mode",

@@ -119,10 +119,11 @@ class Policy:
         if not memory.raised:
             hits = sum(last(memory.votes, rule.of))
             if hits < rule.hits:
-                memory.calm(rule)
+                if memory.elsewhere_ms is not None:
+                    memory.calm(rule)
                 return None
             memory.raised, memory.since_ms, memory.due = True, verdict.at_ms, bool(rule.action)
-            memory.due = memory.due and not memory.elsewhere
+            memory.due = memory.due and not memory.elsewhere(verdict.mono_ms + self.shift_ms)
             memory.refused = memory.mode = memory.told = ""
             return self.attempt(rule, memory, verdict, view, "raised")
         recent = last(memory.votes, rule.clear_of)
@@ -171,7 +172,7 @@ class Policy:
         forbidden = self.standing.forbids(self.asset.id, mono_ms) if mode is Mode.ACT else ""
         if forbidden:
             return forbidden
-        if memory.elsewhere:
+        if not memory.due and memory.elsewhere(mono_ms + self.shift_ms):
             return ELSEWHERE
         flags = self.flags | self.standing.flags(self.asset.id, mono_ms)
         for flag in rule.flags:

@@ -9,6 +9,8 @@ from gateway.core.assets import Asset, PolicyRule, cloud_rungs
 from gateway.core.rules import View, evaluate
 
 ELSEWHERE: Final = "fleet: done by another gateway"
+ELSEWHERE_MS: Final = 600_000
+"""What is raised here later is another alarm: better done twice than never."""
 
 
 @dataclass(slots=True)
@@ -35,15 +37,18 @@ class Memory:
     """Running time when its action was done, or advised, last."""
     acted_mode: str = ""
     since_ms: int | None = None
-    elsewhere: bool = False
-    """Another gateway of the fleet has it raised, and has done its action."""
+    elsewhere_ms: int | None = None
+    """Running time when another gateway of the fleet told that it has raised and done it."""
+
+    def elsewhere(self, now_ms: int) -> bool:
+        """What raises it now raised it there, and was done: both judge the same readings."""
+        return self.elsewhere_ms is not None and 0 <= now_ms - self.elsewhere_ms < ELSEWHERE_MS
 
     def calm(self, rule: PolicyRule) -> None:
         """What another gateway saw is over: it would be cleared by now."""
-        if self.elsewhere:
-            recent = last(self.votes, rule.clear_of)
-            enough = recent.count(False) >= rule.clear_hits
-            self.elsewhere = not (enough and len(recent) == rule.clear_of)
+        recent = last(self.votes, rule.clear_of)
+        if len(recent) == rule.clear_of and recent.count(False) >= rule.clear_hits:
+            self.elsewhere_ms = None
 
     @classmethod
     def of(cls, rule: PolicyRule) -> Self:
@@ -60,7 +65,7 @@ class Memory:
         """Begin to count anew."""
         self.votes.clear()
         self.firm.clear()
-        self.elsewhere = False
+        self.elsewhere_ms = None
 
     def advised(self, rule: PolicyRule, asset: str) -> str:
         """Why it may not act: too few hits are of who may; empty where there are enough."""

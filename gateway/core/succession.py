@@ -13,11 +13,13 @@ from gateway.core.rules import View
 from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.core.watch import Watch
 
+Pair = tuple[str, str]
+"""An asset, and one of its policy's rules."""
 FAIL_SAFE: Final = "fail_safe"
 """Stands for a rule where an asset's fail-safe was done."""
 
 
-def done(watch: Watch, on_its_way: Collection[str]) -> Iterator[tuple[str, str]]:
+def done(watch: Watch, on_its_way: Collection[str]) -> Iterator[Pair]:
     """(asset, rule) of what is raised, and done.
 
     Args:
@@ -42,21 +44,31 @@ def commanded(policy: Policy, action: str, running_ms: int) -> None:
             memory.acted_mode = Mode.ACT.value
 
 
-def mark(watch: Watch, told: Collection[tuple[str, str]], unsure: Collection[str]) -> None:
+def mark(watch: Watch, new: Collection[Pair], over: Collection[Pair], running_ms: int) -> None:
     """Take up which rules another gateway has done.
 
     Args:
         watch: an asset that the other commands.
-        told: what its book says is done.
-        unsure: actions of the asset of which nobody has seen the command yet.
+        new: what its book says is done, and did not say before.
+        over: what it said before, and does not say any more.
+        running_ms: now.
     """
     asset = watch.asset.id
     for rule, memory in watch.policy.remembered():
-        memory.elsewhere = (asset, rule.name) in told and rule.action not in unsure
-        memory.due = memory.due and not memory.elsewhere
-    safe = watch.asset.fail_safe
-    if (asset, FAIL_SAFE) in told and safe is not None and safe.action not in unsure:
+        if (asset, rule.name) in new:
+            memory.elsewhere_ms, memory.due = running_ms, False
+        elif (asset, rule.name) in over:
+            memory.elsewhere_ms = None
+    if (asset, FAIL_SAFE) in new:
         watch.failed_safe = True
+
+
+def pairs(watch: Watch, action: str) -> Iterator[Pair]:
+    """(asset, rule) of everything on an asset that does this action."""
+    asset, safe = watch.asset.id, watch.asset.fail_safe
+    yield from ((asset, rule.name) for rule in watch.asset.policy if rule.action == action)
+    if safe is not None and safe.action == action:
+        yield asset, FAIL_SAFE
 
 
 def succeed(policy: Policy, verdict: Verdict, view: View, permit: Permit) -> Iterator[Decision]:

@@ -18,6 +18,7 @@ from gateway.core.fleet_topics import NOTES, Book, Mark, Note
 from gateway.core.guards import Deed
 from gateway.core.ledger import Use
 from gateway.core.ports import Outgoing
+from gateway.core.succession import Pair
 from gateway.daemon.clock import Clock
 from gateway.daemon.docket import Docket
 from gateway.daemon.permits import Permits, any_order
@@ -42,10 +43,13 @@ class Books:
         self._notes: dict[str, list[Note]] = {}
         self._known: set[str] = set()
         """Ids of commands that were told."""
-        self._done: dict[str, frozenset[tuple[str, str]]] = {}
+        self._done: dict[str, frozenset[Pair]] = {}
+        """What each slot's book says is done."""
+        self._taken: dict[str, frozenset[Pair]] = {}
+        """What of it was taken up."""
         self._waiting: dict[str, Note] = {}
         """Told, and not heard yet."""
-        self._said: dict[str, frozenset[tuple[str, str]]] = {}
+        self._said: dict[str, frozenset[Pair]] = {}
         self._topics: tuple[str, ...] | None = None
 
     def adopt(self, site: Site, owners: Mapping[str, str]) -> None:
@@ -84,21 +88,22 @@ class Books:
         )
         self._known.add(made.id)
         self._add(slot, made)
-        return self._book(slot)
+        return self.now(slot)
 
     def changed(self, slot: str) -> bytes | None:
         """The book of a slot of ours, when what is done has changed."""
-        return self._book(slot) if self._ours(slot) != self._said.get(slot) else None
+        return self.now(slot) if self._ours(slot) != self._said.get(slot) else None
 
     def idle(self, slot: str) -> bool:
         """No command of the slot is on its way."""
         return not any(self._owners.get(one.asset) == slot for one in self._docket.orders.all())
 
-    def _book(self, slot: str) -> bytes:
+    def now(self, slot: str) -> bytes:
+        """The book of a slot of ours, as it is."""
         done = self._said[slot] = self._ours(slot)
         return fleet_topics.book(Book(tuple(self._notes.get(slot, ())), done), self._clock.now_ms())
 
-    def _ours(self, slot: str) -> frozenset[tuple[str, str]]:
+    def _ours(self, slot: str) -> frozenset[Pair]:
         orders = self._docket.orders.all()
         inside = {(one.asset, one.action) for one in orders if one.id not in self._known}
         return frozenset(
@@ -123,6 +128,8 @@ class Books:
                 continue
             self._known.add(note.id)
             self._add(slot, note)
+            again = self._about(note)  # what was done before is done once more
+            self._taken[slot] = self._taken.get(slot, frozenset()) - again
             if retained or not note.marks or note.marks[0].topic not in listened:
                 self._sent(note)
             else:
@@ -148,6 +155,7 @@ class Books:
                 self._notes[slot].remove(note)
                 log.warning("command_void", command_id=note.id, asset=note.asset, gateway=note.who)
         self._said.pop(slot, None)
+        self._taken.pop(slot, None)
 
     def _sent(self, note: Note) -> None:
         """Another gateway gave a command: limits count it here, too."""
@@ -171,9 +179,15 @@ class Books:
         )
 
     def _mark(self, slot: str) -> None:
-        unsure = {(one.asset, one.action) for one in self._waiting.values()}
-        told = self._done.get(slot, frozenset())
-        for asset, owner in self._owners.items():
+        """Take up what is new in a slot's book, but for what nobody has seen leaving."""
+        unsure = [pair for note in self._waiting.values() for pair in self._about(note)]
+        told, before = self._done[slot].difference(unsure), self._taken.get(slot, frozenset())
+        self._taken[slot] = told
+        for asset in {asset for asset, _ in told ^ before}:
             watch = self._site.watches.get(asset)
-            if owner == slot and watch is not None:
-                succession.mark(watch, told, {action for at, action in unsure if at == asset})
+            if watch is not None and self._owners.get(asset) == slot:
+                succession.mark(watch, told - before, before - told, self._permits.running_ms)
+
+    def _about(self, note: Note) -> frozenset[Pair]:
+        watch = self._site.watches.get(note.asset)
+        return frozenset(() if watch is None else succession.pairs(watch, note.action))

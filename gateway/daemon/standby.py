@@ -195,6 +195,7 @@ class Standby:
         for slot in self.slots.values():
             slot.look(self.lookout.synced_ms, protocol)
             if slot.held and slot.wanted(self.presence.since_ms) and self._books.idle(slot.slot):
+                slot.publish("notes", self._books.now(slot.slot))
                 slot.give_back()
             if slot.held:
                 self._publish(slot)
@@ -212,6 +213,9 @@ class Standby:
     async def close(self) -> None:
         """The daemon stops: whoever is next may command."""
         self._closed = True
+        for slot in self.slots.values():
+            if slot.held:
+                slot.publish("notes", self._books.now(slot.slot))
         self._mute()
         await asyncio.gather(*(slot.close() for slot in self.slots.values() if slot.link))
         await self.lookout.stop()
@@ -220,14 +224,10 @@ class Standby:
 
     def problems(self) -> list[str]:
         """What works less than it should."""
-        found = [f"fleet: nobody holds the slot {name}" for name in self._free()]
         if self.lookout.synced_ms is None:
-            found.append("fleet: what the others say is not heard")
-        return found
-
-    def _free(self) -> list[str]:
-        synced = self.lookout.synced_ms is not None
-        return [name for name, slot in self.slots.items() if synced and not slot.seat.holder]
+            return ["fleet: what the others say is not heard"]
+        free = (name for name, slot in self.slots.items() if not slot.seat.holder)
+        return [f"fleet: nobody holds the slot {name}" for name in free]
 
     def document(self) -> Document:
         """Its part of the health document."""

@@ -80,6 +80,7 @@ class Plant:
     port: int
     pumps: int
     heard: list[Heard] = field(default_factory=list)
+    credentials: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         """Connect, and introduce the pumps."""
@@ -89,6 +90,8 @@ class Plant:
         )
         self._client.on_message = lambda _c, _u, said: self._hear(said)
         self._client.on_subscribe = lambda *_: self._ready.set()
+        if self.credentials is not None:
+            self._client.username_pw_set(*self.credentials)
         self._client.max_inflight_messages_set(1000)
         self._client.connect("127.0.0.1", self.port)
         self._client.loop_start()
@@ -161,13 +164,14 @@ class Fleet:
         fault: str = "",
         broker: str = "",
         lines: Sequence[str] = (),
+        credentials: tuple[str, str] | None = None,
     ) -> None:
         """``fault``: every gateway has it; ``broker``: more settings of each file's broker."""
         self.members = list(members)
         self.pumps = pumps
         (folder / "broker").mkdir()
         self.mosquitto = Mosquitto(folder / "broker", *lines).start()
-        self.plant = Plant(self.mosquitto.port, pumps)
+        self.plant = Plant(self.mosquitto.port, pumps, credentials=credentials)
         drawn = [Member(one) for one in members]
         found = owners([f"pump-{n}" for n in numbers(pumps)], (), drawn)
         self.owner = {n: found[f"pump-{n}"] for n in numbers(pumps)}
