@@ -63,14 +63,29 @@ SCHEMA: Final = (
            json_extract(r.body, '$.clock') AS clock, s.epoch, s.lane, r.seq
     FROM row r JOIN stream s ON s.id = r.stream WHERE r.kind = 'reading'
     """,
+    # A reading that came late gives another row for its minute: put together by how many there are.
     """
-    CREATE VIEW reading_mean AS
-    SELECT s.gateway, r.kind, r.asset, json_extract(r.body, '$.source') AS source,
+    CREATE VIEW reading_minute AS
+    SELECT s.gateway, r.asset, json_extract(r.body, '$.source') AS source,
            json_extract(r.body, '$.device') AS device, r.metric, r.at_ms,
-           json_extract(r.body, '$.n') AS n, json_extract(r.body, '$.low') AS low,
-           r.value AS mean, json_extract(r.body, '$.high') AS high,
-           json_extract(r.body, '$.unit') AS unit, s.epoch, s.lane, r.seq
-    FROM row r JOIN stream s ON s.id = r.stream WHERE r.kind IN ('reading_1m', 'reading_1h')
+           json_extract(r.body, '$.unit') AS unit, sum(json_extract(r.body, '$.n')) AS n,
+           min(json_extract(r.body, '$.low')) AS low,
+           sum(json_extract(r.body, '$.n') * r.value) / sum(json_extract(r.body, '$.n')) AS mean,
+           max(json_extract(r.body, '$.high')) AS high
+    FROM row r JOIN stream s ON s.id = r.stream WHERE r.kind = 'reading_1m'
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    """,
+    # An hour can come again with more readings in it: the row with the most (bare columns beside
+    # max() are those of its row, sqlite.org/lang_select.html).
+    """
+    CREATE VIEW reading_hour AS
+    SELECT s.gateway, r.asset, json_extract(r.body, '$.source') AS source,
+           json_extract(r.body, '$.device') AS device, r.metric, r.at_ms,
+           json_extract(r.body, '$.unit') AS unit, max(json_extract(r.body, '$.n')) AS n,
+           json_extract(r.body, '$.low') AS low, r.value AS mean,
+           json_extract(r.body, '$.high') AS high
+    FROM row r JOIN stream s ON s.id = r.stream WHERE r.kind = 'reading_1h'
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
     """,
     """
     CREATE VIEW decision AS

@@ -280,12 +280,15 @@ def test_heads_are_append_only(tmp_path: Path) -> None:
 
 
 def test_the_views_show_readings_decisions_and_events(tmp_path: Path) -> None:
-    path, of = tmp_path / "r.db", stream()
+    path, of, minute = tmp_path / "r.db", stream(), {**reading(3), "kind": "reading_1m"}
     store = sqlite.Store.open(path)
     rows: list[Row] = [
         reading(1),
         reading(2, value="warm"),
-        {**reading(3), "kind": "reading_1m", "n": 60, "low": 1.0, "mean": 2.0, "high": 3.0},
+        {**minute, "n": 60, "low": 1.0, "mean": 2.0, "high": 3.0},
+        {**minute, "n": 20, "low": 0.5, "mean": 6.0, "high": 9.0},
+        {**minute, "kind": "reading_1h", "n": 70, "low": 1.0, "mean": 2.0, "high": 3.0},
+        {**minute, "kind": "reading_1h", "n": 80, "low": 0.5, "mean": 3.0, "high": 9.0},
         {
             "kind": "decision",
             "at_ms": 4,
@@ -302,16 +305,20 @@ def test_the_views_show_readings_decisions_and_events(tmp_path: Path) -> None:
         ("north", "pump-1", "power", 1.25, "W", "0x00158d0001"),
         ("north", "pump-2", "power", "warm", "W", "0x00158d0001"),
     ]
-    assert ask("SELECT kind, n, low, mean, high FROM reading_mean").fetchall() == [
-        ("reading_1m", 60, 1.0, 2.0, 3.0)
+    columns = "metric, n, low, mean, high, unit"
+    assert ask(f"SELECT {columns} FROM reading_minute").fetchall() == [
+        ("power", 80, 0.5, 3.0, 9.0, "W")
+    ]
+    assert ask(f"SELECT {columns} FROM reading_hour").fetchall() == [
+        ("power", 80, 0.5, 3.0, 9.0, "W")
     ]
     assert ask("SELECT asset, event, action, mode, audit_seq FROM decision").fetchall() == [
         ("pump-7", "raised", "stop", "act", 12)
     ]
     assert ask("SELECT kind FROM event").fetchall() == [("decision",)]
     (seq, position) = ask("SELECT seq, position FROM cursor").fetchone()
-    assert (seq, position) == (4, "report:4")
-    assert json.loads(ask("SELECT body FROM row WHERE seq = 4").fetchone()[0])["seq"] == 4
+    assert (seq, position) == (7, "report:7")
+    assert json.loads(ask("SELECT body FROM row WHERE seq = 7").fetchone()[0])["seq"] == 7
     connection.close()
 
 
