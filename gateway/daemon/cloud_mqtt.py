@@ -5,6 +5,7 @@ more is nobody's.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from gateway.core import oip
@@ -21,15 +22,14 @@ _OURS: Final = frozenset({"not_authorized", "topic_name_invalid", "too_large"})
 class MqttWay:
     """The way to whoever answers on one topic."""
 
-    def __init__(self, link: Link, topic: str, answers: str) -> None:
-        """``answers``: our response topic."""
+    def __init__(self, link: Link, topic: str, answers: str, late: Callable[[], None]) -> None:
+        """``answers``: our response topic; ``late``: hears of answers nobody waits for any more."""
         self._link = link
         self._topic = topic
         self.answers = answers
         self.subscription = Subscription(answers)
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
-        self.late = 0
-        """Answers that nobody waits for any more."""
+        self._late = late
 
     async def send(self, id_: str, body: bytes, deadline_s: float) -> bytes:
         """Publish a question and wait for its answer.
@@ -63,7 +63,7 @@ class MqttWay:
             return False
         waiting = self._waiting.get(reply(message.properties)[1])
         if waiting is None or waiting.done():
-            self.late += 1
+            self._late()
         elif len(message.payload) > oip.MOST_BYTES:
             waiting.set_exception(CloudUnavailableError("an answer that is too long"))
         else:

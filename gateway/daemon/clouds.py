@@ -82,7 +82,8 @@ class Clouds:
         if settings.url:
             return checked(settings)
         answers = f"{self._site.settings.base}/inference/{settings.name}"
-        return MqttWay(self._links[settings.broker], settings.topic, answers)
+        late = partial(self.count, settings.name, "late")
+        return MqttWay(self._links[settings.broker], settings.topic, answers, late)
 
     def _listen(self) -> None:
         ours = f"{self._site.settings.base}/inference/"

@@ -127,7 +127,7 @@ def make_pulses(
     """One pulse per link, told when its link connects."""
     made = {name: Pulse(base, link, clock, away_ms) for name, link in links.items()}
     for name, link in links.items():
-        link.own = (made[name].subscription,)
+        link.own = (*link.own, made[name].subscription)
         link.on_connected = made[name].connected
     return made
 
