@@ -110,11 +110,15 @@ class Sink:
         Raises:
             SinkUnavailableError: no answer came.
             SinkGapError: the receiver is elsewhere in the stream.
-            SinkRefusedError: it cannot read the batch, or the broker takes none of this size.
+            SinkRefusedError: it cannot read the batch, or the batch is longer than ``most_bytes``.
         """
         link = self._link
         if link is None:
             raise SinkUnavailableError("not connected")
+        if len(batch.payload) > self.most_bytes:
+            raise SinkRefusedError(
+                f"{len(batch.payload)} bytes; {self.most_bytes} at most are taken"
+            )
         crc = zlib.crc32(batch.payload)
         try:
             return self._exchange(
