@@ -79,6 +79,7 @@ class Daemon:
                     ("periods", parts.periods.run()),
                     ("traffic", parts.traffic.run()),
                     ("clouds", parts.clouds.run()),
+                    ("sync", parts.sync.run()),
                     ("errands", parts.errands.run()),
                     ("fleet", watch(parts.standby)),
                     ("updates", parts.updates.run(self.reload)),
@@ -135,7 +136,8 @@ class Daemon:
                 await parts.outbox.settled()
                 await parts.journal.committed()
         parts.decide.close()
-        await asyncio.gather(parts.links.stop(), parts.inference.close(), parts.clouds.close())
+        closing = (parts.inference, parts.clouds, parts.sync)
+        await asyncio.gather(parts.links.stop(), *(part.close() for part in closing))
 
     async def _connections(self) -> None:
         """A broker is there: show what holds now, and send what waited."""

@@ -20,6 +20,7 @@ from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
+from gateway.daemon.sync import Sync
 from gateway.daemon.traffic import Traffic
 from gateway.daemon.updates import Updates
 from gateway.store.batch import StoreHealth
@@ -76,6 +77,7 @@ class Health:
         self.traffic: Traffic | None = None
         self.updates: Updates | None = None
         self.clouds: Clouds | None = None
+        self.sync: Sync | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
         self.fleet: Fellow | None = None
@@ -126,6 +128,7 @@ class Health:
         found += self.traffic.problems() if self.traffic is not None else []
         found += self.updates.problems() if self.updates is not None else []
         found += self.clouds.problems() if self.clouds is not None else []
+        found += self.sync.problems() if self.sync is not None else []
         found += self.fleet.problems() if self.fleet is not None else []
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
@@ -150,6 +153,7 @@ class Health:
                 "rss_bytes": self._inference.rss_bytes,
             },
             "inference": self.clouds.documents() if self.clouds else {},
+            "sync": self.sync.document() if self.sync else {},
             "models": self._maintenance.abstentions.rates(),
             "calibrations": self._periods.documents(),
             "clock_ok": self._ingest.clock_ok,

@@ -54,6 +54,7 @@ from gateway.daemon.retained import Retained
 from gateway.daemon.retry import Retry
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
+from gateway.daemon.sync import Sync
 from gateway.daemon.telling import ROOMS, Telling
 from gateway.daemon.traffic import ROOM as TRAFFIC
 from gateway.daemon.traffic import Traffic, resident
@@ -208,13 +209,14 @@ class Wiring:
         health.clouds = self.clouds
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
+        self.sync = health.sync = Sync(site, telling.tidings, announce, clock)
         ingest.others = self.clouds.hear(self.audit.watch(self._link, telling.heard))
         self.beat = Beat(
             upkeep, health, self.pulses, journal, self.decide, announce, telling, clock
         )
         parts: tuple[Part, ...] = (
             *(self.clouds, self.errands, self.act, self.decide, ingest, self.requests),
-            *(*others, upkeep, health, looks, telling, self.guard, self.traffic),
+            *(*others, upkeep, health, looks, telling, self.guard, self.traffic, self.sync),
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 

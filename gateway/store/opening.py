@@ -12,9 +12,10 @@ from gateway.errors import StoreCorruptError, StoreError
 from gateway.store import chain, salvage, schema
 from gateway.store.batch import Opened
 from gateway.store.boots import Boot, register, seen
+from gateway.store.checking import forget_wal, quick_check
 from gateway.store.connecting import PAGE_SIZE, connect_writer, reset_bug_fixed
 from gateway.store.faults import kind_of, transaction
-from gateway.store.files import beside, mend_header, set_aside, size_of
+from gateway.store.files import mend_header, set_aside, size_of
 from gateway.store.settings import StoreSettings
 
 CHECK_S: Final = 3.0
@@ -24,8 +25,6 @@ What it did not reach is covered by the checksum of each row, looked at whenever
 """
 SALVAGE_S: Final = 1.5
 """How long the first part of a salvage may take; ``maintain`` does the rest."""
-_STEPS: Final = 20_000
-"""Virtual machine steps between two looks at the clock, about a millisecond."""
 
 
 @dataclass(slots=True)
@@ -161,34 +160,6 @@ def _refuse_foreign(connection: sqlite3.Connection) -> None:
         raise StoreError(
             "this is a database of another program: point store.path at a file of its own"
         )
-
-
-def quick_check(connection: sqlite3.Connection, seconds: float) -> tuple[list[str], bool]:
-    """SQLite's own check, at most so long; its findings come as rows, not as an exception.
-
-    Returns: the problems found, and whether it came to its end.
-    """
-    end = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-    problems: list[str] = []
-    try:
-        for (line,) in connection.execute("PRAGMA quick_check(10)"):
-            if line != "ok":
-                problems.append(str(line).replace("\n", " "))
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        return problems, False
-    finally:
-        connection.set_progress_handler(None, 0)
-    return problems, True
-
-
-def forget_wal(path: Path) -> None:
-    """Remove a -wal and -shm that have no database: SQLite would apply them to a new one."""
-    if not path.exists():
-        for suffix in ("-wal", "-shm"):
-            beside(path, suffix).unlink(missing_ok=True)
 
 
 def close_cleanly(connection: sqlite3.Connection, boot: Boot, mono_ms: int) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import StoreCorruptError, StoreError, StoreReadOnlyError, StoreVersionError
+from gateway.store.checking import forget_wal, quick_check
 from gateway.store.connecting import WAIT_S
 from gateway.store.faults import kind_of, transaction
 from gateway.store.files import beside, set_aside, take_lock
-from gateway.store.opening import forget_wal, quick_check
 
 SUFFIX: Final = ".sync.db"
 APPLICATION_ID: Final = 0x45475359

@@ -1,0 +1,113 @@
+"""The process of sync, as the daemon holds it: started, told, heard, ended."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+from gateway.sync.spec import Spec
+
+KEPT: Final = (
+    *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TZ", "TZDIR"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "CREDENTIALS_DIRECTORY"),
+)
+"""Of our environment it sees these: no notify socket."""
+MOST_LINE: Final = 4 * 1024**2
+END_S: Final = 2.0
+WORDS: Final = 2_000
+"""Bytes of its last words that are kept."""
+
+
+class SyncChild:
+    """One life of the process."""
+
+    def __init__(self, process: Process) -> None:
+        """Use ``start``."""
+        self._process = process
+        self._last = bytearray()
+        self._errors = asyncio.create_task(self._overhear(), name="sync_errors")
+
+    @classmethod
+    async def start(cls, spec: Spec) -> Self:
+        """Start it, from the thread that outlives it.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "gateway.sync"),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=MOST_LINE,
+            env=_environment(),
+            start_new_session=True,  # a Ctrl-C on the terminal is for the daemon
+        )
+        child = cls(process)
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        process.stdin.write(spec.line())
+        return child
+
+    def tell(self, what: dict[str, object]) -> None:
+        """Say something to it; it may be gone."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.write(json.dumps(what).encode() + b"\n")
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """What it says, until it ends."""
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        with suppress(ValueError):  # a line that is too long: it is out of its mind
+            async for line in self._process.stdout:
+                yield line
+
+    async def _overhear(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - asked for above
+        while heard := await self._process.stderr.read(65_536):
+            self._last = (self._last + heard)[-WORDS:]
+
+    async def ended(self) -> str:
+        """Wait for its end; why that came."""
+        await self.end()
+        await self._errors
+        code = self._process.returncode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        last = bytes(self._last).decode(errors="replace").strip().rpartition("\n")[2]
+        return f"{how}: {last}"[:300].removesuffix(": ")
+
+    async def end(self) -> None:
+        """End it: politely, after two seconds by force."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+            try:
+                async with asyncio.timeout(END_S):
+                    await self._process.wait()
+            except TimeoutError:
+                with suppress(ProcessLookupError):
+                    self._process.kill()
+                await self._process.wait()
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory; 0 when it is gone."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text("ascii").split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parents[2])
+    return {
+        **{name: os.environ[name] for name in KEPT if name in os.environ},
+        "PYTHONPATH": root,
+        "MALLOC_ARENA_MAX": "2",
+    }

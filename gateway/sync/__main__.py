@@ -1,0 +1,28 @@
+"""``python -m gateway.sync``: the process of sync; the daemon starts it, the spec is on stdin."""
+
+import sys
+
+from gateway.errors import ConfigError, GatewayError
+from gateway.models.confine import die_with, offer_to_oom_killer
+from gateway.sync.process import run
+from gateway.sync.spec import Spec
+
+
+def main() -> int:
+    """Read the spec and run."""
+    try:
+        spec = Spec.read(sys.stdin.readline())
+        die_with(spec.parent)
+        offer_to_oom_killer()
+        run(spec)
+    except (ConfigError, ValueError, TypeError, KeyError) as error:
+        sys.stderr.write(f"sync: {error}\n")
+        return 2
+    except GatewayError as error:
+        sys.stderr.write(f"sync: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
