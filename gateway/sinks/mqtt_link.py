@@ -171,7 +171,7 @@ class Link:
     def _connect(self, client: paho.Client) -> None:
         wire = self._wire
         if wire.tls is not None:
-            client.tls_set_context(context(wire.tls))
+            client.tls_set_context(context(wire.tls, wire.timeout_s))
         if wire.username or wire.password is not None:
             client.username_pw_set(wire.username, wire.password)
         clean: Any = True if wire.five else paho.MQTT_CLEAN_START_FIRST_ONLY

@@ -2,7 +2,9 @@
 
 import json
 import random
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -355,6 +357,15 @@ def test_tls_checks_the_broker_and_shows_our_certificate(
     _does_not_open(settings, "connection|CONNECT|TLS|SSL")
     _does_not_open(replace(shown, ca_file=""), "certificate verify failed")
     _does_not_open(replace(shown, ca_file=str(stranger.certificate)), "certificate verify failed")
+
+
+def test_who_does_not_answer_at_all_is_not_waited_for_long() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        for tls in (True, False):
+            began = time.monotonic()
+            _does_not_open(_settings(port, tls=tls, timeout_s=0.3), "timed out|no answer")
+            assert time.monotonic() - began < 20  # less than the keep-alive
 
 
 @pytest.mark.parametrize(
