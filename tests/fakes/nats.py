@@ -1,5 +1,6 @@
 """A real nats-server with JetStream, which can be killed and started again on the same port."""
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -55,3 +56,25 @@ class Nats:
             if probe.connect_ex(("127.0.0.1", self.port)) != 0:
                 return False
             return probe.recv(4) == b"INFO"
+
+
+def every_message(port: int, stream: str) -> list[bytes]:
+    """What a stream of JetStream holds, in its order."""
+
+    async def read() -> list[bytes]:
+        import nats
+
+        client = await nats.connect(f"nats://127.0.0.1:{port}")
+        context = client.jetstream(timeout=30)
+        count = (await context.stream_info(stream)).state.messages
+        reader = await context.pull_subscribe("", durable=None, stream=stream)
+        found: list[bytes] = []
+        while len(found) < count:
+            batch = await reader.fetch(min(100, count - len(found)), timeout=30)
+            for message in batch:
+                found.append(message.data)
+                await message.ack()
+        await client.close()
+        return found
+
+    return asyncio.run(read())

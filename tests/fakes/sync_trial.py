@@ -1,0 +1,126 @@
+"""One trial of one sink: a sender that is killed again and again, its engine, too, and a bad line.
+
+At the end the engine is read: every reading once, none twice, each stream in its order.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.clouds import CLOUDS, Cloud
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    sink: str
+    rows: int
+    seed: int
+    fault: str = ""
+    seconds: float = 0.0
+    sender_kills: int = 0
+    engine_kills: int = 0
+    line: dict[str, int] = field(default_factory=dict)
+    """What was done to the line, and how often."""
+    errors: int = 0
+    """That senders met and got over."""
+    found: int = 0
+    lost: int = 0
+    double: int = 0
+    in_order: bool = True
+
+    @property
+    def good(self) -> bool:
+        return (self.found, self.lost, self.double) == (self.rows, 0, 0) and self.in_order
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Trial:
+    """A sender, and what happens to it."""
+
+    def __init__(
+        self,
+        kind: str,
+        folder: Path,
+        rows: int,
+        seed: int = 1,
+        fault: str = "",
+        odds: float = 0.01,
+    ) -> None:
+        """``fault``: of the sender, see ``sync_sender``."""
+        self._random = random.Random(seed)
+        self._folder = folder
+        self._cloud: Cloud = CLOUDS[kind](folder, odds, seed)
+        self._log = folder / "sender.log"
+        self.outcome = Outcome(kind, rows, seed, fault)
+
+    def run(self, deadline_s: float, least_kills: int) -> Outcome:
+        """Until every row is sent, or the time is over."""
+        try:
+            began = time.monotonic()
+            while time.monotonic() < began + deadline_s:
+                calm = time.monotonic() > began + deadline_s * 0.8
+                if calm:
+                    self._cloud.calm()
+                if self._life(None if calm else self._random.uniform(*self._cloud.lives_s)):
+                    break
+            self.outcome.seconds = round(time.monotonic() - began, 1)
+            self._count()
+            if self.outcome.sender_kills < least_kills:
+                raise AssertionError(f"only {self.outcome.sender_kills} kills: {self.outcome}")
+            return self.outcome
+        finally:
+            self._cloud.close()
+
+    def _life(self, seconds: float | None) -> bool:
+        """Of one sender; whether it came to its end. Every third death is followed by another."""
+        with self._log.open("ab") as log:
+            sender = subprocess.Popen(self._program(), cwd=ROOT, stdout=log, stderr=log)
+        try:
+            code = sender.wait(seconds)
+        except subprocess.TimeoutExpired:
+            sender.kill()
+            sender.wait()
+            self.outcome.sender_kills += 1
+            if self.outcome.sender_kills % 3 == 0:
+                self._cloud.kill()
+                self.outcome.engine_kills += 1
+            return False
+        if code != 0:
+            raise AssertionError(f"the sender failed: {self._log.read_text()[-3000:]}")
+        return True
+
+    def _program(self) -> list[str]:
+        told: dict[str, Any] = {
+            "kind": self.outcome.sink,
+            "settings": self._cloud.settings,
+            "rows": self.outcome.rows,
+            "epoch": "0123456789abcdef",
+            "fault": self.outcome.fault,
+            "seed": self._random.random(),
+            "notes": str(self._folder / "notes.db"),
+        }
+        spec = self._folder / "sender.json"
+        spec.write_text(json.dumps(told))
+        return [sys.executable, "-m", "tests.fakes.sync_sender", str(spec)]
+
+    def _count(self) -> None:
+        outcome = self.outcome
+        outcome.line = dict(self._cloud.faults())
+        outcome.errors = len(self._log.read_text().splitlines())
+        streams = self._cloud.values()
+        values = [value for held in streams.values() for value in held]
+        outcome.found = len(values)
+        outcome.lost = len(set(map(float, range(1, outcome.rows + 1))) - set(values))
+        outcome.double = len(values) - len(set(values))
+        outcome.in_order = all(held == sorted(held) for held in streams.values())
