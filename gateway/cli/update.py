@@ -26,7 +26,7 @@ def command(path: Path, *, check: bool, as_json: bool) -> None:
     from gateway.config import load_part
     from gateway.daemon.clock import SystemClock
 
-    settings = load_part(path, "gateway", "store", "updates").updates
+    settings = load_part(path, "gateway", "brokers", "store", "updates").updates
     if settings is None:
         raise UpdateError(f"{path} has no section updates")
     if not SystemClock().ok():

@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
     logging.getLogger("tuf").setLevel(logging.CRITICAL)
     said: dict[str, object] = {"found": [], "why": ""}
     try:
-        settings = load_part(file, "gateway", "store", "updates")
+        settings = load_part(file, "gateway", "brokers", "store", "updates")
         if settings.updates is None:
             raise UpdateError(f"{file} has no section updates")
         folder = settings.updates.folder

@@ -1,4 +1,4 @@
-"""An author, a web server and a gateway's folder: everything that a visit needs, on this machine."""
+"""An author, a web server and a gateway's folder: all that a visit needs, on this machine."""
 
 import hashlib
 import json
@@ -19,6 +19,7 @@ from gateway.updates.keyring import Keyring
 from tests.fakes.https import StaticServer
 from tests.models import make
 
+TERMS = Terms()
 HURRIED = Pace(wait_s=2.0, slow_s=0.5, least=512)
 FILE = """
 gateway: {id: here}
@@ -49,7 +50,9 @@ MODEL = "{shadow: 20 windows, probation: 20, max_latency: 5s, alarm_rate: [0, 0.
 CONFIG = "config: {may: [assets, models], probation: 3s}"
 
 
-def packaged(folder: Path, version: str, on: float = 90.0, *, plus: float = 0.0, **other: Any) -> Path:
+def packaged(
+    folder: Path, version: str, on: float = 90.0, *, plus: float = 0.0, **other: Any
+) -> Path:
     """score = temperature + plus, judged 50 times a second on the last value; alarm from ``on``."""
     nodes = [
         make.node("Flatten", "window", "flat", axis=1),
@@ -129,7 +132,7 @@ class Plant:
 
     def author(self, days_ago: float = 0, keys: Path | None = None) -> Author:
         """The author, with the keys in a folder, maybe long ago."""
-        now_ms = round((time.time() - days_ago * 86_400) * 1000)
+        now_ms = time.time_ns() // 1_000_000 - round(days_ago * 86_400_000)
         return Author(self.pub, Keyring([keys or self.keys]), now_ms, self.days)
 
     def offer(self, version: str = "1.1.0", on: float = 91.0, **more: Any) -> str:
@@ -138,11 +141,11 @@ class Plant:
         package = packaged(self.folder / f"package-{version}", version, on, **more)
         return offers.add_model(self.author(), package, "heat", terms).sha256
 
-    def offer_package(self, package: Path, terms: Terms = Terms()) -> str:
+    def offer_package(self, package: Path, terms: Terms = TERMS) -> str:
         """Offer a package that was made; its sha256."""
         return offers.add_model(self.author(), package, "heat", terms).sha256
 
-    def offer_config(self, text: str, place: str = "gateway/here", terms: Terms = Terms()) -> str:
+    def offer_config(self, text: str, place: str = "gateway/here", terms: Terms = TERMS) -> str:
         """Offer a configuration; its sha256."""
         file = self.folder / "offered.yaml"
         file.write_text(text)
