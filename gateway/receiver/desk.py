@@ -13,7 +13,7 @@ from gateway.receiver.parcel import Parcel, open_parcel
 from gateway.receiver.ports import Store, Taken
 
 MOST_STREAMS: Final = 100_000
-_LOG = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class Desk:
@@ -74,10 +74,10 @@ class Desk:
             if len(self._known) > MOST_STREAMS:
                 self._known.clear()
             self._known.add(stream)
-            _LOG.info("stream_began", stream=str(stream), seq=taken.cursor.seq)
+            log.info("stream_began", stream=str(stream), seq=taken.cursor.seq)
         if parcel.aside:
             first = parcel.aside[0]
-            _LOG.warning(
+            log.warning(
                 "rows_refused",
                 stream=str(stream),
                 count=len(parcel.aside),
@@ -85,9 +85,9 @@ class Desk:
                 reason=first.reason,
             )
         for alarm in taken.alarms:
-            _LOG.error("audit_head_contradicted", gateway=stream.gateway, reason=alarm)
+            log.error("audit_head_contradicted", gateway=stream.gateway, reason=alarm)
 
 
 def rejected(payload: bytes, error: Exception, via: str) -> None:
     """Log a payload that is no batch."""
-    _LOG.warning("batch_rejected", via=via, reason=str(error)[:200], bytes=len(payload))
+    log.warning("batch_rejected", via=via, reason=str(error)[:200], bytes=len(payload))

@@ -31,7 +31,7 @@ from gateway.receiver.desk import Desk, rejected
 STORE_S: Final = 5.0
 """When to try again after the store failed; the broker keeps what comes meanwhile."""
 LOOK_S: Final = 1.0
-_LOG = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class Place(NamedTuple):
@@ -113,7 +113,7 @@ class Listener:
         if state.connected != self._connected:
             self._connected = state.connected
             event = "broker_connected" if state.connected else "broker_lost"
-            _LOG.info(event, broker=self._name, reason=state.last_error)
+            log.info(event, broker=self._name, reason=state.last_error)
 
     def _hear(self, message: Message) -> None:
         """Answer a message; returns once what it brought is durable, or when we stop."""
@@ -125,7 +125,7 @@ class Listener:
                 for answer in self._answers(place, message):
                     self._say(message.topic, answer)
             except StoreError as error:
-                _LOG.error("batch_not_stored", broker=self._name, error=str(error))
+                log.error("batch_not_stored", broker=self._name, error=str(error))
                 self._stopping.wait(STORE_S)
             else:
                 return
@@ -182,7 +182,7 @@ class Listener:
         ours = self._desk.cursor(stream)
         if not told.epoch or told.answer.cursor == ours:
             return []
-        _LOG.warning(
+        log.warning(
             "cursor_corrected", stream=str(stream), told=told.answer.cursor.seq, seq=ours.seq
         )
         return [CursorMessage(told.epoch, Answer(ours))]

@@ -25,7 +25,7 @@ MOST_CONNECTIONS = 2_000
 KEEP_S = 120
 """A connection that is silent for longer is closed: a gateway that sends each minute keeps it."""
 STOP_S = 10
-_LOG = structlog.get_logger()
+log = structlog.get_logger()
 
 Clock = Callable[[], int]
 
@@ -57,7 +57,7 @@ def serve(settings: Settings, wall_ms: Clock, mono_ms: Clock) -> None:
         for listener in listeners:
             listener.start()
         if server is None:
-            _LOG.info("receiver_started", store=_shown(settings.store))
+            log.info("receiver_started", store=_shown(settings.store))
             stopping.wait()
         else:
             _listen(server, settings, desk)
@@ -66,7 +66,7 @@ def serve(settings: Settings, wall_ms: Clock, mono_ms: Clock) -> None:
             listener.stop()
         store.close()
     _complain([one.failure for one in listeners])
-    _LOG.info("receiver_stopped")
+    log.info("receiver_stopped")
 
 
 def _heed(end: Callable[..., None]) -> None:
@@ -95,12 +95,6 @@ def _server(http: Http, stopping: threading.Event) -> "Server":
     except ImportError as error:
         raise ConfigError(f"{error}: pip install 'edge-gateway[receiver]'") from error
 
-    tls: dict[str, Any] = {}
-    if http.cert_file is not None:
-        tls = {"ssl_certfile": http.cert_file, "ssl_keyfile": http.key_file}
-    if http.client_ca_file is not None:
-        tls |= {"ssl_ca_certs": str(http.client_ca_file), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-
     class _Server(uvicorn.Server):
         """Ends, too, when it was told to before it began."""
 
@@ -122,9 +116,18 @@ def _server(http: Http, stopping: threading.Event) -> "Server":
             timeout_keep_alive=KEEP_S,
             timeout_graceful_shutdown=STOP_S,
             limit_concurrency=MOST_CONNECTIONS,
-            **tls,
+            **_tls(http),
         )
     )
+
+
+def _tls(http: Http) -> dict[str, Any]:
+    tls: dict[str, Any] = {}
+    if http.cert_file is not None:
+        tls = {"ssl_certfile": http.cert_file, "ssl_keyfile": http.key_file}
+    if http.client_ca_file is not None:
+        tls |= {"ssl_ca_certs": str(http.client_ca_file), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return tls
 
 
 def _listen(server: "Server", settings: Settings, desk: Desk) -> None:
@@ -141,7 +144,7 @@ def _listen(server: "Server", settings: Settings, desk: Desk) -> None:
     with bound:
         port = bound.getsockname()[1]
         tls = http.cert_file is not None
-        _LOG.info("receiver_started", port=port, tls=tls, store=_shown(settings.store))
+        log.info("receiver_started", port=port, tls=tls, store=_shown(settings.store))
         server.run([bound])
 
 

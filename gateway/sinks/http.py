@@ -14,51 +14,19 @@ wrong token or address, a proxy's 400 or a line that garbles are not the batch's
 """
 
 import json
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from gateway.core.batch_answers import key, read_response
 from gateway.core.batches import Answer, Batch, Cursor, Stream
 from gateway.errors import DecodeError, SinkGapError, SinkRefusedError, SinkUnavailableError
 from gateway.sinks import tls
-from gateway.sinks.http_line import Line, LineError, Place, Reply
+from gateway.sinks.http_line import Line, LineError, Reply
+from gateway.sinks.http_settings import Settings, place_of
 
 CONTENT_TYPE: Final = "application/x-ndjson"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user may set for a sink of this kind."""
-
-    url: str
-    """Of the receiver: ``https://host:port/path``, without ``/v1/...``; or of a foreign one."""
-    receiver: bool = True
-    """false: no receiver of ours; what it acknowledges counts as taken."""
-    token_file: str = ""
-    """File with the bearer token, in its first line; read at each connect."""
-    ca_file: str = ""
-    """PEM file of the authorities to trust; empty: those of the system."""
-    cert_file: str = ""
-    """PEM file of our client certificate; empty: none is shown."""
-    key_file: str = ""
-    """PEM file of its key; empty: the key is in ``cert_file``."""
-    proxy: str = ""
-    """``http://host:port`` of a proxy; the environment is not asked."""
-    connect_timeout_s: float = 10.0
-    timeout_s: float = 30.0
-    """From the first byte sent of a request to the last byte of its answer; a second more for each
-    kilobyte of a batch, so that a slow line has its time."""
-
-    def __post_init__(self) -> None:
-        place_of(self.url)
-        if self.proxy and place_of(self.proxy).tls:
-            raise ValueError("proxy: only http:// is known")
-        if self.key_file and not self.cert_file:
-            raise ValueError("key_file needs cert_file")
-        if self.connect_timeout_s <= 0 or self.timeout_s <= 0:
-            raise ValueError("a time-out is more than 0")
 
 
 _Settings = Settings
@@ -149,7 +117,7 @@ class Sink:
         settings = self._settings
         try:
             token = _first_line(settings.token_file) if settings.token_file else ""
-            context = tls.context(_tls(settings)) if self._place.tls else None
+            context = _context(settings) if self._place.tls else None
         except (OSError, UnicodeError, ValueError) as error:
             raise SinkUnavailableError(f"a file cannot be used: {error}") from error
         self._headers = {"User-Agent": "edge-gateway", "Accept": "application/json"}
@@ -211,25 +179,9 @@ class Sink:
         raise SinkUnavailableError(f"{self._settings.url}: {message}", wait_s)
 
 
-def place_of(url: str) -> Place:
-    """What a URL names.
-
-    Raises:
-        ValueError: it is none, or not of HTTP.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r}: a URL begins with http:// or https:// and a host")
-    if parts.username or parts.password or parts.fragment:
-        raise ValueError("a URL of a sink has no user, password or fragment")
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.hostname, port, path, secure)
-
-
-def _tls(settings: Settings) -> tls.Tls:
-    return tls.Tls(settings.ca_file, settings.cert_file, settings.key_file)
+def _context(settings: Settings) -> ssl.SSLContext:
+    shown = tls.Tls(settings.ca_file, settings.cert_file, settings.key_file)
+    return tls.context(shown, settings.connect_timeout_s)
 
 
 def _first_line(file: str) -> str:

@@ -14,7 +14,8 @@ import pytest
 
 from gateway.core.batches import Cursor, Row, Stream, unpack
 from gateway.errors import SinkError, SinkGapError, SinkRefusedError, SinkUnavailableError
-from gateway.sinks.http import Settings, Sink, place_of
+from gateway.sinks.http import Settings, Sink
+from gateway.sinks.http_settings import place_of
 from tests.fakes.authority import Authority
 from tests.fakes.raw_http import RawServer, said
 from tests.fakes.receiver import TOKEN, Receiver, token_file
