@@ -1,7 +1,7 @@
 """The MQTT sink beside a real mosquitto and a receiver in a process of its own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,14 +40,8 @@ class Rig:
     def stranger(self, stream: Stream) -> mqtt.Sink:
         raise NotImplementedError  # see the test of a broker that asks for passwords
 
-    @contextmanager
-    def losing(self) -> Iterator[None]:
-        """Batches wait in the broker for a frozen receiver."""
-        self.receiver.hold(on=True)
-        short, self.settings = self.settings, replace(self.settings, timeout_s=1.0)
-        yield
-        self.settings = short
-        self.receiver.hold(on=False)
+    def losing(self) -> AbstractContextManager[object]:
+        raise NotImplementedError  # see the test of a frozen receiver
 
     def stop(self) -> None:
         self.receiver.kill()

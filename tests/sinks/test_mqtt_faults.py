@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -366,6 +367,40 @@ def test_who_does_not_answer_at_all_is_not_waited_for_long() -> None:
             began = time.monotonic()
             _does_not_open(_settings(port, tls=tls, timeout_s=0.3), "timed out|no answer")
             assert time.monotonic() - began < 20  # less than the keep-alive
+
+
+def test_a_port_for_several_protocols_is_told_ours(authority: Authority) -> None:
+    """AWS IoT Core, port 443."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*authority.issue("broker", "IP:127.0.0.1"))
+    server.set_alpn_protocols(["http/1.1", "x-amzn-mqtt-ca"])
+    chosen: list[str | None] = []
+
+    def serve() -> None:
+        with listener.accept()[0] as line, server.wrap_socket(line, server_side=True) as secure:
+            chosen.append(secure.selected_alpn_protocol())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        ca_file = str(authority.certificate)
+        port = listener.getsockname()[1]
+        settings = _settings(port, tls=True, ca_file=ca_file, alpn="x-amzn-mqtt-ca")
+        _does_not_open(settings, "connection|CONNECT")
+        serving.join(30)
+    assert chosen == ["x-amzn-mqtt-ca"]
+
+
+def test_the_broker_may_drop_what_nobody_took_in_time(broker: Mosquitto) -> None:
+    stream, told = new_stream(), []
+    with Peer(broker.port, topic_of("expires", "ask", stream)) as peer:
+        peer._client.on_message = lambda _client, _userdata, message: told.append(
+            message.properties.MessageExpiryInterval
+        )
+        sink = mqtt.Sink(_settings(broker.port, topic="expires", timeout_s=0.5), stream)
+        with closing(sink), pytest.raises(SinkUnavailableError, match="no answer"):
+            sink.cursor()
+    assert told == [1]
 
 
 @pytest.mark.parametrize(

@@ -400,6 +400,19 @@ def test_a_gateways_name_that_makes_a_topic_too_long_is_told() -> None:
         mqtt_plain.Sink(settings, new_stream(gateway="a" * 128))
 
 
+def test_port_443_of_aws_is_told_what_is_meant() -> None:
+    """ALPN, as the AWS documents say for client certificates."""
+    stream = new_stream()
+    for port, profile, alpn in (
+        (443, "aws", ["x-amzn-mqtt-ca"]),
+        (8883, "aws", []),
+        (443, "hivemq", []),
+    ):
+        wire = mqtt_plain.Sink(_settings(port, profile=profile, tls=True), stream)._wire()
+        assert wire.tls is not None
+        assert list(wire.tls.alpn) == alpn
+
+
 def test_basic_ingest_of_aws_does_not_count() -> None:
     rule = "$aws/rules/edge_rows/"
     assert unfit_topic(PROFILES["aws"], rule + "a/b/c/d/e/f/g/h") == ""
