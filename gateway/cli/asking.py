@@ -122,6 +122,11 @@ class Visit:
             lambda at, one: at == f"response/{name}" and one.get("transaction") == self._transaction
         )
 
+    @property
+    def offline(self) -> bool:
+        """The gateway said that it goes, or its broker did; what is retained is of before."""
+        return self._offline_since is not None
+
     def _unheard(self) -> str:
         """Why nobody answered, as far as the broker told."""
         for outcome in self._client.take_outcomes():

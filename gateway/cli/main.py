@@ -42,7 +42,9 @@ COMMANDS = (
     "resume",
     "run",
     "standing",
+    "status",
     "stop",
+    "sync",
     "test",
     "update",
 )

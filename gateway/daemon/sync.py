@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 
+from gateway.core import topic_tree
 from gateway.core.topic_tree import Document
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
@@ -28,6 +29,7 @@ LONGEST_S: Final = 60.0
 STEADY_S: Final = 60.0
 """A process that lived so long is started anew without a long wait."""
 LOOK_S: Final = 1.0
+SHOW_MS: Final = 2_000
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ class Sync:
         self._closed = False
         self._spec: Spec | None = None
         self._taken: Mapping[str, int] = {}
+        self._shown_ms = 0
         self.lanes = Lanes()
         self.state = "off"
         self.restarts = 0
@@ -74,7 +77,9 @@ class Sync:
             self._changed.clear()
             spec = self._spec
             if spec is None:
-                self.state = "off"
+                if self.state != "off":
+                    self.state = "off"
+                    self._show()
                 await self._changed.wait()
                 continue
             started_ms = self._clock.mono_ms()
@@ -122,6 +127,7 @@ class Sync:
     def _died(self, why: str, *, again: bool) -> None:
         self.state, self.restarts = "down", self.restarts + 1
         log.error("sync_process_died", error=why)
+        self._show()
         if again:
             self._announce.event("sync_process_died", error=why)
 
@@ -139,10 +145,17 @@ class Sync:
             return
         self.state = "running"
         self.lanes.take(told["lanes"], self._clock.mono_ms())
+        if self._clock.mono_ms() >= self._shown_ms + SHOW_MS:
+            self._show()
         taken = self.lanes.taken(self._site.settings.sync)
         if taken != self._taken:
             self._taken = taken
             self._tidings.taken(taken)
+
+    def _show(self) -> None:
+        """Its own topic: health comes too seldom to follow a backlog."""
+        self._shown_ms = self._clock.mono_ms()
+        self._announce.now("sync", topic_tree.head(self._clock.now_ms()) | self.document())
 
     def look(self) -> None:
         """Which clouds have been out of reach for so long that it is news."""

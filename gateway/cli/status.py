@@ -1,0 +1,128 @@
+"""``edge-gateway status``: one screen about everything."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from gateway.cli.tables import CONFIG
+
+DROPS: Final = 8
+"""Reasons of drops that are shown, the most frequent first."""
+_GOOD: Final = frozenset({"answered"})
+
+
+@click.command("status")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=CONFIG,
+    show_default=True,
+    help="The user's file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The health document as it is.")
+@click.pass_context
+def command(context: click.Context, path: Path, *, as_json: bool) -> None:
+    """Show links, sources, store, models, clouds and what was dropped, on one screen.
+
+    It is what the gateway itself says (``health``), at most 30 s old. Exits 0 when it runs and has
+    no problem; 1 when it is degraded, or cannot be asked: then the database tells what it can.
+    """
+    from gateway.cli import sync_view
+
+    view = sync_view.look(path, "health")
+    if as_json:
+        told = {"remark": view.remark or None} | dict(view.health)
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(lines(view.health, view.remark, path)))
+    context.exit(0 if view.health.get("state") == "running" else 1)
+
+
+def lines(health: Mapping[str, Any], remark: str, path: Path) -> Iterator[str]:
+    """The screen."""
+    if remark:
+        yield f"gateway   {remark}"
+        yield from _stored(path)
+    else:
+        yield f"gateway   {health.get('state')}, as of {health.get('ts')}"
+    yield from (f"problem   {problem}" for problem in health.get("problems", ()))
+    for name, broker in health.get("brokers", {}).items():
+        up = f"connected, MQTT {broker['protocol']}" if broker["connected"] else broker["error"]
+        yield f"broker    {name}: {up or 'not connected'}"
+    for name, source in health.get("sources", {}).items():
+        yield f"source    {name}: {_source(source)}"
+    store = health.get("store")
+    if store:
+        yield f"store     {_store(store)}"
+    if "worker" in health:
+        yield f"worker    {health['worker']['state']}"
+    for name, model in health.get("models", {}).items():
+        silent = f"{model['abstained']:.0%} without an answer"
+        yield f"model     {name}: {model['turns']} turns, {silent}"
+    yield from _sync(health)
+    yield from _drops(health.get("counters", {}))
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    last = source.get("last_s")
+    heard = "nothing heard yet" if last is None else f"last message {last} s ago"
+    told = f"{heard}, {source['messages']} messages, {source['readings']} readings"
+    told += ", silent" if source.get("silent") else ""
+    offline = source.get("offline") or ()
+    return f"{told}, offline: {', '.join(offline)}" if offline else told
+
+
+def _store(store: Mapping[str, Any]) -> str:
+    from gateway.cli.sync_view import size
+
+    rows = store.get("rows", {})
+    free = size(store.get("free_disk_bytes"))
+    return f"{store['state']}, {size(store['bytes'])}, {free} free, {rows.get('report', 0)} reports"
+
+
+def _sync(health: Mapping[str, Any]) -> Iterator[str]:
+    from gateway.cli.sync_view import lanes, span
+
+    sync = health.get("sync", {})
+    if sync.get("state", "off") not in ("off", "running", "unknown"):
+        yield f"sync      {sync['state']}, restarted {sync.get('restarts')} times"
+    for lane in lanes(health):
+        left, done = lane.get("left"), span(lane.get("done_s"))
+        told = f"{lane.get('state')}, {lane.get('sent')} rows sent"
+        told += f", {left} left" if left else ""
+        told += f" ({done} to go)" if left and done else ""
+        told += f", waits: {lane['waits']}" if lane.get("waits") else ""
+        told += f", {lane['refused']} refused" if lane.get("refused") else ""
+        told += f", {lane['error']}" if lane.get("error") else ""
+        yield f"cloud     {lane['sink']}/{lane['lane']}: {told}"
+
+
+def _drops(counters: Mapping[str, int]) -> Iterator[str]:
+    """What did not get through, and why, since the database was made."""
+    drops = {key: n for key, n in counters.items() if key.rpartition("/")[2] not in _GOOD and n}
+    for key in sorted(drops, key=lambda one: -drops[one])[:DROPS]:
+        yield f"dropped   {key}: {drops[key]}"
+    if len(drops) > DROPS:
+        yield f"dropped   and for {len(drops) - DROPS} more reasons"
+
+
+def _stored(path: Path) -> Iterator[str]:
+    """What the database tells without the gateway."""
+    from gateway.config import load_part
+    from gateway.core.times import rfc3339
+    from gateway.errors import StoreError
+    from gateway.store.reader import Reader
+
+    database = load_part(path, "gateway", "brokers", "store").store.path
+    try:
+        with Reader.open(database) as reader:
+            count, newest = reader.query("SELECT count(*), max(at_ms) FROM report").rows[0]
+    except StoreError as error:
+        yield f"store     {error}"
+        return
+    when = rfc3339(newest) if isinstance(newest, int) else "never"
+    yield f"store     {database}: {count} reports, the newest of {when}"
