@@ -119,8 +119,8 @@ class Policy:
         if not memory.raised:
             hits = sum(last(memory.votes, rule.of))
             if hits < rule.hits:
-                if memory.elsewhere_ms is not None:
-                    memory.calm(rule)
+                if memory.elsewhere_ms is not None and self.asset.id not in self.standing.muted:
+                    memory.calm(rule)  # while it is muted, who commands it says what is over
                 return None
             memory.raised, memory.since_ms, memory.due = True, verdict.at_ms, bool(rule.action)
             memory.due = memory.due and not memory.elsewhere(verdict.mono_ms + self.shift_ms)

@@ -42,7 +42,7 @@ class Memory:
 
     def elsewhere(self, now_ms: int) -> bool:
         """What raises it now raised it there, and was done: both judge the same readings."""
-        return self.elsewhere_ms is not None and 0 <= now_ms - self.elsewhere_ms < ELSEWHERE_MS
+        return self.elsewhere_ms is not None and now_ms - self.elsewhere_ms < ELSEWHERE_MS
 
     def calm(self, rule: PolicyRule) -> None:
         """What another gateway saw is over: it would be cleared by now."""

@@ -120,8 +120,11 @@ class Books:
 
     # -- the others' ----------------------------------------------------------------------------
 
-    def told(self, slot: str, book: Book, *, retained: bool) -> None:
-        """The holder of a slot tells its book."""
+    def told(self, slot: str, book: Book, *, live: bool) -> None:
+        """The holder of a slot tells its book.
+
+        Not ``live``: we were away when it was told, and what was published then may have expired.
+        """
         listened = self.topics()
         for note in book.notes:
             if note.id in self._known or self._owners.get(note.asset) != slot:
@@ -130,10 +133,11 @@ class Books:
             self._add(slot, note)
             again = self._about(note)  # what was done before is done once more
             self._taken[slot] = self._taken.get(slot, frozenset()) - again
-            if retained or not note.marks or note.marks[0].topic not in listened:
-                self._sent(note)
-            else:
+            last = note is book.notes[-1] and note.marks  # the others left before it was told
+            if live and last and note.marks[0].topic in listened:
                 self._waiting[note.id] = note
+            else:
+                self._sent(note)
         self._done[slot] = book.done
         self._mark(slot)
 

@@ -127,7 +127,8 @@ class Standby:
             self._mute()
         elif name == "notes" and not slot.held:
             book = fleet_topics.read_book(message.payload)
-            self._books.told(slot.slot, book, retained=message.retain)
+            live = self.lookout.synced_ms is not None and not message.retain
+            self._books.told(slot.slot, book, live=live)
         elif name == "standing" and self.relay is not None and not slot.held:
             self.relay.standing(fleet_topics.read_standing(message.payload))
 
