@@ -22,7 +22,7 @@ from tests.fakes.receiver import Receiver
 from tests.fakes.relay import Relay
 
 TIMEOUT_S = 1.5
-LIVES_S = (0.4, 1.6)
+LIVES_S = (0.8, 4.0)
 
 
 class Cloud(Protocol):
@@ -238,7 +238,7 @@ class File:
     """A folder: only the gateway can die."""
 
     kind = "file"
-    lives_s = (0.2, 0.5)
+    lives_s = (0.5, 2.0)
 
     def __init__(self, folder: Path, odds: float, seed: int) -> None:
         self._folder = folder / "out"

@@ -5,16 +5,12 @@ At the end the engine is read: every reading once, none twice, each stream in it
 
 import json
 import random
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.fakes.clouds import CLOUDS, Cloud
-
-ROOT = Path(__file__).parents[2]
+from tests.fakes.sync_senders import Child, Dishonest, Sender
 
 
 @dataclass(slots=True)
@@ -30,8 +26,8 @@ class Outcome:
     engine_kills: int = 0
     line: dict[str, int] = field(default_factory=dict)
     """What was done to the line, and how often."""
-    errors: int = 0
-    """That senders met and got over."""
+    streams: int = 0
+    """In which the rows came: lanes."""
     found: int = 0
     lost: int = 0
     double: int = 0
@@ -57,11 +53,16 @@ class Trial:
         fault: str = "",
         odds: float = 0.01,
     ) -> None:
-        """``fault``: of the sender, see ``sync_sender``."""
+        """``fault``: of a dishonest sender; without it the gateway's own process sends."""
         self._random = random.Random(seed)
-        self._folder = folder
         self._cloud: Cloud = CLOUDS[kind](folder, odds, seed)
         self._log = folder / "sender.log"
+        self._sender: Sender
+        if fault:
+            told = {"kind": kind, "settings": self._cloud.settings, "rows": rows, "fault": fault}
+            self._sender = Dishonest(folder, told, seed)
+        else:
+            self._sender = Child(folder, kind, self._cloud.settings, rows)
         self.outcome = Outcome(kind, rows, seed, fault)
 
     def run(self, deadline_s: float, least_kills: int) -> Outcome:
@@ -72,7 +73,7 @@ class Trial:
                 calm = time.monotonic() > began + deadline_s * 0.8
                 if calm:
                     self._cloud.calm()
-                if self._life(None if calm else self._random.uniform(*self._cloud.lives_s)):
+                if self._life(60.0 if calm else self._random.uniform(*self._cloud.lives_s)):
                     break
             self.outcome.seconds = round(time.monotonic() - began, 1)
             self._count()
@@ -80,45 +81,24 @@ class Trial:
                 raise AssertionError(f"only {self.outcome.sender_kills} kills: {self.outcome}")
             return self.outcome
         finally:
+            self._sender.close()
             self._cloud.close()
 
-    def _life(self, seconds: float | None) -> bool:
+    def _life(self, seconds: float) -> bool:
         """Of one sender; whether it came to its end. Every third death is followed by another."""
         with self._log.open("ab") as log:
-            sender = subprocess.Popen(self._program(), cwd=ROOT, stdout=log, stderr=log)
-        try:
-            code = sender.wait(seconds)
-        except subprocess.TimeoutExpired:
-            sender.kill()
-            sender.wait()
+            done = self._sender.live(seconds, log)
+        if not done:
             self.outcome.sender_kills += 1
             if self.outcome.sender_kills % 3 == 0:
                 self._cloud.kill()
                 self.outcome.engine_kills += 1
-            return False
-        if code != 0:
-            raise AssertionError(f"the sender failed: {self._log.read_text()[-3000:]}")
-        return True
-
-    def _program(self) -> list[str]:
-        told: dict[str, Any] = {
-            "kind": self.outcome.sink,
-            "settings": self._cloud.settings,
-            "rows": self.outcome.rows,
-            "epoch": "0123456789abcdef",
-            "fault": self.outcome.fault,
-            "seed": self._random.random(),
-            "notes": str(self._folder / "notes.db"),
-        }
-        spec = self._folder / "sender.json"
-        spec.write_text(json.dumps(told))
-        return [sys.executable, "-m", "tests.fakes.sync_sender", str(spec)]
+        return done
 
     def _count(self) -> None:
         outcome = self.outcome
         outcome.line = dict(self._cloud.faults())
-        outcome.errors = len(self._log.read_text().splitlines())
-        streams = self._cloud.values()
+        outcome.streams = len(streams := self._cloud.values())
         values = [value for held in streams.values() for value in held]
         outcome.found = len(values)
         outcome.lost = len(set(map(float, range(1, outcome.rows + 1))) - set(values))
