@@ -18,6 +18,7 @@ GatewayError
  │   └─ SessionTakenError    stop reconnecting: another client uses our client id
  ├─ CloudError           no answer from a cloud's model; the next rung of the ladder answers
  │   ├─ CloudUnavailableError  count it: after a few the breaker opens for a while
+ │   ├─ CloudAnswerError       the same: its answer is of no use
  │   └─ CloudRefusedError      ask nothing more until the file changes or an hour has passed
  ├─ SinkError
  │   ├─ SinkUnavailableError  back off with jitter, then send the same bytes again
@@ -119,6 +120,14 @@ class CloudUnavailableError(CloudError):
     def __init__(self, message: str, *, sent: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class CloudAnswerError(CloudError):
+    """What it answered is no answer to the question; ``reason`` is one short word."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
 
 
 class CloudRefusedError(CloudError):

@@ -65,13 +65,7 @@ def build(root: Root, file: Path) -> Settings:
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
         log=Log(root.log.level, root.log.format),
-        limits=Limits(
-            batch_ms=root.limits.batch,
-            batch_messages=root.limits.batch_messages,
-            commands_per_minute=root.limits.commands_per_minute,
-            held_readings=root.limits.held_readings,
-            worker_bytes=root.limits.worker_memory,
-        ),
+        limits=_limits(root),
         exclusions=guards.exclusions(root.exclusions),
         homeassistant=telling.home_assistant(root.homeassistant),
         alerts=telling.routes(root.alerts, here),
@@ -84,6 +78,16 @@ def build(root: Root, file: Path) -> Settings:
         privacy=security.privacy_of(root.privacy, here),
         updates=updates.updates_of(root.updates, folder, here),
         metric_keep_ms=_metric_keep(root),
+    )
+
+
+def _limits(root: Root) -> Limits:
+    return Limits(
+        batch_ms=root.limits.batch,
+        batch_messages=root.limits.batch_messages,
+        commands_per_minute=root.limits.commands_per_minute,
+        held_readings=root.limits.held_readings,
+        worker_bytes=root.limits.worker_memory,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.config.settings import Settings
-from gateway.core.assets import Asset
+from gateway.core.assets import Asset, cloud_rungs
 from gateway.core.verdicts import Mode
 
 
@@ -29,6 +29,9 @@ def _asset(known: Asset, asset: Asset) -> Iterator[str]:
     for name, action in asset.actions.items():
         if known.actions.get(name) != action:
             yield f"asset {asset.id}: action {name} is new, or another one"
+    for rung in cloud_rungs(asset.ladder):
+        if rung.may_act and rung not in known.ladder:
+            yield f"asset {asset.id}: {rung.name} may act is new, or another one"
     if asset.actions and asset.rates != known.rates:
         yield f"asset {asset.id}: its limits are others"
     rules = [replace(rule, name="") for rule in known.policy]

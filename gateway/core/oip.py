@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, Literal, NamedTuple
 
-from gateway.errors import CloudRefusedError, CloudUnavailableError, DecodeError
+from gateway.errors import CloudAnswerError, CloudRefusedError, CloudUnavailableError
 
 Datatype = Literal["FP32", "FP64"]
 
@@ -82,7 +82,7 @@ def answer(payload: bytes, expected: Expected) -> Said:
     """Read an answer.
 
     Raises:
-        DecodeError: it is none, of another model or question, or its numbers are not those wanted.
+        CloudAnswerError: it is none, of another model or question, or has other numbers.
         CloudRefusedError: the server says that the question is wrong (``status`` 400 to 499).
         CloudUnavailableError: it says that it cannot answer.
     """
@@ -91,14 +91,18 @@ def answer(payload: bytes, expected: Expected) -> Said:
         raise refusal(tree)
     model, version = str(tree.get("model_name", "")), str(tree.get("model_version") or "")
     if model != expected.model:
-        raise DecodeError("model", f"from {model[:WORDS]!r}, not {expected.model!r}")
+        raise CloudAnswerError("model", f"from {model[:WORDS]!r}, not {expected.model!r}")
     if expected.version and version != expected.version:
-        raise DecodeError("version", f"of version {version[:WORDS]!r}, not {expected.version!r}")
+        raise CloudAnswerError(
+            "version", f"of version {version[:WORDS]!r}, not {expected.version!r}"
+        )
     if tree.get("id") not in (None, "", expected.id):
-        raise DecodeError("id", f"to question {str(tree['id'])[:WORDS]!r}, not {expected.id!r}")
+        raise CloudAnswerError(
+            "id", f"to question {str(tree['id'])[:WORDS]!r}, not {expected.id!r}"
+        )
     numbers = _numbers(_output(tree, expected.output), expected.width)
     if not all(map(isfinite, numbers)):
-        raise DecodeError("finite", "a number of it is not finite")
+        raise CloudAnswerError("finite", "a number of it is not finite")
     return Said(numbers[expected.column], model, version[:WORDS], expected.id)
 
 
@@ -118,7 +122,7 @@ def words_of(payload: bytes) -> str:
     """What a server says beside a bad status, cut short."""
     try:
         tree = _tree(payload)
-    except DecodeError:
+    except CloudAnswerError:
         return ""
     return str(tree.get("error") or tree.get("detail") or "")[:WORDS]
 
@@ -127,9 +131,9 @@ def _tree(payload: bytes) -> dict[str, Any]:
     try:
         tree = json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise DecodeError("json", f"no JSON but {payload[:20]!r}") from error
+        raise CloudAnswerError("json", f"no JSON but {payload[:20]!r}") from error
     if not isinstance(tree, dict):
-        raise DecodeError("json", "no JSON object")
+        raise CloudAnswerError("json", "no JSON object")
     return tree
 
 
@@ -140,20 +144,20 @@ def _output(tree: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
     chosen = named or (outputs if len(outputs) == 1 else [])
     if not chosen:
         names = [str(one.get("name"))[:40] for one in outputs[:8]]
-        raise DecodeError("output", f"no output {wanted!r} but {names}")
+        raise CloudAnswerError("output", f"no output {wanted!r} but {names}")
     return chosen[0]
 
 
 def _numbers(output: Mapping[str, Any], width: int) -> list[float]:
     datatype, data = str(output.get("datatype", "")), output.get("data")
     if not datatype.startswith(_NUMBERS):
-        raise DecodeError("datatype", f"{datatype[:20]!r} is no number")
+        raise CloudAnswerError("datatype", f"{datatype[:20]!r} is no number")
     try:
         numbers = list(_flat(data, width, DEPTH))
     except TypeError as error:
-        raise DecodeError("data", str(error)) from error
+        raise CloudAnswerError("data", str(error)) from error
     if len(numbers) != width:
-        raise DecodeError("shape", f"{_count(len(numbers), width)} numbers, not {width}")
+        raise CloudAnswerError("shape", f"{_count(len(numbers), width)} numbers, not {width}")
     return numbers
 
 

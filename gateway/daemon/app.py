@@ -5,7 +5,7 @@ it anew, and the broker delivers again what was not acknowledged.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, TypeVar
@@ -62,32 +62,7 @@ class Daemon:
         """Run all tasks until the first one fails or ``stop`` is set."""
         parts = self.parts
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(work, name=name)
-                for name, work in (
-                    ("journal", parts.journal.run()),
-                    ("outbox", parts.outbox.run(self._store, self._pool)),
-                    ("inference", parts.inference.run()),
-                    ("decide", parts.decide.run()),
-                    ("explain", parts.explain.run()),
-                    ("docket", parts.docket.run()),
-                    ("retry", parts.retry.run()),
-                    ("wills", parts.wills.run()),
-                    ("requests", parts.requests.run()),
-                    ("held", parts.held.run()),
-                    ("audit", parts.audit.run()),
-                    ("periods", parts.periods.run()),
-                    ("traffic", parts.traffic.run()),
-                    ("clouds", parts.clouds.run()),
-                    ("sync", parts.sync.run()),
-                    ("errands", parts.errands.run()),
-                    ("fleet", watch(parts.standby)),
-                    ("updates", parts.updates.run(self.reload)),
-                    ("beat", parts.beat.run()),
-                    ("connections", self._connections()),
-                    ("threads", parts.links.watch_threads()),
-                )
-            ]
+            tasks = [group.create_task(work, name=name) for name, work in self._works()]
             await self._worker_tried()
             # Not before the models are there: a rule's "normal" would clear what a model raised.
             tasks.append(group.create_task(self._timer(), name="timer"))
@@ -104,6 +79,31 @@ class Daemon:
             for task in tasks:
                 task.cancel()
         log.info("gateway_stopped")
+
+    def _works(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+        """What runs from the beginning, by name."""
+        parts = self.parts
+        yield "journal", parts.journal.run()
+        yield "outbox", parts.outbox.run(self._store, self._pool)
+        yield "inference", parts.inference.run()
+        yield "decide", parts.decide.run()
+        yield "explain", parts.explain.run()
+        yield "docket", parts.docket.run()
+        yield "retry", parts.retry.run()
+        yield "wills", parts.wills.run()
+        yield "requests", parts.requests.run()
+        yield "held", parts.held.run()
+        yield "audit", parts.audit.run()
+        yield "periods", parts.periods.run()
+        yield "traffic", parts.traffic.run()
+        yield "clouds", parts.clouds.run()
+        yield "sync", parts.sync.run()
+        yield "errands", parts.errands.run()
+        yield "fleet", watch(parts.standby)
+        yield "updates", parts.updates.run(self.reload)
+        yield "beat", parts.beat.run()
+        yield "connections", self._connections()
+        yield "threads", parts.links.watch_threads()
 
     async def _worker_tried(self) -> None:
         """Wait until the models are there, but neither for ever nor when we are to stop."""

@@ -22,7 +22,7 @@ from gateway.core.questions import Remote
 from gateway.core.topic_tree import Document
 from gateway.daemon.breaker import Breaker
 from gateway.daemon.clock import Clock
-from gateway.errors import CloudRefusedError, CloudUnavailableError, ConfigError, DecodeError
+from gateway.errors import CloudAnswerError, CloudRefusedError, CloudUnavailableError, ConfigError
 
 QUARANTINE_MS: Final = 3_600_000
 """After an answer that says that the question is wrong."""
@@ -106,7 +106,7 @@ class Cloud:
             return self._failed(CloudUnavailableError("deadline"), "timeout")
         except CloudUnavailableError as error:
             return self._failed(error, "failed")
-        except DecodeError as error:
+        except CloudAnswerError as error:
             return self._failed(error, "wrong")
         self._breaker.succeeded()
         self._banned, self.took_ms = "", self._clock.mono_ms() - began_ms

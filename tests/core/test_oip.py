@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core import oip
 from gateway.core.oip import Expected, Said, Tensor
-from gateway.errors import CloudRefusedError, CloudUnavailableError, DecodeError
+from gateway.errors import CloudAnswerError, CloudRefusedError, CloudUnavailableError
 
 WANTED = Expected("q1", "large", output="score")
 
@@ -53,7 +53,7 @@ def test_an_only_output_needs_no_name_and_one_of_several_does():
     assert oip.answer(body(output={"name": "y"}), WANTED).score == 0.5
     two = json.loads(body(output={"name": "y"}))
     two["outputs"] *= 2
-    with pytest.raises(DecodeError, match="no output 'score' but"):
+    with pytest.raises(CloudAnswerError, match="no output 'score' but"):
         oip.answer(json.dumps(two).encode(), WANTED)
 
 
@@ -78,21 +78,21 @@ WRONG = [
 
 @pytest.mark.parametrize(("changes", "reason"), WRONG)
 def test_what_is_not_as_wanted_is_refused(changes, reason):
-    with pytest.raises(DecodeError) as caught:
+    with pytest.raises(CloudAnswerError) as caught:
         oip.answer(body(**changes), WANTED)
     assert caught.value.reason == reason
 
 
 def test_another_version_than_the_one_that_was_asked_is_refused():
     assert oip.answer(body(), WANTED._replace(version="3")).version == "3"
-    with pytest.raises(DecodeError, match="version"):
+    with pytest.raises(CloudAnswerError, match="version"):
         oip.answer(body(), WANTED._replace(version="2"))
 
 
 def test_nested_deeper_than_anybody_needs_is_refused():
     deep = "[" * 100_000 + "]" * 100_000
     text = body(output={"data": []}).replace(b'"data": []', f'"data": {deep}'.encode())
-    with pytest.raises(DecodeError):
+    with pytest.raises(CloudAnswerError):
         oip.answer(text, WANTED)
 
 
@@ -100,7 +100,7 @@ def test_nested_deeper_than_anybody_needs_is_refused():
 def test_whatever_the_bytes_it_is_an_answer_or_an_error(payload):
     try:
         said = oip.answer(payload, WANTED)
-    except (DecodeError, CloudRefusedError, CloudUnavailableError):
+    except (CloudAnswerError, CloudRefusedError, CloudUnavailableError):
         return
     assert isfinite(said.score)
 

@@ -87,6 +87,7 @@ class Asked(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     model: Model
 
     def do_POST(self) -> None:
