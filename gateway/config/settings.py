@@ -152,7 +152,7 @@ class UpdateSettings:
     timeout_ms: int = 900_000
     may: tuple[str, ...] = ()
     """Sections that a received configuration may bring; empty: none is taken."""
-    probation_ms: int = 600_000
+    probation_ms: int = 1_200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ class ReceivedSection(Section):
     """Sections that a received file may bring, each instead of this file's; it is refused whole
     when it has another one. Without ``act`` among them it may not widen what is done to machines:
     no action, limit, interlock or policy in mode ``act`` that this file does not have."""
-    probation: Annotated[Duration, Field(ge=1_000)] = 600_000
-    """How long the gateway must stay healthy with it, in one go; else the one before is back."""
+    probation: Annotated[Duration, Field(ge=1_000)] = 1_200_000
+    """How long the gateway must stay healthy with it, in one go; else the one before is back.
+    Longer than ``stale`` of a metric, it also shows whether that is still heard."""
 
 
 class UpdatesSection(Section):

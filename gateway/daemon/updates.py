@@ -32,6 +32,8 @@ from gateway.updates.record import FILE, Record, changing
 LOOK_S: Final = 1.0
 CLOCK_MS: Final = 30_000
 """While the clock cannot be believed nothing is asked; it is looked at again this often."""
+AGAIN_MS: Final = 60_000
+"""A file that could not be read again is tried again this often, while something waits for it."""
 
 log = structlog.get_logger()
 
@@ -124,6 +126,7 @@ class Updates:
             await self._change(lambda record: record.ended(why, self._clock.now_ms()))
 
     async def _looks(self, reload: asyncio.Event) -> None:
+        again_ms = 0
         while True:
             await self._wanted.wait()
             await asyncio.sleep(LOOK_S)
@@ -136,6 +139,9 @@ class Updates:
             if changed != self._seen:
                 self._seen = changed
                 await self._tell(settings)
+                again_ms = 0
+            if self._clock.mono_ms() >= again_ms:
+                again_ms = self._clock.mono_ms() + AGAIN_MS
                 if await asyncio.to_thread(_differs, self.site.settings):
                     await self._trial.prepare(settings.folder)
                     reload.set()

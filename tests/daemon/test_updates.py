@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -171,22 +173,38 @@ def test_a_configuration_is_tried_kept_and_put_on_record(plant: Plant, zigbee: Z
         wait_until(lambda: zigbee.newest("health")["updates"]["configuration"], "health says so")
 
 
+@contextmanager
+def talking(zigbee: Zigbee) -> Iterator[None]:
+    """The probe says its temperature again and again."""
+    over = threading.Event()
+
+    def talk() -> None:
+        while not over.wait(0.2):
+            zigbee.tell("probe", temperature=20.0)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    yield
+    over.set()
+    thread.join(10)
+
+
 def test_a_configuration_that_makes_an_asset_deaf_is_rolled_back(
     plant: Plant, zigbee: Zigbee
 ) -> None:
-    with running(plant, zigbee) as daemon:
+    plant.text = plant.text.replace("unit: degC", "unit: degC, stale: 3s")
+    deaf = LOUD.replace("unit: degC", "unit: degC, stale: 3s").replace("/probe", "/prob")
+    with running(plant, zigbee, config=CONFIG.replace("3s", "6s")) as daemon, talking(zigbee):
         zigbee.online()
-        zigbee.tell("probe", temperature=20.0)
         wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 20.0, "it judges")
-        plant.offer_config(LOUD.replace("zigbee/probe", "zigbee/prob"))
+        plant.offer_config(deaf)
         by_hand(plant)
         wait_until(lambda: told(daemon)[-1:] == ["rolled_back"], "it is rolled back")
         assert "nothing fresh is known any more of pump" in on_record(daemon)[-1]["why"]
         assert plant.configured() == ""
-        zigbee.tell("probe", temperature=30.0)
-        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 30.0, "it judges again")
         by_hand(plant)
         assert plant.configured() == ""
+        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 20.0, "it judges again")
 
 
 CRASH = Path(__file__).parents[1] / "fakes" / "crashing_site.py"

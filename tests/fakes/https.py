@@ -33,7 +33,7 @@ class StaticServer:
         """By the end of the path."""
         self.gone = False
         """Hang up on everybody."""
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.site = self  # type: ignore[attr-defined]
         self._server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -65,6 +65,11 @@ class StaticServer:
         self.ranges.clear()
         self.sent = 0
         return found
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that hangs up is none."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
