@@ -266,7 +266,7 @@ def _differs(settings: Settings) -> bool:
     current = b""
     with suppress(OSError):
         current = delivery.configuration(folder).read_bytes()
-    wanted = digest(current) if current and settings.updates and settings.updates.may else ""
+    wanted = delivery.digest(current) if current and settings.updates and settings.updates.may else ""
     return wanted != settings.received and not settings.received_why
 
 
