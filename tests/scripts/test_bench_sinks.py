@@ -24,7 +24,7 @@ def test_a_quick_run_prints_each_sink_beside_its_bare_client() -> None:
 
 def test_every_sink_that_stores_batches_is_measured() -> None:
     measured = re.search(
-        r"^BARE = \{(.*?)\}", (ROOT / "scripts/bench_sinks").read_text(), re.S | re.M
+        r"^BARE = \{(.*?)\}", (ROOT / "scripts/bench_sinks").read_text(), re.DOTALL | re.MULTILINE
     )
     assert measured is not None
     for kind in ("http", "mqtt", "postgres", "nats", "kafka", "file"):
