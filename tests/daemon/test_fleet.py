@@ -231,6 +231,7 @@ def test_health_says_who_commands(tmp_path: Path) -> None:
 def test_the_access_list_of_the_docs_lets_only_commanders_command(tmp_path: Path) -> None:
     page = (ROOT / "docs/fleet.md").read_text()
     (acl,) = re.findall(r"^```acl\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert acl == (ROOT / "config/mosquitto-fleet.acl").read_text()
     (tmp_path / "acl").write_text(acl)
     users = ("gateway-a", "gateway-b", f"{SITE}-commander", "zigbee2mqtt")
     for user in users:
