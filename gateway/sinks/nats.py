@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.core.batches import Answer, Batch, Cursor, Stream
 from gateway.errors import SinkError, SinkUnavailableError
-from gateway.sinks.nats_line import Head, Line, subject
+from gateway.sinks.nats_line import Head, Line, patience_s, subject
 from gateway.sinks.nats_loop import Loop, LoopError
 from gateway.sinks.nats_settings import Settings
 
@@ -93,7 +93,9 @@ class Sink:
             raise SinkUnavailableError("not connected")
         if not self._head.holds(header):
             self._head.must_precede(header)
-            self._head = self._run(line.publish(batch, self._head.number), self._settings.timeout_s)
+            self._head = self._run(
+                line.publish(batch, self._head.number), patience_s(self._settings, batch)
+            )
         if not self._head.holds(header):  # somebody else was there first
             self._head.must_precede(header)
             raise SinkUnavailableError("the subject was written to by somebody else")

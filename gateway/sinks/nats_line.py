@@ -59,6 +59,11 @@ def subject(prefix: str, stream: Stream) -> str:
     return ".".join((prefix, *(quote(name, safe="").replace(".", "%2E") for name in stream)))
 
 
+def patience_s(settings: Settings, batch: Batch) -> float:
+    """How long a batch may take: a slow line gets a second for each kilobyte."""
+    return settings.timeout_s + len(batch.payload) / 1_000
+
+
 class Line:
     """The connection."""
 
@@ -128,7 +133,11 @@ class Line:
             try:
                 taken = await self._or_gone(
                     self._jetstream.publish(
-                        self._subject, batch.payload, stream=self._settings.stream, headers=headers
+                        self._subject,
+                        batch.payload,
+                        timeout=patience_s(self._settings, batch),
+                        stream=self._settings.stream,
+                        headers=headers,
                     )
                 )
             except nats.js.errors.APIError as error:

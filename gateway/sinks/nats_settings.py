@@ -33,7 +33,7 @@ class Settings:
     """PEM file of its key; empty: the key is in ``cert_file``."""
     connect_timeout_s: float = 10.0
     timeout_s: float = 30.0
-    """Until a batch is answered."""
+    """Until a batch is answered; it has a second more for each kilobyte."""
 
     def __post_init__(self) -> None:
         for url in self.url:

@@ -70,9 +70,9 @@ class Line:
             return done.fetchall() if done.description else []
 
     def copy(self, query: str, lines: bytes) -> None:
-        """``COPY ... FROM STDIN``; raises as ``run``."""
+        """``COPY ... FROM STDIN``, with a second more for each kilobyte; raises as ``run``."""
         with (
-            self._step() as connection,
+            self._step(len(lines) / 1_000) as connection,
             connection.cursor() as cursor,
             cursor.copy(query.encode()) as copy,
         ):
@@ -89,10 +89,10 @@ class Line:
         self._plug.close()
 
     @contextmanager
-    def _step(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    def _step(self, more_s: float = 0.0) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
         import psycopg
 
-        guard = threading.Timer(self._timeout_s, self._overdue)
+        guard = threading.Timer(self._timeout_s + more_s, self._overdue)
         guard.daemon = True
         guard.start()
         try:
@@ -101,7 +101,7 @@ class Line:
             if (error.sqlstate or "").startswith(_OF_ROWS):
                 raise RowError(_first(error)) from error
             if self._late:
-                told = f"no answer within {self._timeout_s:g} s"
+                told = f"no answer within {self._timeout_s + more_s:g} s"
                 raise SinkUnavailableError(told) from error
             raise unavailable(error) from error
         finally:

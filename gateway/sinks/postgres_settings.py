@@ -38,7 +38,7 @@ class Settings:
     """PEM file of its key, readable by us alone."""
     connect_timeout_s: float = 10.0
     timeout_s: float = 30.0
-    """Of each step of a transaction."""
+    """Of each step of a transaction; COPY has a second more for each kilobyte."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self.schema):
@@ -58,7 +58,8 @@ def words(settings: Settings, stream: Stream) -> Mapping[str, Any]:
     limit_ms = int(settings.timeout_s * 1000)
     limits = {
         "search_path": settings.schema,
-        "statement_timeout": limit_ms,
+        "lock_timeout": limit_ms,
+        "statement_timeout": 10 * limit_ms,  # COPY takes as long as the line does
         "idle_in_transaction_session_timeout": limit_ms,
     }
     made = {

@@ -187,7 +187,7 @@ def test_a_server_that_is_frozen_is_given_up_in_time(rig: Rig) -> None:
     with opened(rig, stream, timeout_s=0.3) as sink:
         rig.server.freeze(on=True)
         try:
-            with pytest.raises(SinkUnavailableError, match=r"no answer within 0\.3 s"):
+            with pytest.raises(SinkUnavailableError, match=r"no answer within 0\.3\d* s"):
                 sink.send(cut(stream, 0))
         finally:
             rig.server.freeze(on=False)
