@@ -71,6 +71,17 @@ class Postgres:
             f"--pgdata={self.folder / 'data'}",
         )
 
+    def secure(self, certificate: Path, key: Path) -> "Postgres":
+        """Speak TLS, from the next start."""
+        for file, name in ((certificate, "server.crt"), (key, "server.key")):
+            copy = self.folder / "data" / name
+            shutil.copy(file, copy)
+            copy.chmod(0o600)
+            if self._user:
+                os.chown(copy, self._user["user"], self._user["group"])
+        self._options += ["-c", "ssl=on"]
+        return self
+
     def start(self) -> "Postgres":
         """Start it and wait until it lets people in."""
         wait_until(self._started, f"postgres lets us in, see {self.folder}/log")

@@ -14,6 +14,7 @@ import pytest
 from gateway.core.batches import Cursor, Row, Stream, pack
 from gateway.errors import SinkRefusedError, SinkUnavailableError
 from gateway.sinks.postgres import Settings, Sink
+from tests.fakes.authority import Authority
 from tests.fakes.postgres import PROGRAMS, Postgres
 from tests.fakes.relay import Relay
 from tests.sinks import contract
@@ -226,6 +227,40 @@ def test_a_restart_of_the_server_loses_nothing(rig: Rig, how: signal.Signals) ->
         assert sink.cursor() == Cursor(3, "report:30")
         sink.send(cut(stream, 3))
     assert seqs(rig, stream) == list(range(1, 7))
+
+
+def test_tls_is_checked_and_hides_what_is_sent(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", "plant")
+    certificate, key = authority.issue("server", "IP:127.0.0.1")
+    server = Postgres("fsync=off").secure(certificate, key).start().make_database()
+    mine = Settings(
+        "127.0.0.1",
+        server.port,
+        password_file=str(server.password_file),
+        ca_file=str(authority.certificate),
+    )
+    try:
+        with closing(Sink(mine, new_stream())) as sink:
+            sink.cursor()
+            found = server.ask(
+                "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+                "WHERE application_name LIKE 'edge-gateway%'"
+            )
+            assert found == [(True,)]
+        stranger = Authority(tmp_path / "stranger", "stranger")
+        for ca_file in ("", str(stranger.certificate)):
+            with (
+                closing(Sink(replace(mine, ca_file=ca_file), new_stream())) as sink,
+                pytest.raises(SinkUnavailableError, match="certificate verify failed"),
+            ):
+                sink.cursor()
+        with (
+            closing(Sink(replace(mine, host="localhost"), new_stream())) as sink,
+            pytest.raises(SinkUnavailableError, match="does not match host name"),
+        ):
+            sink.cursor()
+    finally:
+        server.remove()
 
 
 def test_a_full_disk_is_said_and_waited_for(rig: Rig) -> None:
