@@ -104,7 +104,7 @@ class Site:
     rows: Numbers = field(default_factory=Numbers)
     watch: Watch = field(default_factory=Watch)
     ledger: Ledger = field(default_factory=ledger)
-    allowance: Allowance = Allowance()
+    allowance: Allowance = field(default_factory=Allowance)
     backfill: Backfill = "oldest"
     names: Sequence[Name] = (Name.LIVE, Name.BACKFILL)
     every_ms: int = 1_000
@@ -126,7 +126,7 @@ class Site:
         supply = Supply(key, self.rows, self.ledger, self.backfill, self.far, self.far)
         book = Book(GATEWAY, self.ledger, supply, lambda: f"{self.rng.getrandbits(32):08x}")
         patience = Patience(self.rng.random)
-        make = lambda stream: Sink(Settings(self.cloud), stream)  # noqa: E731 - as the process does
+        make = lambda stream: Sink(Settings(self.cloud), stream)
         return Lane(name, make, book, pacing, patience, self.watch, self._tell, self.every_ms)
 
     def _tell(self, event: str, /, **keys: object) -> None:

@@ -22,7 +22,7 @@ def site(last: int = 30, **settings: object) -> Site:
 def cut(of: Site) -> None:
     """Until a batch is kept and not sent."""
     for _ in range(10):
-        if of.lanes[LIVE]._book.kept is None:  # noqa: SLF001
+        if of.lanes[LIVE]._book.kept is None:
             of.step(BACKFILL)
             of.step(LIVE)
 
@@ -54,7 +54,7 @@ def test_the_same_bytes_are_sent_again(fault: str) -> None:
 def test_a_killed_process_sends_the_bytes_it_kept() -> None:
     one = site(15)
     cut(one)
-    kept = one.lanes[LIVE]._book.kept  # noqa: SLF001
+    kept = one.lanes[LIVE]._book.kept
     one.rows.last = 25
     one.start()
     one.run(60)
@@ -113,7 +113,7 @@ def test_no_backfill_goes_on_at_the_head_and_counts_what_it_left_out() -> None:
     one.rows.last = 2_003
     one.run(5)
     assert one.numbers(LIVE)[-3:] == [2001, 2002, 2003]
-    assert one.ledger.state(one.lanes[LIVE]._book._key).skipped == 975  # noqa: SLF001
+    assert one.ledger.state(one.lanes[LIVE]._book._key).skipped == 975
 
 
 def test_a_receiver_that_lost_everything_is_given_everything_again() -> None:
@@ -192,7 +192,7 @@ def test_refused_rows_are_set_aside_and_the_rest_goes_on() -> None:
     one.cloud.refuses = lambda row: "too high" if row["n"] == 12 else ""
     one.run(10)
     assert one.numbers(LIVE) == [n for n in one.rows.wanted() if n != 12]
-    assert one.ledger.state(one.lanes[LIVE]._book._key).refused == 1  # noqa: SLF001
+    assert one.ledger.state(one.lanes[LIVE]._book._key).refused == 1
     assert ("sync_rows_refused", {"rows": 1, "reason": "too high"}) in one.told
 
 
@@ -201,7 +201,7 @@ def test_of_a_lost_answer_the_refused_rows_are_known_too() -> None:
     one.cloud.refuses = lambda row: "too high" if row["n"] == 12 else ""
     one.cloud.faults.append(LOST_ANSWER)
     one.run(60)
-    assert one.ledger.state(one.lanes[LIVE]._book._key).refused == 1  # noqa: SLF001
+    assert one.ledger.state(one.lanes[LIVE]._book._key).refused == 1
 
 
 def test_of_a_refused_batch_only_the_row_is_set_aside_that_it_is_about() -> None:
@@ -209,7 +209,7 @@ def test_of_a_refused_batch_only_the_row_is_set_aside_that_it_is_about() -> None
     poison = 97
 
     class Picky(Cloud):
-        def take(self, batch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        def take(self, batch):  # type: ignore[no-untyped-def]
             from gateway.core.batches import unpack
             from gateway.errors import SinkRefusedError
 
@@ -228,7 +228,7 @@ def test_a_receiver_that_refuses_everything_is_given_time() -> None:
     one = site(5_000, far=10_000)
     one.cloud.faults.extend([REFUSED] * 10_000)
     one.run(3_600)
-    assert one.ledger.state(one.lanes[LIVE]._book._key).refused < 200  # noqa: SLF001
+    assert one.ledger.state(one.lanes[LIVE]._book._key).refused < 200
 
 
 def test_a_rate_holds_and_an_alert_does_not_wait_for_it() -> None:
