@@ -44,7 +44,14 @@ def command(path: Path, *, check: bool, as_json: bool) -> None:
 
 def _visited(path: Path, limit_s: float, *, check: bool) -> dict[str, Any]:
     """In a process of its own, as the daemon does it."""
-    words = [sys.executable, "-m", "gateway.updates", *(["--check"] if check else []), str(path)]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "gateway.updates",
+        *(["--check"] if check else []),
+        str(path),
+    ]
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and words
             words, capture_output=True, timeout=limit_s, check=False

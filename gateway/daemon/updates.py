@@ -104,7 +104,7 @@ class Updates:
 
     async def _visit(self, settings: UpdateSettings, file: Path) -> None:
         """One visit; it is ended when it takes too long, or when we are to stop."""
-        words = (sys.executable, "-m", "gateway.updates", str(file))
+        words = (sys.executable, "-P", "-m", "gateway.updates", str(file))
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=pipe
@@ -257,8 +257,6 @@ def _changed_ns(folder: Path) -> int:
 
 def _differs(settings: Settings) -> bool:
     """What was put down is not what the daemon works with."""
-    from gateway.config.delivery import digest
-
     folder = settings.updates.folder if settings.updates else Path()
     for name, model in settings.models.items():
         if model.delivered and delivery.package(folder, name) != model.candidate:
@@ -266,7 +264,8 @@ def _differs(settings: Settings) -> bool:
     current = b""
     with suppress(OSError):
         current = delivery.configuration(folder).read_bytes()
-    wanted = delivery.digest(current) if current and settings.updates and settings.updates.may else ""
+    asked = settings.updates is not None and settings.updates.may
+    wanted = delivery.digest(current) if current and asked else ""
     return wanted != settings.received and not settings.received_why
 
 

@@ -62,10 +62,11 @@ class Record:
     def load(cls, folder: Path) -> Self:
         """Read it; nothing is remembered where it is not there, or damaged."""
         try:
-            tree = json.loads((folder / FILE).read_bytes())
-            record = cls(**tree)
+            record = cls(**json.loads((folder / FILE).read_bytes()))
             record.models = {name: Taken(*row) for name, row in record.models.items()}
             record.config = Taken(*record.config) if record.config else None
+            record.offered, record.untold = [*record.offered], [*record.untold]
+            record.out = {str(sha256): str(why) for sha256, why in record.out.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return cls()
         return record
