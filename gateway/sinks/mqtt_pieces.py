@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from gateway.core.batches import Batch, Refused, unpack
+from gateway.core.batches import Batch, Refused, unzip
+from gateway.errors import DecodeError
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -56,9 +57,7 @@ def cut(batch: Batch, form: str, most: int) -> tuple[list[Piece], list[Refused]]
             return [Piece(header.first, header.last, batch.payload)], []
         reason = f"its batch has {len(batch.payload)} bytes, and a message {most} at most"
         return [], [Refused(seq, reason) for seq in range(header.first, header.last + 1)]
-    _, rows = unpack(batch.payload)
-    whose = header.stream._asdict()
-    lines = [(row["seq"], _encode({**whose, **row}).encode()) for row in rows]
+    lines = list(_lines(batch))
     told = FORMATS[form]
     room = most - told.fence
     fitting = [(seq, line) for seq, line in lines if len(line) <= room]
@@ -68,6 +67,23 @@ def cut(batch: Batch, form: str, most: int) -> tuple[list[Piece], list[Refused]]
         if len(line) > room
     ]
     return list(_pieces(fitting, told, room)), refused
+
+
+def _lines(batch: Batch) -> Iterator[tuple[int, bytes]]:
+    """Number and text of each row, with whose it is put in front: nothing is parsed, it is ours.
+
+    Raises:
+        DecodeError: it is no batch.
+    """
+    header = batch.header
+    _, *rows = unzip(batch.payload).rstrip(b"\n").split(b"\n")
+    if len(rows) != batch.rows:
+        raise DecodeError("shape", "the rows are not those of the header")
+    whose = document(header.stream._asdict())[:-1] + b","
+    for seq, row in enumerate(rows, header.first):
+        if not row.startswith(b'{"seq":%d,' % seq):
+            raise DecodeError("shape", f"row {seq} does not begin with its number")
+        yield seq, whose + row[1:]
 
 
 def _pieces(lines: list[tuple[int, bytes]], told: Format, room: int) -> Iterator[Piece]:

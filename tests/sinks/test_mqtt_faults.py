@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -27,12 +28,14 @@ from tests.fakes.scripted_broker import CONNACK_5, REFUSED_5, TAKEN_OVER, Script
 from tests.fakes.waiting import wait_until
 from tests.sinks.contract import cut, new_stream, patiently
 
+TOPIC = f"faults-{uuid4().hex[:8]}"
+"""Ours alone: ports are used again, and some other test's receiver may come back to one."""
 MakeBroker = Callable[..., Mosquitto]
 MakeReceiver = Callable[..., Receiver]
 
 
 def _settings(port: int, **more: Any) -> mqtt.Settings:
-    given = {"host": "127.0.0.1", "tls": False, "timeout_s": 5.0} | more
+    given = {"host": "127.0.0.1", "tls": False, "timeout_s": 5.0, "topic": TOPIC} | more
     return mqtt.Settings(port=port, **given)
 
 
@@ -41,7 +44,7 @@ def make_receiver(tmp_path: Path) -> Iterator[MakeReceiver]:
     """One that runs."""
     made: list[Receiver] = []
 
-    def make(broker: Mosquitto, topic: str = "edge-sync") -> Receiver:
+    def make(broker: Mosquitto, topic: str = TOPIC) -> Receiver:
         made.append(Receiver(broker.port, tmp_path, topic))
         return made[-1].start()
 
@@ -52,7 +55,7 @@ def make_receiver(tmp_path: Path) -> Iterator[MakeReceiver]:
 
 @pytest.fixture
 def receiver(broker: Mosquitto, make_receiver: MakeReceiver) -> Receiver:
-    return make_receiver(broker, "faults")
+    return make_receiver(broker)
 
 
 def _deliver(sink: mqtt.Sink, batches: dict[int, Batch], resent: list[int]) -> None:
@@ -99,7 +102,7 @@ def test_nothing_is_lost_or_doubled_when_broker_and_receiver_are_killed(
 
 def test_a_receiver_that_lost_rows_is_a_gap(broker: Mosquitto, receiver: Receiver) -> None:
     stream = new_stream()
-    with closing(mqtt.Sink(_settings(broker.port, topic="faults"), stream)) as sink:
+    with closing(mqtt.Sink(_settings(broker.port), stream)) as sink:
         sink.cursor()
         sink.send(cut(stream, 0))
         sink.send(cut(stream, 3))
@@ -113,7 +116,7 @@ def test_a_receiver_that_lost_rows_is_a_gap(broker: Mosquitto, receiver: Receive
 
 def test_a_frozen_receiver_is_waited_for_so_long(broker: Mosquitto, receiver: Receiver) -> None:
     stream = new_stream()
-    settings = _settings(broker.port, topic="faults", timeout_s=0.5)
+    settings = _settings(broker.port, timeout_s=0.5)
     with closing(mqtt.Sink(settings, stream)) as sink:
         patiently(sink)
         receiver.hold(on=True)
@@ -129,7 +132,7 @@ def test_a_frozen_receiver_is_waited_for_so_long(broker: Mosquitto, receiver: Re
 def test_a_line_that_falls_silent_ends_the_wait(broker: Mosquitto, receiver: Receiver) -> None:
     stream = new_stream()
     with Proxy(broker.port) as proxy:
-        settings = _settings(proxy.port, topic="faults", timeout_s=1.0)
+        settings = _settings(proxy.port, timeout_s=1.0)
         with closing(mqtt.Sink(settings, stream)) as sink:
             patiently(sink)
             proxy.freeze()
@@ -149,7 +152,7 @@ def test_without_a_receiver_nobody_waits(broker: Mosquitto) -> None:
 
 def test_version_3_works_too(broker: Mosquitto, receiver: Receiver) -> None:
     stream = new_stream()
-    settings = _settings(broker.port, topic="faults", protocol="3.1.1")
+    settings = _settings(broker.port, protocol="3.1.1")
     with closing(mqtt.Sink(settings, stream)) as sink:
         assert sink.cursor() == Cursor()
         assert sink.send(cut(stream, 0)).cursor.seq == 3
@@ -224,10 +227,10 @@ def _does_not_open(settings: mqtt.Settings, why: str) -> None:
 
 def test_who_may_not_publish_is_told(make_broker: MakeBroker, tmp_path: Path) -> None:
     acl = tmp_path / "acl"
-    acl.write_text("topic read edge-sync/#\ntopic write edge-sync/+/ask/+\n")
+    acl.write_text(f"topic read {TOPIC}/#\ntopic write {TOPIC}/+/ask/+\n")
     broker, stream = make_broker(f"acl_file {acl}").start(), new_stream()
     sink = mqtt.Sink(_settings(broker.port, timeout_s=1.0), stream)
-    with Peer(broker.port, "edge-sync/#"), closing(sink):
+    with Peer(broker.port, f"{TOPIC}/#"), closing(sink):
         with pytest.raises(SinkUnavailableError, match="no answer"):
             sink.cursor()
         sink._link = link = mqtt.Link(sink._wire())
@@ -238,7 +241,7 @@ def test_who_may_not_publish_is_told(make_broker: MakeBroker, tmp_path: Path) ->
 
 def test_who_may_not_subscribe_is_told(make_broker: MakeBroker, tmp_path: Path) -> None:
     acl = tmp_path / "acl"
-    acl.write_text("topic write edge-sync/#\n")
+    acl.write_text(f"topic write {TOPIC}/#\n")
     broker = make_broker(f"acl_file {acl}").start()
     sink = mqtt.Sink(_settings(broker.port, timeout_s=1.0), new_stream())
     with closing(sink), pytest.raises(SinkUnavailableError):
@@ -314,7 +317,7 @@ def test_a_second_client_of_our_name_is_told_of() -> None:
 def test_the_younger_of_two_of_one_name_goes_on(broker: Mosquitto, receiver: Receiver) -> None:
     """What a killed process left behind must not keep its successor out."""
     stream = new_stream()
-    settings = _settings(broker.port, topic="faults")
+    settings = _settings(broker.port)
     with closing(mqtt.Sink(settings, stream)) as old, closing(mqtt.Sink(settings, stream)) as new:
         old.cursor()
         new.cursor()

@@ -1,6 +1,7 @@
 """Rows as ordinary messages: a real mosquitto, and fronts that keep to the clouds' documents."""
 
 import base64
+import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.batches import Batch, Lane, Row, Stream, pack, unpack
-from gateway.errors import ConfigError, SinkRefusedError, SinkUnavailableError
+from gateway.errors import ConfigError, DecodeError, SinkRefusedError, SinkUnavailableError
 from gateway.sinks import mqtt_pieces, mqtt_plain
 from gateway.sinks.mqtt_profiles import PROFILES, unfit_topic
 from tests.fakes.mosquitto import Mosquitto
@@ -122,6 +123,22 @@ def test_messages_are_short_and_hold_every_row_once(texts: list[str], most: int)
         }
         assert [row["seq"] for row in told] == sorted(found)
         assert (pieces, refused) == mqtt_pieces.cut(batch, form, most)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"no gzip",
+        gzip.compress(b"{}\n"),
+        gzip.compress(b'{}\n{"seq":1,"a":1}\n{"seq":3,"a":1}\n{"seq":2,"a":1}\n'),
+        gzip.compress(b'{}\n{"a":1,"seq":1}\n[]\n1\n'),
+        cut(new_stream(), 0, 4).payload,
+    ],
+)
+def test_what_is_no_batch_has_no_messages(payload: bytes) -> None:
+    batch = cut(new_stream(), 0, 3)
+    with pytest.raises(DecodeError):
+        mqtt_pieces.cut(replace(batch, payload=payload), "rows", 1_000)
 
 
 def test_a_message_is_about_as_long_as_it_may_be() -> None:
