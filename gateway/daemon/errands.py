@@ -24,7 +24,7 @@ MOST_OPEN: Final = 64
 
 
 class _Back(NamedTuple):
-    """A question that has ended."""
+    """A question that is out, or has ended."""
 
     going: Going
     asked: Remote
@@ -92,7 +92,8 @@ class Errands:
     def ask(self, going: Going, asked: Remote) -> None:
         """Ask about one that was admitted; its turn goes on when the answer is there."""
         cloud = self._clouds.by_name[asked.rung.cloud]
-        task = asyncio.create_task(self._ask(going, asked, cloud))
+        out = _Back(going, asked, "", going.watch.verdict, self._clock.mono_ms())
+        task = asyncio.create_task(self._ask(out, cloud))
         task.add_done_callback(self._ended)
         self._open[asked.asset] = task
 
@@ -101,15 +102,14 @@ class Errands:
         if error is not None:
             self._failures.put_nowait(error)
 
-    async def _ask(self, going: Going, asked: Remote, cloud: Cloud) -> None:
-        before, mono_ms = going.watch.verdict, self._clock.mono_ms()
-        said = await cloud.ask(asked)
+    async def _ask(self, out: _Back, cloud: Cloud) -> None:
+        asked, said = out.asked, await cloud.ask(out.asked)
         self._clouds.keep(cloud)
         why = said if isinstance(said, str) else ""
         self._last[asked.asset, asked.rung.cloud] = _Last(
             asked.window.end_ms, self._clock.mono_ms(), why
         )
-        self._back.append(_Back(going, asked, said, before, mono_ms))
+        self._back.append(out._replace(said=said))
         self.wake()
 
     def take(self) -> list[Going]:
