@@ -147,6 +147,7 @@ class Daemon:
             if name == self.settings.announce_broker:
                 parts.outbox.on_connected()
                 parts.audit.show()
+                parts.sync.on_connected()
                 for watch in parts.reload.site.watches.values():
                     parts.announce.asset(watch)
                 parts.beat.connected()

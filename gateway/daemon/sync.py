@@ -139,9 +139,7 @@ class Sync:
             log.warning("sync_process_spoke", text=line[:300].decode(errors="replace"))
             return
         if "event" in told:
-            event = str(told.pop("event"))
-            log.info("sync_changed", change=event, **told)
-            self._announce.event(event, **told)
+            self._heard(str(told.pop("event")), told)
             return
         self.state = "running"
         self.lanes.take(told["lanes"], self._clock.mono_ms())
@@ -151,6 +149,16 @@ class Sync:
         if taken != self._taken:
             self._taken = taken
             self._tidings.taken(taken)
+
+    def _heard(self, change: str, told: Document) -> None:
+        """A lane has news."""
+        log.info("sync_changed", change=change, **told)
+        if change == "sync_rows_refused":
+            self.lanes.refuse(str(told["sink"]), int(str(told["rows"])), str(told["reason"]))
+        elif change == "sync_cursor_moved":
+            self._announce.event("sync_cursor_moved", **told)
+        elif change == "sync_stream_began":
+            self._announce.event("sync_stream_began", **told)
 
     def _show(self) -> None:
         """Its own topic: health comes too seldom to follow a backlog."""
@@ -166,6 +174,12 @@ class Sync:
             else:
                 log.info("sync_recovered", sink=sink)
                 self._announce.event("sync_recovered", sink=sink)
+        for sink, (rows, reason) in self.lanes.refusals(self._clock.mono_ms()):
+            self._announce.event("sync_rows_refused", sink=sink, rows=rows, reason=reason)
+
+    def on_connected(self) -> None:
+        """Our broker is there again."""
+        self._show()
 
     async def close(self) -> None:
         """End it, within two seconds."""

@@ -21,6 +21,8 @@ class Lanes:
         """Nothing was said yet."""
         self._lanes: Sequence[Mapping[str, Any]] = ()
         self._since_ms: dict[str, int] = {}
+        self._refused: dict[str, tuple[int, str]] = {}
+        self._told_ms: dict[str, int] = {}
         self.unavailable: dict[str, str] = {}
         """Sinks that are out of reach for longer than ``NEWS_MS``, and why."""
 
@@ -47,6 +49,19 @@ class Lanes:
         news += [(sink, "") for sink in self.unavailable if sink not in gone]
         self.unavailable = gone
         return news
+
+    def refuse(self, sink: str, rows: int, reason: str) -> None:
+        """A cloud refused rows."""
+        self._refused[sink] = (self._refused.get(sink, (0, ""))[0] + rows, reason[:200])
+
+    def refusals(self, mono_ms: int) -> list[tuple[str, tuple[int, str]]]:
+        """What was refused since it was told last: by sink how many rows, and the last reason.
+
+        It is told at once, and then once a minute.
+        """
+        due = [sink for sink in self._refused if mono_ms >= self._told_ms.get(sink, mono_ms)]
+        self._told_ms |= dict.fromkeys(due, mono_ms + NEWS_MS)
+        return [(sink, self._refused.pop(sink)) for sink in due]
 
     def documents(self) -> dict[str, Document]:
         """Per sink what it is, and its lanes."""

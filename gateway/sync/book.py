@@ -37,7 +37,7 @@ class Book:
         self._fresh = fresh
         self.state = State()
         self.kept: Batch | None = None
-        self._doubted: str = ""
+        self._doubted = ""
         self.read()
         self._of_now()
 
@@ -82,8 +82,7 @@ class Book:
         """Rows of another database than the one there is now end with the batch on its way."""
         base = self._supply.cutter.epoch
         if self.state.base != base and self.kept is None:
-            start = Cursor(0, self._supply.begin())
-            self._ledger.begin(self._key, base, "", start)
+            self._ledger.begin(self._key, base, "", Cursor(0, self._supply.begin()))
             self.read()
 
     # -- the receiver's cursor ------------------------------------------------------------------

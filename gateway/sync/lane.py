@@ -19,22 +19,16 @@ from typing import Final
 
 from gateway.core.batches import Answer, Batch, Cursor
 from gateway.core.batches import Lane as Name
-from gateway.core.sink_ports import Sink
 from gateway.core.sync_cursors import Case
 from gateway.core.sync_pace import Now, Patience, Why
-from gateway.errors import (
-    GatewayError,
-    SinkGapError,
-    SinkRefusedError,
-    SinkUnavailableError,
-    StoreError,
-)
+from gateway.errors import GatewayError, SinkGapError, SinkRefusedError, StoreError
 from gateway.sync.book import Book
+from gateway.sync.door import Door
 from gateway.sync.figures import Figures
 from gateway.sync.gathering import Gathering
 from gateway.sync.pacing import Pacing
 from gateway.sync.ports import Clock, Make, Tell
-from gateway.sync.sizes import MOST_BYTES, Sizes
+from gateway.sync.sizes import Sizes
 
 REST_MS: Final = 1_000
 IDLE_MS: Final = 60_000
@@ -70,7 +64,7 @@ class Lane:
     ) -> None:
         """Nothing is connected yet."""
         self._name = name
-        self._make = make
+        self._door = Door(make)
         self._book = book
         self._pacing = pacing
         self._patience = patience
@@ -78,7 +72,6 @@ class Lane:
         self._tell = tell
         self._gathering = Gathering(name, every_ms)
         self._sizes = Sizes()
-        self._sink: Sink | None = None
         self._asked_ms = -OFTEN_MS
         self._refusals = self._gaps = 0
         self.state = State.REST
@@ -96,9 +89,7 @@ class Lane:
 
     def close(self) -> None:
         """Let the connection go; from any thread, to end a call that hangs."""
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.close()
+        self._door.close()
 
     # -- steps ----------------------------------------------------------------------------------
 
@@ -115,9 +106,7 @@ class Lane:
         if wait:
             return wait
         try:
-            if self._sink is None:
-                self._sink = self._make(self._book.stream)
-            cursor = self._sink.cursor()
+            cursor = self._door.cursor(self._book.stream)
         except (GatewayError, ImportError, OSError) as error:
             return self._failed(error)
         self.figures.up()
@@ -143,7 +132,7 @@ class Lane:
         if wait:
             return wait
         self._leap(now)
-        room = self._pacing.room(self._name, self._most_bytes(), now)
+        room = self._pacing.room(self._name, self._door.most_bytes, now)
         rows = self._sizes.rows(room)
         found, more = self._book.cut(rows, lambda batch: self._sizes.less(batch, room))
         self._gathering.looked(now, more=more)
@@ -165,7 +154,7 @@ class Lane:
 
     def _send(self) -> int:
         batch = self._book.kept
-        if batch is None or self._sink is None:
+        if batch is None or not self._door.open:
             self.state = State.ASK
             return 0
         wait = self._held()
@@ -173,11 +162,12 @@ class Lane:
             return wait
         self._pacing.sent(len(batch.payload), self._clock.now())
         try:
-            answer = self._sink.send(batch)
+            answer = self._door.send(batch)
         except SinkRefusedError as error:
             return self._refused(batch, str(error))
         except SinkGapError as error:
-            return self._gap(error)
+            self.state, self._gaps = State.ASK, self._gaps + 1
+            return self._failed(error) if self._gaps > 1 else 0
         except (GatewayError, ImportError, OSError) as error:
             return self._failed(error)
         self._answered(batch, answer)
@@ -219,18 +209,14 @@ class Lane:
             return self._failed(SinkRefusedError(reason))
         return 0
 
-    def _gap(self, error: SinkGapError) -> int:
-        self.state = State.ASK
-        self._gaps += 1
-        return self._failed(error) if self._gaps > 1 else 0
-
     def _failed(self, error: Exception) -> int:
         if isinstance(error, StoreError):
             raise error
         self.state = State.ASK
-        least = error.wait_s if isinstance(error, SinkUnavailableError) else 0.0
-        self._patience.failed(self._clock.now(), least)
+        self._patience.failed(self._clock.now(), getattr(error, "wait_s", 0.0))
         self.figures.down(str(error) or type(error).__name__)
+        if self.figures.outdated(self._clock.now().mono_ms):
+            self.figures.left = self._book.left()
         return self._held()
 
     # -- waiting --------------------------------------------------------------------------------
@@ -250,11 +236,6 @@ class Lane:
         rows = 0 if away_ms is None else self._book.leap(away_ms)
         if rows:
             self._tell("sync_backlog_found", rows=rows)
-
-    def _most_bytes(self) -> int:
-        """Some sinks take less."""
-        found: object = getattr(self._sink, "most_bytes", MOST_BYTES)
-        return min(found, MOST_BYTES) if isinstance(found, int) else MOST_BYTES
 
 
 _STEPS: Final[dict[State, Callable[[Lane], int]]] = {

@@ -141,8 +141,7 @@ class Worker:
         return Lane(self._name, *parts)
 
     def _tell(self, event: str, /, **keys: object) -> None:
-        told = {"event": event, "sink": self.key.sink, "lane": self.key.lane}
-        self._shared.say(told | keys)
+        self._shared.say({"event": event, **self.key._asdict(), **keys})
 
     def document(self) -> dict[str, Any]:
         """How it gets on."""
