@@ -13,6 +13,12 @@ _PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _ports = itertools.count(FIRST + _PROCESS % 12 * PER_PROCESS)
 
 
+def take(process: int) -> None:
+    """Take the ports of a process of one's own, forked after this was read."""
+    global _ports  # noqa: PLW0603
+    _ports = itertools.count(FIRST + process % 12 * PER_PROCESS)
+
+
 def free_port() -> int:
     """A port on which nobody listens, and which was not given before."""
     for port in _ports:
