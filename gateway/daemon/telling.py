@@ -45,6 +45,7 @@ class Telling:
         self._lines = LogLines(site.settings.base, announce, clock)
         self.tidings = Tidings(journal, clock)
         """Told to clouds; whoever knows the clouds says what they want."""
+        self.tidings.adopt(())
         self._alerts.also = self.tidings.notice
         announce.ears.append(self._alerts)
         health.failing = self._alerts.failing
