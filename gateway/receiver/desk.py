@@ -13,6 +13,7 @@ from gateway.receiver.parcel import Parcel, open_parcel
 from gateway.receiver.ports import Store, Taken
 
 MOST_STREAMS: Final = 100_000
+QUIET_MS: Final = 60_000
 log = structlog.get_logger()
 
 
@@ -31,6 +32,8 @@ class Desk:
         self._wall_ms, self._mono_ms = wall_ms, mono_ms
         self._lock = threading.Lock()
         self._known: set[Stream] = set()
+        self._told: dict[Stream, int] = {}
+        """When refused rows of a stream were last logged."""
 
     def take(
         self, payload: bytes, allowed: Callable[[Header], str], *, strict: bool = True
@@ -75,7 +78,7 @@ class Desk:
                 self._known.clear()
             self._known.add(stream)
             log.info("stream_began", stream=str(stream), seq=taken.cursor.seq)
-        if parcel.aside:
+        if parcel.aside and self._is_news(stream):
             first = parcel.aside[0]
             log.warning(
                 "rows_refused",
@@ -86,6 +89,16 @@ class Desk:
             )
         for alarm in taken.alarms:
             log.error("audit_head_contradicted", gateway=stream.gateway, reason=alarm)
+
+    def _is_news(self, stream: Stream) -> bool:
+        """Refused rows of a stream are told of once a minute: a wrong gateway sends many."""
+        now = self._mono_ms()
+        if now - self._told.get(stream, -QUIET_MS) < QUIET_MS:
+            return False
+        if len(self._told) > MOST_STREAMS:
+            self._told.clear()
+        self._told[stream] = now
+        return True
 
 
 def rejected(payload: bytes, error: Exception, via: str) -> None:

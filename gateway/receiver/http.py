@@ -7,34 +7,32 @@ unpacks to is the memory of this process.
 
 import gzip
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import anyio
-import h11
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.core.batch_answers import key, response
 from gateway.core.batches import Answer, Cursor, Header, Stream
 from gateway.errors import DecodeError, SinkGapError, SinkUnavailableError, StoreError
 from gateway.receiver.desk import Desk, rejected
+from gateway.receiver.names import is_sound
 from gateway.receiver.tokens import Tokens
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 """Of a request's body."""
 WORKERS: Final = 2
 """Batches that are unpacked and stored at once; the interpreter does not work on more anyway."""
-MOST_WAITING: Final = 64
-"""Bodies held while the workers are busy; more are sent away with 503."""
+MOST_HELD: Final = 128 * 1024 * 1024
+"""Bytes of bodies that are here, or announced; more are sent away with 503."""
 LEAST_BYTES_PER_S: Final = 512
 """A body that comes slower holds its place for nothing."""
 BODY_S: Final = 30.0
-HEAD_S: Final = 20.0
-"""How long the head of a request may take to come."""
 GZIP: Final = b"\x1f\x8b"
 BUSY_S: Final = 1
 STORE_S: Final = 15
@@ -51,13 +49,14 @@ class _RequestError(Exception):
 
 def application(desk: Desk, tokens: Tokens) -> Starlette:
     """The routes."""
-    counter = _Counter()
+    room = _Room()
 
     async def batches(request: Request) -> Response:
         try:
             allowed = _allowed(request, tokens)
-            with counter:
-                body = await _body(request)
+            size = _announced(request)
+            with room.of(size):
+                body = await _body(request, size)
                 given = request.headers.get("idempotency-key", "")
                 return await _in_thread(_take, desk, body, given, allowed)
         except _RequestError as error:
@@ -68,10 +67,9 @@ def application(desk: Desk, tokens: Tokens) -> Starlette:
     async def cursor(request: Request) -> Response:
         try:
             allowed = _allowed(request, tokens)
-            names = tuple(request.query_params.get(name, "") for name in Stream._fields)
-            if not all(names):
+            stream = Stream(*(request.query_params.get(name, "") for name in Stream._fields))
+            if not is_sound(stream):
                 return _refusal(400, "gateway, epoch and lane are needed")
-            stream = Stream(*names)
             if why := _stranger(allowed, stream):
                 return _refusal(403, why)
             return await _in_thread(_ask, desk, stream)
@@ -85,51 +83,26 @@ def application(desk: Desk, tokens: Tokens) -> Starlette:
     return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
 
 
-class Protocol(H11Protocol):
-    """Uvicorn's, and a head that does not come is not waited for."""
-
-    _late: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Look whether a head has begun, or is whole."""
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._stop()
-        elif self._late is None:
-            self._late = self.loop.call_later(HEAD_S, self.transport.abort)
-
-    def _stop(self) -> None:
-        late, self._late = self._late, None
-        if late is not None:
-            late.cancel()
-
-
-class _Counter:
-    """How many bodies are held."""
+class _Room:
+    """How much of bodies is held; slow lines hold little, so many of them fit."""
 
     def __init__(self) -> None:
-        self._now = 0
+        self._held = 0
 
-    def __enter__(self) -> None:
-        if self._now >= MOST_WAITING:
+    @contextmanager
+    def of(self, size: int) -> Iterator[None]:
+        """Room for a body.
+
+        Raises:
+            _RequestError: there is none now.
+        """
+        if self._held + size > MOST_HELD:
             raise _RequestError(503, "busy", retry_after=str(BUSY_S))
-        self._now += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._now -= 1
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
 
 
 def _take(desk: Desk, body: bytes, given: str, allowed: str) -> Response:
@@ -197,18 +170,27 @@ def _stranger(allowed: str, stream: Stream) -> str:
     return f"the token is for gateway {allowed}" if allowed not in ("", stream.gateway) else ""
 
 
-async def _body(request: Request) -> bytes:
+def _announced(request: Request) -> int:
+    """How long the body will be; without a word of it, as long as one may be.
+
+    Raises:
+        _RequestError: too long.
+    """
+    length = request.headers.get("content-length", "")
+    size = int(length) if length.isdecimal() and length.isascii() else MOST_BYTES
+    if size > MOST_BYTES:
+        raise _too_long()
+    return size
+
+
+async def _body(request: Request, size: int) -> bytes:
     """The whole body.
 
     Raises:
         _RequestError: it is too long, or too slow.
     """
-    announced = request.headers.get("content-length", "")
-    expected = int(announced) if announced.isdecimal() else MOST_BYTES
-    if expected > MOST_BYTES:
-        raise _too_long()
     found = bytearray()
-    with anyio.move_on_after(BODY_S + expected / LEAST_BYTES_PER_S) as span:
+    with anyio.move_on_after(BODY_S + size / LEAST_BYTES_PER_S) as span:
         async for chunk in request.stream():
             found += chunk
             if len(found) > MOST_BYTES:

@@ -27,6 +27,7 @@ from gateway.core.messages import Message
 from gateway.core.ports import Outgoing, Subscription
 from gateway.errors import DecodeError, NotConnectedError, SinkGapError, StoreError
 from gateway.receiver.desk import Desk, rejected
+from gateway.receiver.names import is_sound
 
 STORE_S: Final = 5.0
 """When to try again after the store failed; the broker keeps what comes meanwhile."""
@@ -168,7 +169,7 @@ class Listener:
             stream = read_ask(payload)
         except DecodeError:
             return []
-        if (stream.gateway, stream.lane) != (place.gateway, place.lane):
+        if not is_sound(stream) or (stream.gateway, stream.lane) != (place.gateway, place.lane):
             return []
         return [CursorMessage(stream.epoch, Answer(self._desk.cursor(stream)))]
 
@@ -179,8 +180,10 @@ class Listener:
         except DecodeError:
             return []
         stream = Stream(place.gateway, told.epoch, place.lane)
+        if not is_sound(stream):
+            return []
         ours = self._desk.cursor(stream)
-        if not told.epoch or told.answer.cursor == ours:
+        if told.answer.cursor == ours:
             return []
         log.warning(
             "cursor_corrected", stream=str(stream), told=told.answer.cursor.seq, seq=ours.seq

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from gateway.core.batches import Header, read_header, unzip
 from gateway.errors import DecodeError
+from gateway.receiver.names import fits
 from gateway.receiver.rows import MOST_LINE, fault
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -63,6 +64,8 @@ def open_parcel(payload: bytes) -> Parcel:
     """
     head, *lines = _lines(payload)
     header = read_header(head.encode())
+    if not fits(header):
+        raise DecodeError("header", "a name, the position or a number cannot be stored")
     numbers = range(header.first, header.last + 1)
     if len(lines) != len(numbers):
         raise DecodeError("shape", f"{len(numbers)} rows are announced, {len(lines)} came")

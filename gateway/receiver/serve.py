@@ -1,5 +1,6 @@
 """The receiver as a process: opens the store, listens on HTTP and at brokers, stops in order."""
 
+import resource
 import signal
 import socket
 import ssl
@@ -51,16 +52,17 @@ def serve(settings: Settings, wall_ms: Clock, mono_ms: Clock) -> None:
         if server is not None:
             server.should_exit = True
 
+    _make_room()
     listeners = [Listener(one, settings.topic, desk, wall_ms, end) for one in settings.brokers]
     _heed(end)
     try:
         for listener in listeners:
             listener.start()
-        if server is None:
+        if server is None or settings.http is None:
             log.info("receiver_started", store=_shown(settings.store))
             stopping.wait()
         else:
-            _listen(server, settings, desk)
+            _listen(server, settings.http, settings.store, desk)
     finally:
         for listener in listeners:
             listener.stop()
@@ -77,6 +79,15 @@ def _heed(end: Callable[..., None]) -> None:
         signal.signal(number, heard)
 
 
+def _make_room() -> None:
+    """A connection is a file; of these a process may have 1,024 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS
+    if soft < wanted and hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 def _server(http: Http, stopping: threading.Event) -> "Server":
     """Uvicorn, not started yet.
 
@@ -91,7 +102,7 @@ def _server(http: Http, stopping: threading.Event) -> "Server":
     try:
         import uvicorn
 
-        from gateway.receiver.http import Protocol
+        from gateway.receiver.http_protocol import Protocol
     except ImportError as error:
         raise ConfigError(f"{error}: pip install 'edge-gateway[receiver]'") from error
 
@@ -130,11 +141,9 @@ def _tls(http: Http) -> dict[str, Any]:
     return tls
 
 
-def _listen(server: "Server", settings: Settings, desk: Desk) -> None:
+def _listen(server: "Server", http: Http, store: str, desk: Desk) -> None:
     from gateway.receiver.http import application
 
-    http = settings.http
-    assert http is not None  # noqa: S101  # there is a server for it
     server.config.app = application(desk, Tokens(http.token_file))
     try:
         server.config.load()
@@ -144,7 +153,7 @@ def _listen(server: "Server", settings: Settings, desk: Desk) -> None:
     with bound:
         port = bound.getsockname()[1]
         tls = http.cert_file is not None
-        log.info("receiver_started", port=port, tls=tls, store=_shown(settings.store))
+        log.info("receiver_started", port=port, tls=tls, store=_shown(store))
         server.run([bound])
 
 

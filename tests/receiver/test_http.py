@@ -181,6 +181,7 @@ def test_a_body_without_a_length_is_bounded_too(receiver: Receiver) -> None:
         ("POST", "/v1/cursor"),
         ("GET", "/v1/cursor"),
         ("GET", "/v1/cursor?gateway=a&epoch=b"),
+        ("GET", "/v1/cursor?gateway=a&epoch=b&lane=%00"),
         ("DELETE", "/v1/batches"),
         ("GET", "/../../etc/passwd"),
     ],
@@ -430,3 +431,32 @@ def test_with_postgresql_behind_it_that_dies_and_comes_back(tmp_path: Path) -> N
         ]
         sink.close()
     server.remove()
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, where the time it is given can be short."""
+    import uvicorn
+
+    from gateway.receiver import http_protocol
+
+    async def nobody(_scope: object, _receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.2)
+    bound = socket.create_server(("127.0.0.1", 0))
+    made = uvicorn.Config(nobody, http=http_protocol.Protocol, lifespan="off", log_config=None)
+    server = uvicorn.Server(made)
+    thread = threading.Thread(target=server.run, args=([bound],))
+    thread.start()
+    whole = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    for said in (b"", whole[:20], whole + whole[:20]):
+        with socket.create_connection(bound.getsockname()) as sock:
+            sock.settimeout(20)
+            sock.sendall(said)
+            with suppress(ConnectionResetError):
+                while sock.recv(1_000):  # until it is closed
+                    pass
+    server.should_exit = True
+    thread.join(30)
+    bound.close()

@@ -109,7 +109,7 @@ class Speaker:
         found: list[CursorMessage] = []
 
         def heard() -> bool:
-            told = [read_cursor_message(payload) for at, payload, _ in self.heard if at == topic]
+            told = [read_cursor_message(said) for at, said, _ in self.heard if at == topic]
             found[:] = [one for one in told if fits(one)]
             return bool(found)
 
@@ -170,7 +170,14 @@ def test_a_batch_on_the_topic_of_another_gateway_is_not_taken(rig: Rig, speaker:
     assert rig.rows(stream) == []
 
 
-@pytest.mark.parametrize("payload", [b"", b"{}", b"[]", b"\xff", b'{"gateway":"north"}'])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(b"", b"{}", b"[]", b"\xff", b'{"gateway":"north"}'),
+        b'{"gateway":"north","epoch":"\\ud800","lane":"events"}',
+        b'{"gateway":"north","epoch":"\\u0000","lane":"events"}',
+    ],
+)
 def test_an_ask_that_names_nobody_is_not_answered(
     rig: Rig, speaker: Speaker, payload: bytes
 ) -> None:
@@ -198,6 +205,8 @@ def test_what_the_broker_retains_is_set_right_when_it_begins(
     speaker = Speaker(rig)
     old = CursorMessage(stream.epoch, Answer(Cursor(5_000, "report:5")))
     speaker.say(topic, cursor_message(old), retain=True)
+    for n, ugly in enumerate((b"x", b'{"epoch":"\\ud800","seq":1,"position":""}', b"[" * 9_000)):
+        speaker.say(f"{rig.topic}/north/cursor/ugly-{n}", ugly, retain=True)
     with rig.receiver:
         told = speaker.hear(topic, lambda one: one.answer.cursor.seq == 0)
     assert told.epoch == stream.epoch
