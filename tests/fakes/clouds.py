@@ -57,8 +57,7 @@ class Postgres:
     lives_s = LIVES_S
 
     def __init__(self, folder: Path, odds: float, seed: int) -> None:
-        # Without autovacuum the rows stay where they were put, so their place tells their order.
-        self.engine = postgres.Postgres("autovacuum=off").start().make_database()
+        self.engine = postgres.Postgres().start().make_database()
         self.relay = Relay(self.engine.port, odds, seed)
         self.settings = {
             "host": "127.0.0.1",
@@ -77,9 +76,13 @@ class Postgres:
         self.relay.odds = 0.0
 
     def values(self) -> dict[str, list[float]]:
-        query = "SELECT s.lane || s.epoch, r.value FROM edge.reading r JOIN edge.stream s"
+        # In the order of the transactions that wrote them; where a row is says nothing.
+        query = (
+            "SELECT s.lane || s.epoch, r.value FROM edge.reading r JOIN edge.stream s"
+            " ON s.id = r.stream ORDER BY r.xmin::text::bigint, r.seq"
+        )
         held: dict[str, list[float]] = {}
-        for stream, value in self.engine.ask(f"{query} ON s.id = r.stream ORDER BY r.ctid"):
+        for stream, value in self.engine.ask(query):
             held.setdefault(stream, []).append(value)
         return held
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -118,9 +119,14 @@ class Child:
                 told = json.loads(heard.get(timeout=0.05))
             except queue.Empty:
                 continue
-            if sum(lane["sent"] for lane in told.get("lanes", ())) >= self._rows:
+            if self._all_sent(told.get("lanes", ())):
                 return True
         return False
+
+    def _all_sent(self, lanes: Sequence[dict[str, Any]]) -> bool:
+        """Counters alone may count a row twice that went to a receiver which lost it."""
+        idle = all(lane.get("left") == 0 and lane["state"] in ("cut", "rest") for lane in lanes)
+        return idle and sum(lane["sent"] for lane in lanes) >= self._rows
 
     def close(self) -> None:
         self._history.close()

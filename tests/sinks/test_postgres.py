@@ -27,8 +27,7 @@ if PROGRAMS is None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    # Without autovacuum the rows stay where they were put, so their place tells their order.
-    server = Postgres("autovacuum=off", "fsync=off")
+    server = Postgres("fsync=off")
     server.start().make_database()
     yield server
     server.remove()
@@ -58,7 +57,8 @@ class Rig:
     def rows(self, stream: Stream) -> list[Row]:
         asked = """SELECT r.seq, r.asset, r.value, extract(epoch FROM r.at) * 1000
             FROM edge.reading r JOIN edge.stream s ON s.id = r.stream
-            WHERE (s.gateway, s.epoch, s.lane) = (%s, %s, %s) ORDER BY r.ctid"""
+            WHERE (s.gateway, s.epoch, s.lane) = (%s, %s, %s)
+            ORDER BY r.xmin::text::bigint, r.seq"""
         names = ("seq", "asset", "value", "at_ms")
         return [dict(zip(names, row, strict=True)) for row in self.server.ask(asked, *stream)]
 
@@ -295,6 +295,22 @@ def test_missing_rights_say_what_to_do(rig: Rig) -> None:
             sink.cursor()
         rig.server.ask("CREATE SCHEMA theirs AUTHORIZATION guest")
         assert sink.cursor() == Cursor()
+
+
+def test_the_rights_of_the_guide_are_enough(rig: Rig) -> None:
+    guide = (Path(__file__).parents[2] / "docs/sinks/postgres.md").read_text()
+    grants = [line for line in guide.splitlines() if line.startswith("GRANT")]
+    with opened(rig, new_stream()):
+        rig.server.ask("CREATE ROLE north LOGIN PASSWORD 'let us in'")
+    for grant in grants:
+        rig.server.ask(grant)
+    stream = new_stream()
+    with opened(rig, stream, username="north") as sink:
+        answer = sink.send(cut(stream, 0, 5, row_2=rig.bad_row()))
+        assert [seq for seq, _ in answer.refused] == [3]
+        assert sink.send(cut(stream, 0, 5, row_2=rig.bad_row())).refused == answer.refused
+        assert sink.cursor() == Cursor(5, "report:50")
+    assert seqs(rig, stream) == [1, 2, 4, 5]
 
 
 def test_a_missing_database_says_what_to_do(rig: Rig) -> None:
