@@ -7,27 +7,25 @@ a new version becomes a candidate and a configuration is on trial. What fails is
 
 import asyncio
 import random
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import structlog
 
-from gateway.config import delivery
-from gateway.config.settings import Settings, UpdateSettings
+from gateway.config.settings import UpdateSettings
 from gateway.core.commands import Command
 from gateway.core.topic_tree import Document, rfc3339
 from gateway.core.verdicts import Decision
+from gateway.daemon import arrivals
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.site import Site
 from gateway.daemon.trial import ConfigurationTrial
 from gateway.daemon.versions import Versions
-from gateway.updates.record import FILE, Record, changing
+from gateway.daemon.visiting import visited
+from gateway.updates.record import Record
 
 LOOK_S: Final = 1.0
 CLOCK_MS: Final = 30_000
@@ -98,32 +96,11 @@ class Updates:
             if settings is None:
                 continue
             if self._clock.ok():
-                await self._visit(settings, self.site.settings.file)
+                why = await visited(settings, self.site.settings.file)
+                if why:
+                    await self._change(partial(Record.ended, why=why, now_ms=self._clock.now_ms()))
             else:  # nothing can be held to be new, or to have ended
                 part = min(part, CLOCK_MS / settings.every_ms)
-
-    async def _visit(self, settings: UpdateSettings, file: Path) -> None:
-        """One visit; it is ended when it takes too long, or when we are to stop."""
-        words = (sys.executable, "-P", "-m", "gateway.updates", str(file))
-        pipe = asyncio.subprocess.PIPE
-        child = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=pipe
-        )
-        why = ""
-        try:
-            async with asyncio.timeout(settings.timeout_ms / 1000):
-                _, said = await child.communicate()
-            if child.returncode not in (0, 1):
-                last = said.decode(errors="replace")[-300:]
-                why = f"the visit ended with {child.returncode}: {last}"
-        except TimeoutError:
-            why = f"the visit took longer than {settings.timeout_ms // 1000} s"
-        finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
-        if why:
-            await self._change(lambda record: record.ended(why, self._clock.now_ms()))
 
     async def _looks(self, reload: asyncio.Event) -> None:
         again_ms = 0
@@ -135,14 +112,14 @@ class Updates:
                 continue
             if self._failed:
                 await self._remember_failed()
-            changed = await asyncio.to_thread(_changed_ns, settings.folder)
+            changed = await asyncio.to_thread(arrivals.changed_ns, settings.folder)
             if changed != self._seen:
                 self._seen = changed
                 await self._tell(settings)
                 again_ms = 0
             if self._clock.mono_ms() >= again_ms:
                 again_ms = self._clock.mono_ms() + AGAIN_MS
-                if await asyncio.to_thread(_differs, self.site.settings):
+                if await asyncio.to_thread(arrivals.differ, self.site.settings):
                     await self._trial.prepare(settings.folder)
                     reload.set()
             if settings.may:
@@ -160,7 +137,7 @@ class Updates:
         if settings is None:
             return
         try:
-            await asyncio.to_thread(_changed, settings.folder, change)
+            await asyncio.to_thread(arrivals.change, settings.folder, change)
         except OSError as error:
             log.warning("updates_not_recorded", error=str(error))
 
@@ -172,18 +149,19 @@ class Updates:
             keys = {name: value for name, value in told.items() if name != "number"}
             numbers.add(told.get("number"))
             event = str(keys.pop("event", ""))
-            say = log.warning if keys.get("why") else log.info
-            say("update_told", update=event, **keys)
+            if keys.get("why"):
+                log.warning("update_told", update=event, **keys)
+            else:
+                log.info("update_told", update=event, **keys)
             self._announce.event(event, **keys)
         if numbers:
             await self._journal.committed()
-            await self._change(partial(_forget, numbers))
-            self._seen = await asyncio.to_thread(_changed_ns, settings.folder)
+            await self._change(partial(arrivals.forget, numbers))
 
     async def _remember_failed(self) -> None:
         failed, self._failed = self._failed, []
         for model, event, why in failed:
-            await self._change(partial(_end, model, event, why, self._settings))
+            await self._change(partial(arrivals.end, model, event, why, self._settings))
 
     # -- what is announced (an Ear) -------------------------------------------------------------
 
@@ -246,46 +224,3 @@ class Updates:
             "configuration": config or None,
             "on_trial": self._trial.running,
         }
-
-
-def _changed_ns(folder: Path) -> int:
-    try:
-        return (folder / FILE).stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _differs(settings: Settings) -> bool:
-    """What was put down is not what the daemon works with."""
-    folder = settings.updates.folder if settings.updates else Path()
-    for name, model in settings.models.items():
-        if model.delivered and delivery.package(folder, name) != model.candidate:
-            return True
-    current = b""
-    with suppress(OSError):
-        current = delivery.configuration(folder).read_bytes()
-    asked = settings.updates is not None and settings.updates.may
-    wanted = delivery.digest(current) if current and asked else ""
-    return wanted != settings.received and not settings.received_why
-
-
-def _changed(folder: Path, change: Callable[[Record], None]) -> None:
-    with changing(folder) as record:
-        change(record)
-
-
-def _forget(numbers: set[object], record: Record) -> None:
-    record.untold = [told for told in record.untold if told.get("number") not in numbers]
-
-
-def _end(model: str, event: str, why: str, settings: UpdateSettings | None, record: Record) -> None:
-    """A delivered version passed, or is over: then it is no candidate any more."""
-    taken = record.models.get(model)
-    if taken is None or settings is None:
-        return
-    if event == "update_kept":
-        record.took(event, f"model {model}", taken)
-        return
-    record.fail(f"model {model}", taken, why, event)
-    del record.models[model]
-    (delivery.models(settings.folder, model) / delivery.CURRENT).unlink(missing_ok=True)
