@@ -25,6 +25,7 @@ class Settings:
     proxy: str = ""
     """``http://host:port`` of a proxy; the environment is not asked."""
     connect_timeout_s: float = 10.0
+    """So long a connection may take."""
     timeout_s: float = 30.0
     """From the first byte sent of a request to the last byte of its answer; a second more for each
     kilobyte of a batch, so that a slow line has its time."""

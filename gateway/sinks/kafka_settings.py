@@ -19,6 +19,7 @@ class Settings:
     brokers: tuple[str, ...]
     """``host:9092``; the others of the cluster are found by themselves."""
     topic: str = "edge"
+    """Where the batches go."""
     transactions: bool = True
     """Each batch is a transaction, and a sender that was replaced cannot write any more. false: for
     brokers that have none; what a frozen broker still had to do may then come twice."""
@@ -35,9 +36,11 @@ class Settings:
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     """Of SASL, where there is a ``username``."""
     username: str = ""
+    """Whom it lets in."""
     password_file: str = ""
     """File with the password, in its first line; read at each connect."""
     connect_timeout_s: float = 10.0
+    """So long a connection may take."""
     timeout_s: float = 30.0
     """Until a batch is answered."""
 

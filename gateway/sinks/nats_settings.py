@@ -23,6 +23,7 @@ class Settings:
     token_file: str = ""
     """File with a token, in its first line."""
     username: str = ""
+    """Whom it lets in."""
     password_file: str = ""
     """File with the password of ``username``, in its first line."""
     ca_file: str = ""
@@ -32,6 +33,7 @@ class Settings:
     key_file: str = ""
     """PEM file of its key; empty: the key is in ``cert_file``."""
     connect_timeout_s: float = 10.0
+    """So long a connection may take."""
     timeout_s: float = 30.0
     """Until a batch is answered; it has a second more for each kilobyte."""
 
