@@ -161,7 +161,7 @@ def first_model(asset: AssetSection) -> str:
 
 def _shape(entry: VerdictSection, asset: AssetSection) -> Shape:
     channels = tuple(_channel(name, asset.metrics.get(name)) for name in entry.inputs)
-    return Shape(channels, entry.period or 1_000, entry.rows or 1)
+    return Shape(channels, entry.period or 1_000, entry.rows or 1, min_coverage=0.0)
 
 
 def _channel(name: str, metric: MetricSection | None) -> Channel:
