@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.fakes.daemon import ROOT, Daemon
@@ -134,7 +135,31 @@ def nan_above(plant: Plant, degrees: float) -> Path:
     return written(plant.folder / "nan", "1.1.0", model)
 
 
-@pytest.mark.parametrize("kind", ["alarms", "nan"])
+def hanging(plant: Plant) -> Path:
+    """Multiplies square matrices: of side 1 at 20 degC, of side 6,000 at 80."""
+    nodes = [
+        make.node("ReduceMax", "window", "most", keepdims=0),
+        make.node("Mul", "most by", "share"),
+        make.node("Pow", "share power", "wide"),
+        make.node("Cast", "wide", "side", to=make.INT64),
+        make.node("Reshape", "side one", "line"),
+        make.node("Concat", "line line", "shape", axis=0),
+        make.node("ConstantOfShape", "shape", "m", value=make.tensor("v", [0.0])),
+        make.node("MatMul", "m m", "mm"),
+        make.node("ReduceSum", "mm", "sum", keepdims=0),
+        make.node("Flatten", "window", "flat", axis=1),
+        make.node("Add", "flat sum", "score"),
+    ]
+    constants = [
+        *(make.tensor("by", 0.05), make.tensor("power", 6.27)),
+        make.tensor("one", [1], np.int64),
+    ]
+    return written(
+        plant.folder / "hanging", "1.1.0", make.model(nodes, constants, window=("n", 1, 1))
+    )
+
+
+@pytest.mark.parametrize("kind", ["alarms", "nan", "hang"])
 def test_a_model_that_goes_bad_on_probation_is_rolled_back_by_itself(
     plant: Plant, zigbee: Zigbee, kind: str
 ) -> None:
@@ -145,14 +170,18 @@ def test_a_model_that_goes_bad_on_probation_is_rolled_back_by_itself(
         reach(daemon, {"1.0.0": "active"})
         if kind == "nan":
             plant.offer_package(nan_above(plant, 30.0))
+        elif kind == "hang":
+            plant.offer_package(hanging(plant))
         else:
             plant.offer("1.1.0", 30.0)
         by_hand(plant)
         reach(daemon, {"1.0.0": "retired", "1.1.0": "probation"})
-        zigbee.tell("probe", temperature=40.0)
+        degrees = 80.0 if kind == "hang" else 40.0
+        zigbee.tell("probe", temperature=degrees)
         wait_until(lambda: told(daemon)[-1:] == ["rolled_back"], "it is rolled back")
         assert states(daemon)["1.0.0"] == "active"
-        wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 40.0, "the old one judges")
+        judged = lambda: zigbee.newest("asset/pump/state")["score"] == degrees
+        wait_until(judged, "the old one judges")
         by_hand(plant)
         assert plant.delivered() == ""
 
