@@ -24,6 +24,7 @@ class Settings:
     port: int = 5432
     database: str = "edge"
     username: str = "edge"
+    """Whom it lets in."""
     password_file: str = ""
     """File with the password, in its first line; read at each connect."""
     schema: str = "edge"
@@ -37,6 +38,7 @@ class Settings:
     key_file: str = ""
     """PEM file of its key, readable by us alone."""
     connect_timeout_s: float = 10.0
+    """So long a connection may take."""
     timeout_s: float = 30.0
     """Of each step of a transaction; COPY has a second more for each kilobyte."""
 
