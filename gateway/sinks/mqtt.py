@@ -58,7 +58,8 @@ class Settings:
     keepalive_s: int = 60
     """How often to show that we are there while nothing is sent."""
     timeout_s: float = 30.0
-    """How long the receiver may take to answer before the same bytes are sent again."""
+    """How long the receiver may take to answer, once the broker has a batch, before the same bytes
+    are sent again."""
 
     def __post_init__(self) -> None:
         mqtt_wire.check(self)
@@ -143,8 +144,6 @@ class Sink:
         packet = link.publish(topic, payload, expires_s=expires_s, content_type=CONTENT_TYPE)
 
         def look() -> T | None:
-            if link.answer(packet) == NOBODY:
-                raise SinkUnavailableError(f"no receiver has subscribed to {topic}")
             while link.heard:
                 heard = link.heard.popleft()
                 told = None if heard.retained else _read(heard.payload)
@@ -153,7 +152,15 @@ class Sink:
                     return it
             return None
 
-        return link.wait(look, "answer of the receiver")
+        def arrived() -> tuple[T | None] | None:
+            """The broker has it, or the receiver was even faster."""
+            code, it = link.answer(packet), look()
+            if code == NOBODY and it is None:
+                raise SinkUnavailableError(f"no receiver has subscribed to {topic}")
+            return None if code is None and it is None else (it,)
+
+        (early,) = link.wait(arrived, "PUBACK", len(payload))
+        return link.wait(look, "answer of the receiver") if early is None else early
 
     def _told(self, told: CursorMessage) -> Cursor | None:
         return told.answer.cursor if told.epoch == self._stream.epoch else None

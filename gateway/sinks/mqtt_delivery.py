@@ -55,13 +55,14 @@ class Delivery:
             if letter.piece[:2] in self._done:
                 continue
             size = len(letter.piece.payload)
-            link.wait(partial(self._room, link, flying, size), "PUBACK")
+            link.wait(partial(self._room, link, flying, size), "PUBACK", _next(flying))
             self._pace(size)
             packet = link.publish(
                 letter.topic, letter.piece.payload, content_type=letter.content_type
             )
             flying[packet] = letter
-        link.wait(lambda: self._settle(link, flying) == 0 or None, "PUBACK")
+        while flying:
+            link.wait(partial(self._fewer, link, flying, len(flying)), "PUBACK", _next(flying))
         return tuple(self._refused)
 
     def _room(self, link: Link, flying: dict[int, Letter], size: int) -> bool | None:
@@ -69,6 +70,10 @@ class Delivery:
         count, most = self._settle(link, flying), self._profile.window_bytes
         held = sum(len(letter.piece.payload) for letter in flying.values())
         return (count < link.window and (not most or not held or held + size <= most)) or None
+
+    def _fewer(self, link: Link, flying: dict[int, Letter], count: int) -> bool | None:
+        """One more was answered."""
+        return self._settle(link, flying) < count or None
 
     def _settle(self, link: Link, flying: dict[int, Letter]) -> int:
         """Look at the answers; how many are missing."""
@@ -96,3 +101,8 @@ class Delivery:
         each = 1 / profile.messages_per_s if profile.messages_per_s else 0.0
         for_bytes = size / profile.bytes_per_s if profile.bytes_per_s else 0.0
         self._due_s = max(self._due_s, time.monotonic()) + max(each, for_bytes)
+
+
+def _next(flying: dict[int, Letter]) -> int:
+    """Bytes of the letter that is to be answered next."""
+    return next((len(letter.piece.payload) for letter in flying.values()), 0)

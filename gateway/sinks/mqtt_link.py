@@ -29,8 +29,9 @@ FAILURE = 128
 """Codes from here on are failures (MQTT 5, 2.4; 3.1.1, 3.9.3)."""
 NOBODY = 0x10
 """PUBACK: the broker took it, and there was nobody to give it to."""
-OVERHEAD = 64
-"""Bytes of a PUBLISH of ours besides topic and payload, properties included; rounded up."""
+OVERHEAD = 64  # bytes of a PUBLISH of ours besides topic and payload, rounded up
+SLOWEST = 1_000
+"""Bytes a second of a slow line; a dead one ends by itself (TCP_USER_TIMEOUT)."""
 _LARGEST = 268_435_455
 _UNSUPPORTED = 0x84
 _TAKEN = 0x8E
@@ -117,10 +118,9 @@ class Link:
             SinkRefusedError: the broker takes no packet of this size.
             SinkUnavailableError: there is no connection.
         """
-        if len(payload) + len(topic.encode()) + OVERHEAD > self.maximum_packet:
-            raise SinkRefusedError(
-                f"{len(payload)} bytes: the broker takes packets of {self.maximum_packet} at most"
-            )
+        size, most = len(payload), self.maximum_packet
+        if size + len(topic.encode()) + OVERHEAD > most:
+            raise SinkRefusedError(f"{size} bytes: the broker takes packets of {most} at most")
         info = self._up().publish(topic, payload, 1, properties=self._said(expires_s, content_type))
         if info.rc is MQTTErrorCode.MQTT_ERR_NO_CONN:
             raise SinkUnavailableError(self._ended or "connection lost")
@@ -140,14 +140,14 @@ class Link:
             raise SinkUnavailableError(f"the broker did not take a message: {_word(code)}")
         return code
 
-    def wait(self, found: Callable[[], T | None], what: str) -> T:
-        """Wait until ``found`` finds something; it is called whenever something came.
+    def wait(self, found: Callable[[], T | None], what: str, under_way: int = 0) -> T:
+        """Wait until ``found`` finds something; ``under_way``: bytes that a slow line may still carry.
 
         Raises:
             SinkRefusedError: the broker hung up since a packet was too large for it.
             SinkUnavailableError: the connection ended, or time did.
         """
-        until = time.monotonic() + self._wire.timeout_s
+        until = time.monotonic() + (patience_s := self._wire.timeout_s + under_way / SLOWEST)
         with self._news:
             while (it := found()) is None:
                 if self._ended_code == _TOO_LARGE:
@@ -156,7 +156,7 @@ class Link:
                     raise SinkUnavailableError(self._ended)
                 left_s = until - time.monotonic()
                 if left_s <= 0:
-                    raise SinkUnavailableError(f"no {what} within {self._wire.timeout_s:g} s")
+                    raise SinkUnavailableError(f"no {what} within {patience_s:g} s")
                 self._news.wait(left_s)
             return it
 
@@ -192,8 +192,7 @@ class Link:
         said.ContentType = content_type
         return said
 
-    # paho's thread: an exception here would end it while the client still looks connected.
-
+    # paho's thread: an exception here would end it while the client still looks connected
     def _tune(self, _client: Any, _userdata: Any, sock: Any) -> None:
         timeout_ms = int(self._wire.timeout_s * 1000)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -70,7 +70,7 @@ class Settings:
     keepalive_s: int = 60
     """How often to show that we are there while nothing is sent."""
     timeout_s: float = 30.0
-    """How long the broker may take to answer."""
+    """How long the broker may take to answer; it has a second more for each kilobyte."""
 
     def __post_init__(self) -> None:
         mqtt_wire.check(self)

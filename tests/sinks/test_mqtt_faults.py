@@ -25,6 +25,7 @@ from tests.fakes.mqtt_peer import Peer
 from tests.fakes.mqtt_receiver import Receiver
 from tests.fakes.proxy import Proxy
 from tests.fakes.scripted_broker import CONNACK_5, REFUSED_5, TAKEN_OVER, ScriptedBroker
+from tests.fakes.slow_line import SlowLine
 from tests.fakes.waiting import wait_until
 from tests.sinks.contract import cut, new_stream, patiently
 
@@ -127,6 +128,16 @@ def test_a_frozen_receiver_is_waited_for_so_long(broker: Mosquitto, receiver: Re
         receiver.hold(on=False)
         patiently(sink)
         assert sink.send(cut(stream, 0)).cursor.seq == 3
+
+
+def test_a_slow_line_has_its_time(broker: Mosquitto, receiver: Receiver) -> None:
+    stream = new_stream()
+    batch = _of_size(stream, 6_000, random.Random(5))
+    with SlowLine(broker.port, bytes_per_s=4_000) as line:
+        sink = mqtt.Sink(_settings(line.port, timeout_s=0.7), stream)
+        patiently(sink)
+        assert sink.send(batch).cursor.seq == 1
+        sink.close()
 
 
 def test_a_line_that_falls_silent_ends_the_wait(broker: Mosquitto, receiver: Receiver) -> None:
