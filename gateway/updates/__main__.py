@@ -6,9 +6,11 @@ caller says that the clock is right, and ends the process when it takes too long
 
 import json
 import logging
+import os
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from gateway.config import load_part
 from gateway.errors import GatewayError, RepositoryRefusedError, UpdateError
@@ -17,6 +19,9 @@ from gateway.updates.fetch import USUAL, Pace
 from gateway.updates.record import changing, locked
 from gateway.updates.visit import Visit, begin
 
+NICENESS: Final = 10
+"""Updates wait for readings, not readings for updates."""
+
 
 def main(words: list[str]) -> int:
     """Visit, and say what came of it."""
@@ -24,6 +29,7 @@ def main(words: list[str]) -> int:
     file, dry = Path(name), "--check" in options
     now_ms = time.time_ns() // 1_000_000
     logging.getLogger("tuf").setLevel(logging.CRITICAL)
+    os.nice(NICENESS)
     said: dict[str, object] = {"found": [], "why": ""}
     try:
         settings = load_part(file, "gateway", "brokers", "store", "updates")

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from tests.fakes.daemon import ROOT, Daemon
+from tests.fakes.inside import Clocks, Inside
 from tests.fakes.mosquitto import Mosquitto
-from tests.fakes.waiting import wait_until
+from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 from tests.updates.plant import CONFIG, FILE, Plant, written
@@ -315,6 +316,19 @@ def test_a_repository_that_lies_is_told_and_one_that_is_away_is_not_a_problem(
             lambda: any("expired" in one for one in zigbee.newest("health")["problems"]),
             "it is a problem",
         )
+
+
+def test_while_the_clock_is_wrong_nothing_is_asked(plant: Plant, zigbee: Zigbee) -> None:
+    plant.every = "1s"
+    plant.write(zigbee.port)
+    plant.offer("1.1.0")
+    clock = Clocks(right=False)
+    with Inside(plant.file, clock):
+        zigbee.online()
+        let_pass(4)
+        assert plant.server.asked == []
+        clock.synchronise()
+        wait_until(lambda: plant.server.asked, "it asks")
 
 
 def test_the_daemon_imports_nothing_of_the_client(plant: Plant) -> None:
