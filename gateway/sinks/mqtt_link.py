@@ -141,7 +141,7 @@ class Link:
         return code
 
     def wait(self, found: Callable[[], T | None], what: str, under_way: int = 0) -> T:
-        """Wait until ``found`` finds something; ``under_way``: bytes that a slow line may still carry.
+        """Wait until ``found`` finds something; ``under_way``: bytes that a slow line may carry.
 
         Raises:
             SinkRefusedError: the broker hung up since a packet was too large for it.
