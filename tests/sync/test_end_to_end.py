@@ -102,7 +102,7 @@ def sync_pid(daemon: Daemon) -> int:
 def test_what_happens_here_reaches_the_cloud(
     plant: tuple[Daemon, Peer], receiver: Receiver
 ) -> None:
-    daemon, peer = plant
+    _, peer = plant
     measure(peer, 0, 20)
     peer.publish("zigbee2mqtt/probe", json.dumps({"temperature": 95}))
 
