@@ -86,7 +86,16 @@ def _report(settings: Settings, packages: Mapping[str, Package], doc: Document) 
             "max_bytes": settings.store.max_bytes,
             "durability": settings.store.durability,
         },
+        "updates": _updates(settings),
     }
+
+
+def _updates(settings: Settings) -> Report | None:
+    """What comes from where; None when nothing does."""
+    if settings.updates is None:
+        return None
+    models = [name for name, model in settings.models.items() if model.delivered]
+    return {"url": settings.updates.url, "models": models, "may": list(settings.updates.may)}
 
 
 def _source(name: str, settings: Settings) -> Report:
@@ -167,6 +176,9 @@ def _lines(file: Path, report: Report) -> Iterator[str]:
         yield f"exclude {name}: at most {one['at_most']} of {', '.join(one['of'])}"
     store = report["store"]
     yield f"store   {store['path']}: {store['max_bytes'] >> 20} MiB, {store['durability']}"
+    if updates := report["updates"]:
+        models = f"models {', '.join(updates['models']) or 'none'}"
+        yield f"updates {updates['url']}: {models}; may bring {', '.join(updates['may']) or 'none'}"
 
 
 def _asset_lines(id_: str, asset: Report) -> Iterator[str]:
