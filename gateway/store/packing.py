@@ -71,7 +71,10 @@ class Row(NamedTuple):
 
     def values(self) -> list[Value]:
         """The values, in the order of the layout."""
-        return cast("list[Value]", orjson.loads(self.value_list))
+        try:
+            return cast("list[Value]", orjson.loads(self.value_list))
+        except orjson.JSONDecodeError:  # a half surrogate, which a device can say
+            return cast("list[Value]", json.loads(self.value_list))
 
     def reasons(self, n: int) -> list[str]:
         """The reasons of ``n`` values, in the same order."""
