@@ -240,6 +240,55 @@ def test_reports_that_were_thinned_away_come_as_a_gap_and_hours(tmp_path):
     store.close()
 
 
+TURNS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(1, 6)),
+        st.tuples(st.just("thin"), st.integers(1, 30)),
+        st.tuples(st.just("cut"), st.integers(1, 4)),
+    ),
+    max_size=30,
+)
+
+
+@config(deadline=None, max_examples=60)
+@given(TURNS, st.sampled_from([1, 3, 1_000]))
+def test_whatever_the_limits_take_each_report_is_sent_once_or_told_to_be_gone(
+    tmp_path_factory, turns, page
+):
+    store = open_store(tmp_path_factory.mktemp("db"), keep_ms={"readings": DAY_MS})
+    found, position, rows, count, now = cutter(store, RAW), "", [], 0, 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gateway.sync.cutter_pages.SIZE", page)
+        for what, much in [*turns, ("write", 1)]:
+            if what == "write":
+                made = [stored(now + n, (POWER, float(count + n + 1))) for n in range(much)]
+                store.commit(Batch(reports=made))
+                count += much
+            elif what == "thin":
+                now += much * HOUR_MS
+                drain(store, 1_000 + now)
+            else:
+                cut = found.cut(position, much)
+                rows, position = rows + cut.rows, cut.position
+        rows += everything(found, (), position)[0]
+    sent = [round(row["value"]) for row in rows if row["kind"] == "reading"]
+    gone = [
+        number
+        for row in rows
+        if row["kind"] == "gap"
+        for number in range(*(int(row[end].split(":")[1]) + 1 for end in ENDS))
+    ]
+    assert sorted(sent + gone) == list(range(1, count + 1))
+    assert sent == sorted(sent)
+    hours = {(row["metric"], row["at_ms"]) for row in rows if row["kind"] == "reading_1h"}
+    assert bool(hours) >= bool(gone)
+    found.close()
+    store.close()
+
+
+ENDS = ("from_position", "to_position")
+
+
 def test_a_range_that_is_gone_whole_is_told_too(tmp_path):
     store = open_store(tmp_path, keep_ms={"readings": DAY_MS})
     store.commit(Batch(reports=[stored(n * 600_000) for n in range(30)]))
