@@ -131,6 +131,9 @@ class Lane:
         wait = self._gathering.wait(now) if self._book.ready else REST_MS
         if wait:
             return wait
+        wait = self._held()
+        if self.state is State.ASK:  # the hours are over
+            return wait
         self._leap(now)
         room = self._pacing.room(self._name, self._door.most_bytes, now)
         rows = self._sizes.rows(room)

@@ -267,6 +267,20 @@ def test_outside_the_hours_nobody_is_connected() -> None:
     assert one.numbers(LIVE) == one.rows.wanted()
 
 
+def test_when_the_hours_end_the_connection_does() -> None:
+    spans, _ = parse("Mo-Su 12:00-13:00 UTC")
+    one = site(30, allowance=Allowance(hours=Hours("", spans)))
+    one.watch.ms = 1_800_000_000_000 // 86_400_000 * 86_400_000 + 12 * 3_600_000
+    one.start()
+    one.run(60)
+    assert one.numbers(LIVE) == one.rows.wanted()
+    one.run(3_600)
+    assert not one.lanes[LIVE]._door.open
+    one.rows.last = 35
+    one.run(3_600)
+    assert len(one.numbers(LIVE)) == 24
+
+
 def test_credit_slows_a_lane_down() -> None:
     one = site(2_000, cloud=Cloud(rows_per_s=10.0), far=10_000)
     one.run(10)
