@@ -65,11 +65,12 @@ def allowed(local: Settings, new: Settings, file: Path) -> Settings:
     """The settings with what was received, if it may do what it does.
 
     Raises:
-        BadFileError: it would widen what is done to machines.
+        BadFileError: it would widen what is done to machines, or reach what it must not.
     """
-    may = local.updates.may if local.updates else ()
-    found = [] if ACT in may else list(widening.found(local, new))
+    may, own = local.updates.may if local.updates else (), "it must be in the gateway's own file"
+    hint = f"{own}, or updates.config.may must list act"
+    found = [(one, own) for one in widening.reaching(local, new)]
+    found += [(one, hint) for one in widening.found(local, new) if ACT not in may]
     if found:
-        hint = "it must be in the gateway's own file, or updates.config.may must list act"
-        raise BadFileError([Problem(str(file), 0, 1, one, hint) for one in found])
+        raise BadFileError([Problem(str(file), 0, 1, *one) for one in found])
     return new

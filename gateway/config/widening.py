@@ -1,12 +1,14 @@
-"""Whether other settings let more be done to machines than these do.
+"""Whether other settings let more be done than these do.
 
 Who may act, on what, within which limits, is the local file's: settings that came from elsewhere
 may take away, or keep exactly, what it allows. What is measured and judged is not looked at: a rule
 or a model that is received can raise the label that an allowed policy waits for.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from gateway.config.settings import Settings
 from gateway.core.assets import Asset, cloud_rungs
@@ -23,6 +25,32 @@ def found(local: Settings, new: Settings) -> Iterator[str]:
     for exclusion in local.exclusions:
         if exclusion not in new.exclusions:
             yield f"exclusion {exclusion.name} is gone, or another one"
+    if new.homeassistant is not None and local.homeassistant is None:
+        yield "homeassistant is new, and with it its switches"
+
+
+def reaching(local: Settings, new: Settings) -> Iterator[str]:
+    """What nobody may bring: less trust in packages, and files from elsewhere on the machine."""
+    for name, model in local.models.items():
+        other = new.models.get(name)
+        if model.trust is not None and other is not None and other.trust != model.trust:
+            yield f"model {name}: its trust is gone, or another one"
+    here, known = local.file.parent, set(_files(local))
+    for file in _files(new):
+        if file not in known and not Path(os.path.normpath(file)).is_relative_to(here):
+            yield f"{file} is outside the folder of the gateway's file"
+
+
+def _files(settings: Settings) -> Iterator[Path]:
+    """The files that sections which may be received can name."""
+    for model in settings.models.values():
+        yield model.package
+        if model.candidate is not None and not model.delivered:
+            yield model.candidate
+        if model.trust is not None:
+            yield model.trust
+    for route in settings.alerts:
+        yield Path(route.to_file)
 
 
 def _asset(known: Asset, asset: Asset) -> Iterator[str]:

@@ -5,6 +5,7 @@ they name, each signed by enough keys, none older than what was seen before, non
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ LIMITS: Final = UpdaterConfig(
     snapshot_max_length=1024 * 1024,
     targets_max_length=1024 * 1024,
 )
+PACKAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,120}\.tar")
+"""What the file of a package may be called: it becomes one of ours, and a part of an address."""
 _MISSING: Final = (403, 404, 410)
 
 
@@ -74,7 +77,12 @@ class Catalogue:
             roles = top.delegations.get_roles_for_target(probe) if top.delegations else ()
             lists = [top, *(self._read(role) for role, _ in roles)]
         prefix = probe.removesuffix("?")
-        paths = {path for one in lists for path in one.targets if path.startswith(prefix)}
+        paths = {
+            path
+            for one in lists
+            for path in one.targets
+            if path.startswith(prefix) and PACKAGE.fullmatch(path.removeprefix(prefix))
+        }
         found = [self.offer(path) for path in sorted(paths)]
         return [one for one in found if one is not None]
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from tuf.api.metadata import Metadata, TargetFile
 from tuf.api.serialization.json import JSONSerializer
 
 from gateway.core.updates import Terms
+from gateway.updates import offers
 from tests.fakes import https
 from tests.updates.plant import Plant, packaged
 
@@ -337,6 +339,23 @@ def _instead(plant: Plant, data: bytes) -> None:
     with author.edit_targets("model-heat") as targets:
         targets.targets[path] = target
     author.publish()
+
+
+@attack("for this gateway")
+def package_that_is_called_like_a_file_of_ours(plant: Plant, sha256: str) -> Iterator[None]:
+    """Names that are no names are not even looked at: what is left is 1.1.0."""
+    offers.change(plant.author(), "1.2.0", lambda terms: replace(terms, percent=0))
+    data = plant.target(sha256).read_bytes()
+    author = plant.author()
+    with author.edit_targets("model-heat") as targets:
+        for name in ("current", "..", ".tar", "a b.tar", "x.tar?y", "%2e%2e.tar"):
+            path = f"models/heat/{name}"
+            target = TargetFile.from_data(path, data, ["sha256"])
+            target.unrecognized_fields["custom"] = Terms(serial=99).to_custom()
+            targets.targets[path] = target
+    author.publish()
+    yield
+    offers.change(plant.author(), "1.2.0", lambda terms: replace(terms, percent=100))
 
 
 @attack("refused: .*a .tar")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.updates import Terms
+from gateway.models import signature
 from gateway.updates import offers
 from gateway.updates.author import Author
 from gateway.updates.keyring import Keyring
@@ -240,12 +241,15 @@ def test_a_configuration_is_put_in_force_on_trial(plant: Plant) -> None:
         (ASSETS.replace('"OFF"', '"ON"'), "action stop is new, or another one"),
         (ASSETS.replace("stop:\n", "go:\n").replace("do: stop", "do: go"), "action go is new"),
         (ASSETS.replace("model: heat", "model: cold"), "unknown model 'cold'"),
+        ("models: {heat: {package: OLD}}", "outside the folder of the gateway's file"),
+        ("models: {heat: {package: old/../../gateway/../gateway/../old}}", "manifest.json"),
     ],
 )
 def test_a_configuration_that_is_wrong_or_wider_is_refused(
     plant: Plant, text: str, why: str
 ) -> None:
-    plant.offer_config(text)
+    shutil.copytree(plant.gateway / "old", plant.folder / "elsewhere")
+    plant.offer_config(text.replace("OLD", str(plant.folder / "elsewhere")))
     found = plant.visit()["found"][-1]
     assert "refused" in found
     assert why in found
@@ -260,6 +264,21 @@ def test_with_act_it_may_widen_what_is_done(plant: Plant) -> None:
     plant.offer_config(ASSETS.replace("mode: advise", "mode: act"))
     plant.visit()
     assert "mode: act" in plant.configured()
+
+
+def test_it_may_not_do_without_the_house_s_signature_even_with_act(plant: Plant) -> None:
+    keys = signature.generate()
+    signature.write(keys, plant.gateway / "house.key", plant.gateway / "house.pub")
+    manifest = (plant.gateway / "old" / "manifest.json").read_bytes()
+    signed = signature.sign(manifest, plant.gateway / "house.key")
+    (plant.gateway / "old" / "manifest.sig").write_bytes(signed)
+    text = plant.write(config="config: {may: [models, act]}")
+    plant.file.write_text(text.replace("package: old,", "package: old, trust: house.pub,"))
+    plant.offer_config("models: {heat: {package: old}}")
+    assert "its trust is gone" in plant.visit()["found"][-1]
+    plant.offer_config("models: {heat: {package: old, trust: house.pub, keep: 3}}")
+    plant.visit()
+    assert "keep: 3" in plant.configured()
 
 
 def test_a_ring_s_configuration_gives_way_to_a_gateway_s_own(plant: Plant) -> None:
