@@ -52,6 +52,7 @@ def enlist(
     requests.part = standby.relay.part
     act.way = standby.link
     act.leaving = lambda command, out: standby.leaving(command, out, permits.value(command))
+    standby.hurry = held.hurry
     standby.quit = partial(_quit, standby, docket)
     last_orders.spared = lambda asset: not standby.holds(asset) or not presence.alone
     health.fleet = standby

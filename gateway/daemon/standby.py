@@ -63,6 +63,8 @@ class Standby:
             slot.on_held, slot.on_lost = self._held, self._lost
         self._taken: asyncio.Queue[str] = asyncio.Queue()
         self._closed = False
+        self.hurry: Callable[[], None] = lambda: None
+        """The health document is due."""
         self.quit: Callable[[str], None] = lambda _slot: None
         """Told a slot whose commands must not leave any more."""
         self.owners: dict[str, str] = {}
@@ -154,7 +156,9 @@ class Standby:
                 who = slot.seat.holder
                 known = who and who != self.fleet.me
                 muted[asset] = f"fleet: {who} commands it" if known else "fleet: nobody commands it"
-        self._standing.muted = muted
+        if muted != self._standing.muted:
+            self._standing.muted = muted
+            self.hurry()
 
     def _held(self, slot: Commander) -> None:
         """A slot is ours: what is due on its assets is done now."""
@@ -220,8 +224,6 @@ class Standby:
         self._mute()
         await asyncio.gather(*(slot.close() for slot in self.slots.values() if slot.link))
         await self.lookout.stop()
-
-    # -- what is shown --------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
         """What works less than it should."""

@@ -6,11 +6,13 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from gateway.cli.fail_safe import command as fail_safe_command
 from gateway.cli.fleet import command as fleet_command
 from tests.fakes.daemon import ROOT
 from tests.fakes.fleet import SITE, Fleet, numbers, rows, trial
@@ -22,7 +24,24 @@ pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="needs mosquitto"),
     pytest.mark.slow,
 ]
-FAIL_SAFE = ("    policy: [{when: alarm, do: stop, mode: act}]", "")
+HELD = "SELECT count(*) FROM kept WHERE room = 'interventions'"
+SAFE = "    fail_safe: {after: 1h, do: stop, mode: act, on_stop: true, on_death: 2s}\n"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two gateways; each test leaves both running."""
+    with Fleet(tmp_path_factory.mktemp("pair")) as fleet:
+        fleet.start()
+        yield fleet
+
+
+def _whole(fleet: Fleet) -> tuple[str, str]:
+    """Everything runs and is normal; who commands the first pump, and who does not."""
+    fleet.settled()
+    fleet.calm()
+    owner = fleet.owner[5]
+    return owner, next(one for one in fleet.members if one != owner)
 
 
 def _played(fleet: Fleet, seed: int, fault: str) -> None:
@@ -34,10 +53,8 @@ def _played(fleet: Fleet, seed: int, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
-def test_each_alarm_is_acted_on_once_whoever_dies_or_sleeps(tmp_path: Path, fault: str) -> None:
-    with Fleet(tmp_path) as fleet:
-        fleet.start()
-        _played(fleet, 3, fault)
+def test_each_alarm_is_acted_on_once_whoever_dies_or_sleeps(pair: Fleet, fault: str) -> None:
+    _played(pair, 3, fault)
 
 
 def test_a_broker_of_mqtt_3_fences_as_well(tmp_path: Path) -> None:
@@ -82,7 +99,9 @@ def test_only_the_assets_of_who_leaves_move(tmp_path: Path) -> None:
         assert after == {slot: before[slot] for slot in stayed}
         fleet.plant.calm()
         fleet.judged("normal", stayed)
-        since = [fleet.plant.heat(pump) for pump in numbers(15)][0]
+        since = time.monotonic()
+        for pump in numbers(15):
+            fleet.plant.heat(pump)
         wait_until(
             lambda: all(fleet.plant.orders(pump, since) for pump in numbers(15)), "every order"
         )
@@ -91,141 +110,124 @@ def test_only_the_assets_of_who_leaves_move(tmp_path: Path) -> None:
         assert list(fleet.findings()) == []
 
 
-def test_a_hold_is_kept_by_all_and_answered_once(tmp_path: Path) -> None:
-    with Fleet(tmp_path) as fleet:
-        fleet.start()
-        fleet.calm()
-        owner = fleet.owner[5]
-        other = next(one for one in fleet.members if one != owner)
-        topic = f"edge/{other}/asset/pump-5/override/set"
-        fleet.plant.say(topic, hold=True, author="ann", reason="looking", transaction="t1")
-        held = "SELECT count(*) FROM kept WHERE room = 'interventions'"
-        for daemon in fleet.daemons.values():
-            wait_until(lambda one=daemon: rows(one, held) == [(1,)], "it is kept")
-        let_pass(0.5)
-        said = [one.body for one in fleet.plant.heard if "/response/" in one.topic]
-        assert [one["status"] for one in said] == ["ok"]
-        fleet.daemons[owner].kill()
-        wait_until(lambda: fleet.holder(owner) == other, "the other one commands")
-        since = fleet.plant.heat(5)
-        wait_until(
-            lambda: rows(
-                fleet.daemons[other],
-                "SELECT 1 FROM decision WHERE asset = 'pump-5' AND mode = 'act'"
-                " AND refused = 'hold'",
-            ),
-            "the hold forbids it",
-        )
-        assert fleet.plant.orders(5, since) == []
+# -- people --------------------------------------------------------------------------------------
 
 
-def test_who_was_away_takes_up_what_holds(tmp_path: Path) -> None:
-    with Fleet(tmp_path) as fleet:
-        fleet.start()
-        fleet.calm()
-        owner = fleet.owner[5]
-        other = next(one for one in fleet.members if one != owner)
-        fleet.daemons[other].stop()
-        fleet.plant.say(f"edge/{owner}/stop/set", on=True, author="ann", reason="look")
-        held = "SELECT count(*) FROM kept WHERE room = 'interventions'"
-        wait_until(lambda: rows(fleet.daemons[owner], held) == [(1,)], "it is kept")
-        fleet.daemons[other].start()
-        wait_until(lambda: rows(fleet.daemons[other], held) == [(1,)], "it is taken up")
+def test_a_hold_is_kept_by_all_and_answered_once(pair: Fleet) -> None:
+    owner, other = _whole(pair)
+    since = time.monotonic()
+    topic = f"edge/{other}/asset/pump-5/override/set"
+    pair.plant.say(topic, hold=True, author="ann", reason="looking", transaction="t1")
+    for daemon in pair.daemons.values():
+        wait_until(lambda one=daemon: rows(one, HELD) == [(1,)], "it is kept")
+    let_pass(0.5)
+    assert [one.body["status"] for one in pair.answers(since)] == ["ok"]
+    pair.daemons[owner].kill()
+    wait_until(lambda: pair.holder(owner) == other, "the other one commands")
+    hot = pair.plant.heat(5)
+    refused = "SELECT 1 FROM decision WHERE asset = 'pump-5' AND mode = 'act' AND refused = 'hold'"
+    wait_until(lambda: rows(pair.daemons[other], refused), "the hold forbids it")
+    assert pair.plant.orders(5, hot) == []
+    pair.plant.tell("probe-5", temperature=20)
+    pair.plant.say(topic, hold=False, author="ann")
+    pair.daemons[owner].start()
+    for daemon in pair.daemons.values():
+        wait_until(lambda one=daemon: rows(one, HELD) == [(0,)], "it is over for all")
 
 
-def test_a_person_commands_through_whoever_commands(tmp_path: Path) -> None:
-    with Fleet(tmp_path) as fleet:
-        fleet.start()
-        fleet.calm()
-        other = next(one for one in fleet.members if one != fleet.owner[5])
-        since = time.monotonic()
-        topic = f"edge/{other}/asset/pump-5/override/set"
-        fleet.plant.say(topic, force="stop", author="ann", transaction="t2")
-        wait_until(lambda: fleet.plant.orders(5, since), "the order")
-        let_pass(0.5)
-        assert len(fleet.plant.orders(5, since)) == 1
-        said = [one for one in fleet.plant.heard if "/response/" in one.topic]
-        assert [one.topic for one in said] == [f"edge/{other}/response/override"]
-        assert said[0].body["status"] == "ok"
-        assert list(fleet.findings()) == []
+def test_who_was_away_takes_up_what_holds(pair: Fleet) -> None:
+    owner, other = _whole(pair)
+    pair.daemons[other].stop()
+    pair.plant.say(f"edge/{owner}/stop/set", on=True, author="ann", reason="look")
+    wait_until(lambda: rows(pair.daemons[owner], HELD) == [(1,)], "it is kept")
+    pair.daemons[other].start()
+    wait_until(lambda: rows(pair.daemons[other], HELD) == [(1,)], "it is taken up")
+    pair.plant.say(f"edge/{other}/stop/set", on=False, author="ann")
+    for daemon in pair.daemons.values():
+        wait_until(lambda one=daemon: rows(one, HELD) == [(0,)], "it is over for all")
 
 
-def test_an_orderly_stop_hands_over_at_once_and_gives_no_last_orders(tmp_path: Path) -> None:
+def test_a_person_commands_through_whoever_commands(pair: Fleet) -> None:
+    _, other = _whole(pair)
+    since = time.monotonic()
+    topic = f"edge/{other}/asset/pump-5/override/set"
+    pair.plant.say(topic, force="stop", author="ann", transaction="t2")
+    wait_until(lambda: pair.plant.orders(5, since), "the order")
+    let_pass(0.5)
+    assert len(pair.plant.orders(5, since)) == 1
+    (said,) = pair.answers(since)
+    assert (said.topic, said.body["status"]) == (f"edge/{other}/response/override", "ok")
+    assert list(pair.findings()) == []
+
+
+# -- death and stop ------------------------------------------------------------------------------
+
+
+def test_what_is_declared_for_a_death_waits_for_the_last_one(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet:
         for daemon in fleet.daemons.values():
-            text = daemon.file.read_text()
-            safe = "    fail_safe: {after: 1h, do: stop, mode: act, on_stop: true, on_death: 2s}\n"
-            daemon.file.write_text(text.rstrip("\n") + "\n" + safe)
+            daemon.file.write_text(daemon.file.read_text().rstrip("\n") + "\n" + SAFE)
         fleet.start()
         fleet.calm()
         last = numbers(fleet.pumps)[-1]
         owner = fleet.owner[last]
+        other = next(one for one in fleet.members if one != owner)
         since = time.monotonic()
         fleet.daemons[owner].stop()
-        wait_until(lambda: fleet.taken(owner, since, owner), "it is handed over", 10)
-        let_pass(13)  # longer than a will of ``on_death`` waits
+        wait_until(lambda: fleet.taken(owner, since, owner), "it is handed over at once", 10)
         assert fleet.plant.orders(last, since) == []
-
-
-def test_a_death_that_another_one_covers_fires_no_will(tmp_path: Path) -> None:
-    with Fleet(tmp_path) as fleet:
-        for daemon in fleet.daemons.values():
-            text = daemon.file.read_text()
-            safe = "    fail_safe: {after: 1h, do: stop, mode: act, on_death: 2s}\n"
-            daemon.file.write_text(text.rstrip("\n") + "\n" + safe)
-        fleet.start()
-        fleet.calm()
-        last = numbers(fleet.pumps)[-1]
-        owner = fleet.owner[last]
+        fleet.daemons[owner].start()
+        fleet.settled()
+        fleet.plant.calm()  # nothing is left with the broker before something is known
         armed = "SELECT text FROM kept WHERE room = 'fail_safe'"
         wait_until(
             lambda: any('"armed": true' in text for (text,) in rows(fleet.daemons[owner], armed)),
             "the will is there",
         )
-        since = time.monotonic()
         fleet.daemons[owner].kill()
-        let_pass(14)
+        wait_until(lambda: fleet.holder(owner) == other, "the other one commands")
+        asked = ["--config", str(fleet.daemons[owner].file), "--now"]
+        told = CliRunner().invoke(fail_safe_command, asked)
+        assert f"pump-{last}: fleet: {other} commands it" in told.output
+        let_pass(14)  # longer than the will of who died would have waited
         assert fleet.plant.orders(last, since) == []
-        other = next(one for one in fleet.members if one != owner)
         fleet.daemons[other].kill()  # nobody is left: now it is due
         wait_until(lambda: fleet.plant.orders(last, since), "the will of the last one", 30)
 
 
-def test_the_command_line_tells_who_commands(tmp_path: Path) -> None:
-    with Fleet(tmp_path) as fleet:
-        fleet.start()
-        file = str(fleet.daemons["a"].file)
-        told = CliRunner().invoke(fleet_command, ["--config", file, "--json"])
-        assert told.exit_code == 0, told.output
-        document = json.loads(told.output)
-        assert {name: one["holder"] for name, one in document.items()} == {"a": "a", "b": "b"}
-        listed = {asset: name for name, one in document.items() for asset in one["assets"]}
-        assert listed == {f"pump-{n}": owner for n, owner in fleet.owner.items()}
-        fleet.daemons["b"].kill()
-        wait_until(lambda: fleet.holder("b") == "a", "a commands for b")
-        told = CliRunner().invoke(fleet_command, ["--config", file])
-        assert told.exit_code == 0, told.output
-        (line,) = (one for one in told.output.splitlines() if one.startswith("b "))
-        assert re.match(r"b +no +a +2 ", line), told.output
+# -- what is shown -------------------------------------------------------------------------------
 
 
-def test_health_says_who_commands(tmp_path: Path) -> None:
-    with Fleet(tmp_path) as fleet:
-        fleet.start()
-        wanted = ["mosquitto_sub", "-p", str(fleet.mosquitto.port), "-C", "1", "-W", "20"]
+def test_the_command_line_tells_who_commands(pair: Fleet) -> None:
+    _whole(pair)
+    file = str(pair.daemons["a"].file)
+    told = CliRunner().invoke(fleet_command, ["--config", file, "--json"])
+    assert told.exit_code == 0, told.output
+    document = json.loads(told.output)
+    assert {name: one["holder"] for name, one in document.items()} == {"a": "a", "b": "b"}
+    listed = {asset: name for name, one in document.items() for asset in one["assets"]}
+    assert listed == {f"pump-{n}": owner for n, owner in pair.owner.items()}
+    pair.daemons["b"].kill()
+    wait_until(lambda: pair.holder("b") == "a", "a commands for b")
+    told = CliRunner().invoke(fleet_command, ["--config", file])
+    assert told.exit_code == 0, told.output
+    (line,) = (one for one in told.output.splitlines() if one.startswith("b "))
+    assert re.match(r"b +no +a +\d+ ", line), told.output
+    pair.daemons["b"].start()
 
-        def health() -> dict[str, dict[str, object]]:
-            said = subprocess.run([*wanted, "-t", "edge/a/health"], capture_output=True, check=True)
-            return json.loads(said.stdout)["fleet"]["slots"]
 
-        wait_until(lambda: health()["a"]["role"] == "commander", "it is shown")
-        assert health()["b"] | {"assets": []} == {
-            "holder": "b",
-            "epoch": 1,
-            "role": "standby",
-            "line": ["b", "a"],
-            "assets": [],
-        }
+def test_health_says_who_commands(pair: Fleet) -> None:
+    _whole(pair)
+    wanted = ["mosquitto_sub", "-p", str(pair.mosquitto.port), "-C", "1", "-W", "20"]
+
+    def health() -> dict[str, dict[str, object]]:
+        said = subprocess.run([*wanted, "-t", "edge/a/health"], capture_output=True, check=True)
+        return json.loads(said.stdout)["fleet"]["slots"]
+
+    wait_until(lambda: health()["a"]["role"] == "commander", "it is shown")
+    shown = health()["b"]
+    assert (shown["role"], shown["line"]) == ("standby", ["b", "a"])
+    assert shown["assets"] == [f"pump-{n}" for n, owner in pair.owner.items() if owner == "b"]
 
 
 def test_the_access_list_of_the_docs_lets_only_commanders_command(tmp_path: Path) -> None:

@@ -210,6 +210,11 @@ class Fleet:
         topic = f"fleet/{SITE}/slot/{slot}/state"
         return [one for one in list(self.plant.heard) if one.topic == topic]
 
+    def answers(self, since: float) -> list[Heard]:
+        """What the gateways answered to people."""
+        said = [one for one in list(self.plant.heard) if "/response/" in one.topic]
+        return [one for one in said if one.at >= since]
+
     def holder(self, slot: str) -> str:
         """Who holds a slot by the newest word, if that is not old."""
         said = self.states(slot)
