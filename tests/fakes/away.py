@@ -27,6 +27,7 @@ COMMIT: Final = 256
 SLACK: Final = 3 << 20
 """Beside the quota: the WAL."""
 BOOT: Final = "away"
+QUOTA: Final = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Plan:
     days: float = 15.0
     per_s: float = 100.0
     """Readings while the cloud is away."""
-    quota: int = 128 << 20
+    quota: int = QUOTA
     plugs: int = 20
     alerts: int = 3_000
     health_ms: int = 60_000
@@ -57,11 +58,12 @@ class Plan:
 def plan(factor: float = 1.0, days: float = 15.0) -> Plan:
     """The whole at 1; so many times less of everything but the days at more.
 
-    At 1 that is 100 readings/s and 128 MiB for the database. 10 times less: 10 readings/s, 12.8
-    MiB (and never less than 4), 300 alerts, health every ten minutes. What is sent live does not
-    change.
+    At 1 that is 100 readings/s and 256 MiB for the database, which hold not two days of them (the
+    2 GiB that a store has where the file does not say hold two weeks). 10 times less: 10
+    readings/s, 25.6 MiB (and never less than 4), 300 alerts, health every ten minutes. What is sent
+    live does not change.
     """
-    quota = max(round((128 << 20) / factor), 4 << 20)
+    quota = max(round(QUOTA / factor), 4 << 20)
     alerts = max(round(3_000 / factor), 50)
     plugs = 20 if factor < 10 else 3
     return Plan(days, 100 / factor, quota, plugs, alerts, round(60_000 * min(factor, 60)))

@@ -210,6 +210,9 @@ def _faults(gateway: Gateway, receiver: Receiver, found: Found) -> Iterator[str]
     if alerts != [f"alarm {n}" for n in range(gateway.history.alerts)]:
         yield f"{len(alerts)} alerts of {gateway.history.alerts}, or not in order"
     yield from _faults_of_readings(receiver, found)
+    hours, _ = receiver.query(_HOURS)[0]
+    if hours < found.lost and not any("reading_hour" in name for name in gateway.counters()):
+        yield f"hours hold {hours} of {found.lost} reports that are gone"
     if found.latest_ms > LATEST_MS or not found.live_rows:
         yield f"{found.live_rows} live readings were {found.latest_ms} ms late"
 
@@ -221,9 +224,6 @@ def _faults_of_readings(receiver: Receiver, found: Found) -> Iterator[str]:
         yield f"readings {count, distinct, low, high}, expected {expected}"
     if receiver.query(_READINGS)[0][0] != count * WIDTH:
         yield "not every reading of each report is there"
-    hours, _ = receiver.query(_HOURS)[0]
-    if hours < found.lost:
-        yield f"hours hold {hours} of {found.lost} reports that are gone"
 
 
 def told(found: Found) -> str:
