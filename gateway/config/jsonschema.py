@@ -99,7 +99,7 @@ def _describe(made: Schema, model: type[BaseModel]) -> None:
     made["title"] = made.get("title", "").removesuffix("Section") or model.__name__
     for key, entry in made.get("properties", {}).items():
         entry.pop("title", None)
-        described = docs.get(names.get(key, key))
+        described = docs.get(names.get(key, key)) or docs.get(key)
         if described:
             entry["description"] = described
         if "default" in entry:

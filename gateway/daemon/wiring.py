@@ -88,9 +88,8 @@ class Wiring:
     async def make(self) -> None:
         """Make every part and take up what the store remembers."""
         store = self._store
-        self._keep: Keep = {
-            room: await self._in_store(partial(store.kept, room)) for room in (*KEPT, *ROOMS)
-        }
+        rooms = (*KEPT, *ROOMS)
+        self._keep: Keep = {one: await self._in_store(partial(store.kept, one)) for one in rooms}
         self._make_models()
         await self._make_records()
         permits = await self._make_acting()
@@ -103,17 +102,15 @@ class Wiring:
         self._make_fleet(permits)
         promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
         self.requests.register("model", promotion.answer)
-        health = self.beat.health
-        told = (self.journal, self.announce, health.problems, self._clock)
-        self.updates = health.updates = Updates(self.site, self._versions, *told)
-        self.reload.add(self.updates)
+        health, told = self.beat.health, (self.journal, self.announce)
+        self.updates = health.updates = Updates(
+            self.site, self._versions, *told, health.problems, self._clock
+        )
         self.requests.register("calibrate", calibrate.answer)
-        feedback = Feedback(self._settings, self.journal, self.announce)
-        self.requests.register("feedback", feedback.answer)
-        stored = (self.journal, self.announce, self._store, self._pool)
-        forget = Forget(self.site, self.guard, self.ingest.roll, *stored)
+        self.requests.register("feedback", Feedback(self._settings, *told).answer)
+        forget = Forget(self.site, self.guard, self.ingest.roll, *told, self._store, self._pool)
         self.requests.register("forget", forget.answer)
-        self.reload.add(forget)
+        self.reload.add(self.updates, forget)
 
     def _make_models(self) -> None:
         settings, clock, keep = self._settings, self._clock, self._keep
@@ -131,9 +128,8 @@ class Wiring:
         self._link = self.links.by_name[settings.announce_broker]
         self.announce = announce = Announce(settings.base, self._link, clock)
         self.outbox = outbox = Outbox(self._link)
-        self.journal = journal = Journal(
-            self._store, self._pool, clock, outbox.committed, settings.limits
-        )
+        stored = (self._store, self._pool, clock, outbox.committed)
+        self.journal = journal = Journal(*stored, settings.limits)
         retained = Retained(keep["retained"], journal)
         announce.attach(journal, retained)
         outbox.attach(journal, retained)
@@ -200,20 +196,17 @@ class Wiring:
         upkeep = Upkeep(site, journal, ingest, announce, looks, self.guard, *kept)
         models = self.inference, looks, self.periods
         health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
-        health.audit = self.audit
-        health.guard = self.guard
+        health.audit, health.guard = self.audit, self.guard
         self.traffic = Traffic(site, links, self.inference, journal, announce, clock)
         self.traffic.restore(self._keep[TRAFFIC])
         self._health = health
-        health.traffic = self.traffic
-        health.clouds = self.clouds
+        health.traffic, health.clouds = self.traffic, self.clouds
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
         self.sync = health.sync = Sync(site, telling.tidings, announce, clock)
         ingest.others = self.clouds.hear(self.audit.watch(self._link, telling.heard))
-        self.beat = Beat(
-            upkeep, health, self.pulses, journal, self.decide, announce, telling, clock
-        )
+        shown = (announce, telling, clock)
+        self.beat = Beat(upkeep, health, self.pulses, journal, self.decide, *shown)
         parts: tuple[Part, ...] = (
             *(self.clouds, self.errands, self.act, self.decide, ingest, self.requests),
             *(*others, upkeep, health, looks, telling, self.guard, self.traffic, self.sync),
@@ -240,8 +233,7 @@ class Wiring:
         """What was done while the gateway was dead, and what is left for the next time."""
         site, journal, clock = self.site, self.journal, self._clock
         kept = await self._in_store(partial(self._store.kept, ROOM))
-        told = (journal, self.announce, clock)
-        self.absence = Absence(site, self.act, self.docket, *told)
+        self.absence = Absence(site, self.act, self.docket, journal, self.announce, clock)
         known = await self._in_store(partial(recent_decisions, self._settings))
         self.absence.take_up(kept, away, known)
         self.wills = Wills(site, permits, journal, clock, kept)

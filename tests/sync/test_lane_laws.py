@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.core.batches import Cursor
 from gateway.core.batches import Lane as Name
+from gateway.sync.supply import Backfill
 from tests.fakes.outage import Numbers, Site, ledger
 from tests.fakes.sink import LOST_ANSWER, LOST_REQUEST
 
@@ -16,9 +17,11 @@ LANES = (Name.LIVE, Name.BACKFILL)
 class Outages(RuleBasedStateMachine):
     """A gateway, its cloud, and everything that may befall them."""
 
+    backfill: Backfill = "oldest"
+
     def __init__(self) -> None:
         super().__init__()
-        self.site = Site(rows=Numbers(last=10), far=25)
+        self.site = Site(rows=Numbers(last=10), far=25, backfill=self.backfill)
         self.site.start()
         self.old: dict[Any, list[Cursor]] = {}
 
@@ -90,10 +93,18 @@ class Outages(RuleBasedStateMachine):
         return count >= len(self.site.rows.wanted())
 
 
-Outages.TestCase.settings = settings(
-    max_examples=60,
+class NewestFirst(Outages):
+    """The same, with the newest outage first, in stretches."""
+
+    backfill: Backfill = "newest"
+
+
+LAWS = settings(
+    max_examples=40,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+Outages.TestCase.settings = NewestFirst.TestCase.settings = LAWS
 TestOutages = Outages.TestCase
+TestNewestFirst = NewestFirst.TestCase
