@@ -19,8 +19,8 @@ from gateway.core.questions import Remote
 from gateway.core.versions import Lineage
 from gateway.daemon.fleet import Fleet, loaded_name, open_fleet, shelf_of
 from gateway.daemon.inference import Inference
-from gateway.daemon.judging import Going
 from gateway.daemon.opening import worker_settings
+from gateway.daemon.walk import Going
 from gateway.errors import WorkerError
 from gateway.models.package import Package
 

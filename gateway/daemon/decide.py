@@ -27,7 +27,6 @@ from gateway.daemon.inference import Inference
 from gateway.daemon.journal import Journal
 from gateway.daemon.judging import (
     PENDING,
-    Going,
     Judged,
     Queue,
     advance,
@@ -41,6 +40,7 @@ from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.permits import Permits
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import Site
+from gateway.daemon.walk import Going
 
 __all__ = ["PENDING", "Decide"]
 

@@ -16,8 +16,8 @@ from gateway.core.verdicts import Verdict
 from gateway.daemon.clock import Clock
 from gateway.daemon.cloud import Cloud
 from gateway.daemon.clouds import Clouds
-from gateway.daemon.judging import Going
 from gateway.daemon.site import Site
+from gateway.daemon.walk import Going
 
 MOST_OPEN: Final = 64
 """Questions of all assets."""

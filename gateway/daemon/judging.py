@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from gateway.core import causes
-from gateway.core.ladder import UNKNOWN, Step, Turn
+from gateway.core.ladder import UNKNOWN, Turn
 from gateway.core.questions import Remote
 from gateway.core.readings import Reading, Report
 from gateway.core.signals import Signal
@@ -18,7 +18,7 @@ from gateway.core.verdicts import IDLE, Decision, Mode, Verdict
 from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.rounds import rounds
-from gateway.daemon.walk import Abroad, Asked, Noted, walk
+from gateway.daemon.walk import Abroad, Asked, End, Going, Noted, walk
 
 PENDING: Final = 64
 
@@ -125,40 +125,35 @@ def _by_asset(report: Report) -> dict[str, dict[str, Signal]]:
 class Asks(Abroad, Protocol):
     """Who asks the clouds, and brings their answers back."""
 
-    def ask(self, going: "Going", asked: Remote) -> None:
+    def ask(self, going: Going, asked: Remote) -> None:
         """Ask one about the asset of a turn, which goes on with the answer."""
         ...
 
 
-class Going(NamedTuple):
-    """A turn on its way."""
-
-    watch: Watch
-    turn: Turn
-    step: Step
-
-
 def begin(due: Sequence[Due]) -> list[Going]:
     """The turns of a round, each at its first step."""
-    turns = [(item.watch, item.watch.turn(item.at_ms, item.mono_ms, item.window)) for item in due]
-    return [Going(watch, turn, turn.step()) for watch, turn in turns]
+    return [
+        Going(watch, turn := watch.turn(at_ms, mono_ms, window), turn.step())
+        for watch, window, at_ms, mono_ms in due
+    ]
 
 
 async def judge(
     going: Sequence[Going], models: Asked, beside: Noted, abroad: Asks, permitted: Permitted
 ) -> Iterator[Judged]:
     """Walk a round down its ladders; each policy decides when its turn is taken, one by one."""
-    turns, steps = [one.turn for one in going], [one.step for one in going]
-    ends = await walk(turns, steps, models, beside, abroad)
+    ends = await walk(going, models, beside, abroad)
+    return _settled(going, ends, abroad, permitted)
+
+
+def _settled(
+    going: Sequence[Going], ends: Sequence[End], abroad: Asks, permitted: Permitted
+) -> Iterator[Judged]:
     for one, end in zip(going, ends, strict=True):
-        if isinstance(end, Remote):
+        if isinstance(end, Verdict):
+            yield _settle(one.watch, one.turn, end, permitted)
+        elif end is not None:
             abroad.ask(one, end)
-    settled = zip(going, ends, strict=True)
-    return (
-        _settle(one.watch, one.turn, end, permitted)
-        for one, end in settled
-        if isinstance(end, Verdict)
-    )
 
 
 def _settle(watch: Watch, turn: Turn, verdict: Verdict, permitted: Permitted) -> Judged:

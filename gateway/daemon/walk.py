@@ -5,13 +5,14 @@ nobody waits for a cloud, and the turn goes on when it has answered.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.core.assets import CloudRung
 from gateway.core.ladder import Panel, Question, Step, Turn
 from gateway.core.questions import Remote
 from gateway.core.remote import remote
 from gateway.core.verdicts import Verdict
+from gateway.core.watch import Watch
 
 End = Verdict | Remote | None
 """Where a turn ends, for now; None: a cloud is being asked about its asset already."""
@@ -41,18 +42,30 @@ class Abroad(Protocol):
         ...
 
 
+class Going(NamedTuple):
+    """A turn on its way."""
+
+    watch: Watch
+    turn: Turn
+    step: Step
+
+
 async def walk(
-    turns: Sequence[Turn], steps: Sequence[Step], inference: Asked, shadow: Noted, abroad: Abroad
+    going: Sequence[Going], inference: Asked, shadow: Noted, abroad: Abroad
 ) -> list[End]:
     """The end of each turn, from the step it is at.
 
     What the models said of it is noted for their candidates.
     """
-    ends: dict[int, End] = {}
+    ends: list[End] = [None] * len(going)
     asked: dict[int, tuple[Question, ...]] = {}
-    for i, (turn, step) in enumerate(zip(turns, steps, strict=True)):
-        _sort(i, _passed(turn, step, abroad), asked, ends)
+    for i, (_, turn, step) in enumerate(going):
+        if isinstance(step, Verdict):  # the most usual: rules alone
+            ends[i] = step
+        else:
+            _sort(i, _passed(turn, step, abroad), asked, ends)
     while asked:
+        turns = {i: going[i].turn for i in asked}
         indexes = [i for i, each in asked.items() for _ in each]
         questions = [question for each in asked.values() for question in each]
         deadline_ms = min(turns[i].deadline_ms(q) for i, q in zip(indexes, questions, strict=True))
@@ -65,7 +78,7 @@ async def walk(
             _sort(i, _passed(turns[i], turns[i].heard(heard), abroad), asked, ends)
             for model, score in heard.items():
                 shadow.note(turns[i], model, score)
-    return [ends[i] for i in range(len(turns))]
+    return ends
 
 
 def _passed(turn: Turn, step: Step, abroad: Abroad) -> Question | Panel | End:
@@ -85,7 +98,7 @@ def _sort(
     i: int,
     outcome: Question | Panel | End,
     asked: dict[int, tuple[Question, ...]],
-    ends: dict[int, End],
+    ends: list[End],
 ) -> None:
     match outcome:
         case Panel(questions):

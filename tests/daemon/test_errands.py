@@ -20,8 +20,9 @@ from gateway.core.watch import Watch
 from gateway.core.windows import Window
 from gateway.daemon.errands import Errands
 from gateway.daemon.judging import Due as Item
-from gateway.daemon.judging import Going, begin
+from gateway.daemon.judging import begin
 from gateway.daemon.states import spare
+from gateway.daemon.walk import Going
 
 SHAPE = Shape((Channel("heat", "degC"),), 1_000, 1)
 RUNG = CloudRung("big", 1_000, shape=SHAPE, levels=(Bound("alarm", 1.0, 1.0),))
