@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.errors import StoreBusyError, StoreFullError
-from gateway.store import salvage
+from gateway.store import salvage, sync_erasing
 from gateway.store.faults import transaction
 from gateway.store.files import aside, beside, free_bytes, size_of
 from gateway.store.packing import INSERT, Row, checksum, intern_layout
@@ -51,7 +51,9 @@ def erase(connection: sqlite3.Connection, path: Path, source: str, device: str) 
     need = size_of(path) * SPARE
     if free_bytes(path) < need:
         raise StoreFullError(f"erasing takes {need} bytes of free disk while it works")
+    untaken = sync_erasing.forget(path, device)
     done = _deleted(connection, source, device)
+    done = done._replace(outbox=done.outbox + untaken)
     files = _remove_aside(path)
     connection.execute("PRAGMA temp_store = FILE").fetchall()  # a file of gigabytes is no memory's
     try:

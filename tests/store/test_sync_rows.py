@@ -1,12 +1,14 @@
 """What is stored for clouds alone: with what it tells of, until all have it, and bounded."""
 
 import json
+from contextlib import closing
 
 import pytest
 
-from gateway.store import sync_rows
+from gateway.store import sync_opening, sync_rows
 from gateway.store.batch import Batch, SyncRow
 from gateway.store.outgoing import Outgoing
+from gateway.store.sync_ledger import Ledger
 from tests.store.samples import BOOT, NOW_MS, crash, decision, open_store, settings, stored
 
 MANY = 1 << 30
@@ -136,4 +138,19 @@ def test_a_device_that_is_forgotten_is_not_named_here_either(tmp_path):
     store.commit(Batch(reports=[stored(1)], sync_rows=[alert(1, "PLUG: stop failed"), alert(2)]))
     store.forget("zigbee", "plug")
     assert there(store) == [2]
+    store.close()
+
+
+def test_rows_that_a_cloud_refused_are_forgotten_with_their_device(tmp_path):
+    store = open_store(settings(tmp_path))
+    store.commit(Batch(reports=[stored(1)]))
+    path = sync_opening.ledger_of(tmp_path / "gateway.db")
+    ledger = Ledger.open(path, NOW_MS)
+    with closing(sync_opening.connect_beside(path)) as beside:
+        insert = "INSERT INTO refused VALUES (NULL, 'hq', 'live', 'e', ?, 0, 'no', ?, 0)"
+        beside.execute(insert, (1, '{"device":"PLUG"}'))
+        beside.execute(insert, (2, '{"device":"fan"}'))
+        assert store.forget("zigbee", "plug").outbox == 1
+        assert beside.execute("SELECT seq FROM refused").fetchall() == [(2,)]
+    ledger.close()
     store.close()
