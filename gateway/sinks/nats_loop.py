@@ -5,13 +5,14 @@ The thread is needed, for the server pings and the client has to answer, also wh
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 _FAREWELL_S: Final = 2.0
+_END_S: Final = 0.2
 
 
 class LoopError(Exception):
@@ -69,13 +70,25 @@ class Loop:
 async def _end_all() -> None:
     """Let what is about to end do so, so that no socket is left open; cancel the rest."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
-    if left:
-        _, left = await asyncio.wait(left, timeout=0.2)
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    for cancel in (False, True):
+        if left:
+            _, left = await asyncio.wait(left, timeout=_END_S)
+        for task in left if not cancel else ():
+            task.cancel()
     await asyncio.sleep(0)  # transports close in the loop's next turn
 
 
-async def _within(what: Awaitable[T], timeout_s: float) -> T:
-    return await asyncio.wait_for(what, timeout_s)
+async def _within(what: Coroutine[Any, Any, T], timeout_s: float) -> T:
+    """Not ``wait_for``: that waits on for who catches the cancellation, as the client does.
+
+    Raises:
+        TimeoutError: it took too long.
+    """
+    task = asyncio.ensure_future(what)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=timeout_s)
+        if not done:
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()

@@ -94,14 +94,6 @@ class Child:
         assert process.stdin is not None
         process.stdin.write(self._spec.line() + b'{"clock_ok": true}\n')
         process.stdin.flush()
-        try:
-            return self._watch(process, seconds, log)
-        finally:
-            process.kill()
-            process.stdin.close()
-            process.wait()
-
-    def _watch(self, process: "subprocess.Popen[bytes]", seconds: float, log: IO[bytes]) -> bool:
         heard: queue.Queue[bytes] = queue.Queue()
 
         def listen() -> None:
@@ -111,7 +103,17 @@ class Child:
                     log.write(line)
                     heard.put(line)
 
-        threading.Thread(target=listen, daemon=True).start()
+        listening = threading.Thread(target=listen)
+        listening.start()
+        try:
+            return self._watch(heard, seconds)
+        finally:
+            process.kill()
+            process.stdin.close()
+            process.wait()
+            listening.join()
+
+    def _watch(self, heard: "queue.Queue[bytes]", seconds: float) -> bool:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self._history.go_on()

@@ -52,10 +52,20 @@ class Trial:
         seed: int = 1,
         fault: str = "",
         odds: float = 0.01,
+        lives_s: tuple[float, float] | None = None,
+        engine_every: int = 3,
+        most_kills: int = 1_000,
     ) -> None:
-        """``fault``: of a dishonest sender; without it the gateway's own process sends."""
+        """``fault``: of a dishonest sender; without it the gateway's own process sends.
+
+        ``lives_s``: how long a sender lives, from and to; ``engine_every``: so many deaths of
+        senders are followed by one of the engine; ``most_kills``: of senders, then it is calm.
+        """
+        self._most_kills = most_kills
+        self._engine_every = engine_every
         self._random = random.Random(seed)
         self._cloud: Cloud = CLOUDS[kind](folder, odds, seed)
+        self._lives_s = lives_s or self._cloud.lives_s
         self._log = folder / "sender.log"
         self._sender: Sender
         if fault:
@@ -70,10 +80,11 @@ class Trial:
         try:
             began = time.monotonic()
             while time.monotonic() < began + deadline_s:
-                calm = time.monotonic() > began + deadline_s * 0.8
+                late = time.monotonic() > began + deadline_s * 0.8
+                calm = late or self.outcome.sender_kills >= self._most_kills
                 if calm:
                     self._cloud.calm()
-                if self._life(60.0 if calm else self._random.uniform(*self._cloud.lives_s)):
+                if self._life(deadline_s if calm else self._random.uniform(*self._lives_s)):
                     break
             self.outcome.seconds = round(time.monotonic() - began, 1)
             self._count()
@@ -85,12 +96,12 @@ class Trial:
             self._cloud.close()
 
     def _life(self, seconds: float) -> bool:
-        """Of one sender; whether it came to its end. Every third death is followed by another."""
+        """Of one sender; whether it came to its end."""
         with self._log.open("ab") as log:
             done = self._sender.live(seconds, log)
         if not done:
             self.outcome.sender_kills += 1
-            if self.outcome.sender_kills % 3 == 0:
+            if self.outcome.sender_kills % self._engine_every == 0:
                 self._cloud.kill()
                 self.outcome.engine_kills += 1
         return done
