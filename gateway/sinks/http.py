@@ -121,7 +121,9 @@ class Sink:
         except (OSError, UnicodeError, ValueError) as error:
             raise SinkUnavailableError(f"a file cannot be used: {error}") from error
         self._headers = {"User-Agent": "edge-gateway", "Accept": "application/json"}
-        if token:
+        if token and settings.token_header:
+            self._headers[settings.token_header] = token
+        elif token:
             self._headers["Authorization"] = f"Bearer {token}"
         proxy = place_of(settings.proxy) if settings.proxy else None
         self._line = Line(
@@ -187,7 +189,7 @@ def _context(settings: Settings) -> ssl.SSLContext:
 def _first_line(file: str) -> str:
     with open(file, encoding="ascii") as opened:  # noqa: PTH123  # pathlib costs an import
         line = opened.readline(4096).strip()
-    if not line.isprintable() or " " in line:
+    if not line.isprintable():
         raise ValueError(f"{file}: its first line is no token")
     return line
 

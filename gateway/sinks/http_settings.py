@@ -1,5 +1,6 @@
 """What the user says about an HTTP endpoint."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ class Settings:
     """false: no receiver of ours; what it acknowledges counts as taken."""
     token_file: str = ""
     """File with the bearer token, in its first line; read at each connect."""
+    token_header: str = ""
+    """Of a foreign endpoint: the header that carries that line as it is, ``X-Api-Key`` perhaps;
+    empty: ``Authorization: Bearer``."""
     ca_file: str = ""
     """PEM file of the authorities to trust; empty: those of the system."""
     cert_file: str = ""
@@ -31,7 +35,11 @@ class Settings:
     kilobyte of a batch, so that a slow line has its time."""
 
     def __post_init__(self) -> None:
-        place_of(self.url)
+        place = place_of(self.url)
+        if self.receiver and ("?" in place.path or self.token_header):
+            raise ValueError("a query in url, and token_header, are for receiver: false")
+        if not re.fullmatch(r"[A-Za-z0-9-]*", self.token_header):
+            raise ValueError("token_header is a name of letters, digits and -")
         if self.proxy and place_of(self.proxy).tls:
             raise ValueError("proxy: only http:// is known")
         if self.key_file and not self.cert_file:
@@ -53,5 +61,5 @@ def place_of(url: str) -> Place:
         raise ValueError("a URL of a sink has no user, password or fragment")
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path.rstrip("/")
     return Place(parts.hostname, port, path, secure)

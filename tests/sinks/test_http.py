@@ -356,6 +356,16 @@ def test_of_a_foreign_endpoint_a_page_or_a_redirect_is_no_word(answer: bytes) ->
         assert type(_send(server, receiver=False)) is SinkUnavailableError
 
 
+def test_a_foreign_endpoint_may_want_its_token_elsewhere(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("ApiKey abc\n")
+    with RawServer(said(200, b"{}")) as server:
+        _send(server, receiver=False, token_file=str(token), token_header="X-Api-Key")
+        ((head, _),) = server.requests
+    assert "X-Api-Key: ApiKey abc" in head
+    assert not any(line.startswith("Authorization") for line in head)
+
+
 def test_a_foreign_endpoint_has_to_refuse_twice() -> None:
     stream = Stream("north", "e1", "live")
     with RawServer(said(400, b"{}")) as server:
@@ -399,6 +409,9 @@ def test_a_proxy_is_asked_to_connect_us() -> None:
         {"url": "https://x", "timeout_s": 0},
         {"url": "https://x", "proxy": "https://proxy"},
         {"url": "https://x:port"},
+        {"url": "https://x/?q=1"},
+        {"url": "https://x", "token_header": "X-Api-Key"},
+        {"url": "https://x", "receiver": False, "token_header": "X: y"},
     ],
 )
 def test_settings_that_do_not_fit_are_refused(given: dict[str, Any]) -> None:
@@ -409,3 +422,5 @@ def test_settings_that_do_not_fit_are_refused(given: dict[str, Any]) -> None:
 def test_a_url_may_have_a_path_and_a_port() -> None:
     assert place_of("https://x:8443/edge/")[:3] == ("x", 8443, "/edge")
     assert place_of("http://x")[1] == 80
+    assert place_of("http://x/?q=1").path == "/?q=1"
+    assert place_of("http://[::1]:8480/a?q=1")[:3] == ("::1", 8480, "/a?q=1")
