@@ -214,17 +214,19 @@ def talking(zigbee: Zigbee) -> Iterator[None]:
 
     thread = threading.Thread(target=talk)
     thread.start()
-    yield
-    over.set()
-    thread.join(10)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(10)
 
 
 def test_a_configuration_that_makes_an_asset_deaf_is_rolled_back(
     plant: Plant, zigbee: Zigbee
 ) -> None:
-    plant.text = plant.text.replace("unit: degC", "unit: degC, stale: 3s")
-    deaf = LOUD.replace("unit: degC", "unit: degC, stale: 3s").replace("/probe", "/prob")
-    with running(plant, zigbee, config=CONFIG.replace("3s", "6s")) as daemon, talking(zigbee):
+    plant.text = plant.text.replace("unit: degC", "unit: degC, stale: 5s")
+    deaf = LOUD.replace("unit: degC", "unit: degC, stale: 5s").replace("/probe", "/prob")
+    with running(plant, zigbee, config=CONFIG.replace("3s", "10s")) as daemon, talking(zigbee):
         zigbee.online()
         wait_until(lambda: zigbee.newest("asset/pump/state")["score"] == 20.0, "it judges")
         plant.offer_config(deaf)
