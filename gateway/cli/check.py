@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway import registry
-from gateway.config import BadFileError, Problem, Settings
+from gateway.config import BadFileError, Problem, Settings, check_sync
 from gateway.config.tree import Document
 from gateway.core import durations
 from gateway.core.assets import Asset, CloudRung, EnsembleRung, FailSafe, RuleRung, Rung
@@ -86,6 +86,7 @@ def _report(settings: Settings, packages: Mapping[str, Package], doc: Document) 
             "max_bytes": settings.store.max_bytes,
             "durability": settings.store.durability,
         },
+        "sync": {name: check_sync.described(sink) for name, sink in settings.sync.items()},
         "updates": _updates(settings),
     }
 
@@ -176,6 +177,9 @@ def _lines(file: Path, report: Report) -> Iterator[str]:
         yield f"exclude {name}: at most {one['at_most']} of {', '.join(one['of'])}"
     store = report["store"]
     yield f"store   {store['path']}: {store['max_bytes'] >> 20} MiB, {store['durability']}"
+    for name, sink in report["sync"].items():
+        lanes, kinds = ", ".join(sink["lanes"]), ", ".join(sink["kinds"])
+        yield f"cloud   {name}: {sink['sink']}: {kinds}, in lanes {lanes}"
     if updates := report["updates"]:
         models = f"models {', '.join(updates['models']) or 'none'}"
         yield f"updates {updates['url']}: {models}; may bring {', '.join(updates['may']) or 'none'}"

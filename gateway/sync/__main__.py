@@ -1,11 +1,17 @@
 """``python -m gateway.sync``: the process of sync; the daemon starts it, the spec is on stdin."""
 
+import contextlib
+import os
 import sys
+from typing import Final
 
 from gateway.errors import ConfigError, GatewayError
 from gateway.models.confine import die_with, offer_to_oom_killer
 from gateway.sync.process import run
 from gateway.sync.spec import Spec
+
+NICENESS: Final = 5
+"""The daemon goes first, as before the models' process."""
 
 
 def main() -> int:
@@ -14,6 +20,8 @@ def main() -> int:
         spec = Spec.read(sys.stdin.readline())
         die_with(spec.parent)
         offer_to_oom_killer()
+        with contextlib.suppress(OSError):  # a container may forbid it
+            os.nice(NICENESS)
         run(spec)
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         sys.stderr.write(f"sync: {error}\n")
