@@ -31,6 +31,7 @@ EVENTS: Final = (
     "update_rolled_back",
     "update_withdrawn",
     "update_check_failed",
+    "update_check_refused",
 )
 """What is said, and put on record, of an update."""
 _DIGITS: Final = re.compile(r"\d+")

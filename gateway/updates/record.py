@@ -86,8 +86,8 @@ class Record:
         """A visit has ended; ``why`` in vain, empty when it was not."""
         if why and why != self.why:
             self.failed_ms = now_ms
-            told = {"why": why[:1000], "refused": refused}
-            self.tell("update_check_failed", "repository", told)
+            event = "update_check_refused" if refused else "update_check_failed"
+            self.tell(event, "repository", {"why": why[:1000]})
         elif not why:
             self.checked_ms, self.failed_ms = now_ms, 0
         self.why, self.refused = why, refused

@@ -318,6 +318,7 @@ def test_a_repository_that_lies_is_told_and_one_that_is_away_is_not_a_problem(
             lambda: any("expired" in one for one in zigbee.newest("health")["problems"]),
             "it is a problem",
         )
+        assert told(daemon)[-1] == "check_refused"
 
 
 def test_while_the_clock_is_wrong_nothing_is_asked(plant: Plant, zigbee: Zigbee) -> None:
