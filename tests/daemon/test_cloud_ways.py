@@ -26,6 +26,7 @@ from gateway.daemon.states import state_of
 from gateway.models.contract import Manifest
 from gateway.models.package import load_manifest
 from tests.daemon.test_versions import package
+from tests.fakes.authority import Authority
 from tests.fakes.oip import ROOT, Server
 from tests.fakes.ports import free_port
 from tests.fakes.waiting import PATIENCE_S, wait_until
@@ -225,6 +226,23 @@ def test_only_the_listed_fields_leave(server: Server, manifest: Package) -> None
         told = server.asked[-1]
         assert told.get("parameters") == sent
         assert told.keys() - {"parameters"} == {"id", "inputs"}
+
+
+def test_a_server_that_others_vouch_for_is_not_asked(tmp_path: Path, manifest: Package) -> None:
+    """Nor one that shows another name; there is no switch for it."""
+    right, wrong = Authority(tmp_path / "ca", "right"), Authority(tmp_path / "other", "wrong")
+    one = question(manifest[1])
+    for name, trusted in (("IP:127.0.0.1", True), ("DNS:elsewhere", False)):
+        issued = right.issue(name[:2], name)
+        with Server(tmp_path / name[:2], manifest[0], "large", *issued) as server:
+            for authority, well in ((right, trusted), (wrong, False), (None, False)):
+                ca_file = str(authority.certificate) if authority else ""
+                said, cloud = asked(settings(server.url, ca_file=ca_file), one)
+                assert isinstance(said, Said) == well, said
+                if not well:
+                    assert "certificate verify failed" in str(said)
+                    assert cloud.purse.left == Budget(), "nothing left"
+            assert len(server.asked) == int(trusted)
 
 
 # -- a server that others wrote ----------------------------------------------------------------

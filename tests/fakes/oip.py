@@ -50,11 +50,13 @@ class _Asked:
 class Server(_Asked):
     """The server; the model is the package's own."""
 
-    def __init__(self, folder: Path, package: Path, name: str = "large") -> None:
+    def __init__(self, folder: Path, package: Path, name: str = "large", *tls: Path) -> None:
+        """``tls``: its certificate and key."""
         self.folder = _folder(folder, package)
         self.name = name
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        self._tls = [str(one) for one in tls]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -72,7 +74,7 @@ class Server(_Asked):
         """Start it and wait until it listens."""
         program = [sys.executable, "-m", "tests.fakes.oip_server"]
         self._process = subprocess.Popen(
-            [*program, str(self.folder), str(self.port), self.name], cwd=ROOT
+            [*program, str(self.folder), str(self.port), self.name, *self._tls], cwd=ROOT
         )
         wait_until(self._listens, "the server listens")
         return self

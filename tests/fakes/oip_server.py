@@ -7,6 +7,7 @@ What it is to do next is the text of the file ``mode``; what it was asked is in 
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -121,12 +122,27 @@ class Asked(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def main(folder: str, port: str, name: str) -> None:
-    """Serve for ever."""
+class Listening(ThreadingHTTPServer):
+    """All connections."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that went away, or does not trust us."""
+
+
+def main(folder: str, port: str, name: str, certificate: str = "", key: str = "") -> None:
+    """Serve for ever; with a certificate over TLS."""
     Asked.model = Model(Path(folder), name)
-    ThreadingHTTPServer.allow_reuse_address = True
-    ThreadingHTTPServer.daemon_threads = True
-    ThreadingHTTPServer(("127.0.0.1", int(port)), Asked).serve_forever()
+    server = Listening(("127.0.0.1", int(port)), Asked)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    server.serve_forever()
 
 
 if __name__ == "__main__":
