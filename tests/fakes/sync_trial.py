@@ -28,6 +28,8 @@ class Outcome:
     """What was done to the line, and how often."""
     streams: int = 0
     """In which the rows came: lanes."""
+    finished: bool = False
+    """The sender says that it has sent everything."""
     found: int = 0
     lost: int = 0
     double: int = 0
@@ -35,7 +37,8 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        return (self.found, self.lost, self.double) == (self.rows, 0, 0) and self.in_order
+        counted = (self.found, self.lost, self.double) == (self.rows, 0, 0)
+        return self.finished and counted and self.in_order
 
     def __str__(self) -> str:
         return json.dumps(asdict(self))
@@ -85,6 +88,7 @@ class Trial:
                 if calm:
                     self._cloud.calm()
                 if self._life(deadline_s if calm else self._random.uniform(*self._lives_s)):
+                    self.outcome.finished = True
                     break
             self.outcome.seconds = round(time.monotonic() - began, 1)
             self._count()
