@@ -134,6 +134,7 @@ def test_messages_are_short_and_hold_every_row_once(texts: list[str], most: int)
         gzip.compress(b'{}\n{"a":1,"seq":1}\n[]\n1\n'),
         cut(new_stream(), 0, 4).payload,
     ],
+    ids=["no gzip", "no rows", "numbers out of order", "no numbers", "not as it is sent"],
 )
 def test_what_is_no_batch_has_no_messages(payload: bytes) -> None:
     batch = cut(new_stream(), 0, 3)
