@@ -83,7 +83,7 @@ def _make_room() -> None:
     """A connection is a file; of these a process may have 1,024 unless it asks for more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * MOST_CONNECTIONS
-    if resource.RLIM_INFINITY == soft or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
