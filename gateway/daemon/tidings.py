@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from gateway.core.alerts import Kind as Told
 from gateway.core.alerts import Notice
 from gateway.core.choices import QUEUED, Choice, RowKind, queued
 from gateway.core.positions import MOST
@@ -18,6 +19,8 @@ from gateway.store.batch import SyncRow
 
 EVERY_MS: Final = 60_000
 """Between two rows of health."""
+SECURITY: Final = 60
+"""Notices of that kind in a minute; further ones are counted."""
 
 
 class Tidings:
@@ -30,6 +33,7 @@ class Tidings:
         self._wanted: frozenset[RowKind] = frozenset()
         self._every_ms = EVERY_MS
         self._due_ms = clock.mono_ms()
+        self._minute = self._security = 0
 
     def adopt(self, choices: Iterable[Choice], every_ms: int = EVERY_MS) -> None:
         """Take what the clouds of a file want; what waits and nobody wants any more is forgotten.
@@ -51,9 +55,22 @@ class Tidings:
 
     def notice(self, notice: Notice) -> None:
         """Something that people are told."""
-        if RowKind.ALERT in self._wanted:
+        if RowKind.ALERT in self._wanted and not self._flooding(notice):
             told: Document = {"kind": notice.kind.value, "text": notice.text}
             self._queue(RowKind.ALERT, notice.asset, notice.at_ms, told)
+
+    def _flooding(self, notice: Notice) -> bool:
+        """An attacker could make as many as he likes, and push what is true out of the table."""
+        if notice.kind is not Told.SECURITY:
+            return False
+        minute = self._clock.mono_ms() // EVERY_MS
+        if minute != self._minute:
+            self._minute, self._security = minute, 0
+        self._security += 1
+        if self._security <= SECURITY:
+            return False
+        self._journal.batch.counts["dropped.sync_row", "flood"] += 1
+        return True
 
     def health(self, document: Document) -> None:
         """How the gateway is; stored when it is due."""

@@ -12,7 +12,7 @@ from gateway.core.alerts import Kind as Told
 from gateway.core.alerts import Notice
 from gateway.core.choices import Choice, Kind
 from gateway.daemon.journal import HELD_ROWS, Journal
-from gateway.daemon.tidings import EVERY_MS, Tidings
+from gateway.daemon.tidings import EVERY_MS, SECURITY, Tidings
 from gateway.store.batch import Batch, SyncRow
 from gateway.store.writer import Store
 from tests.fakes.inside import Clocks
@@ -79,6 +79,21 @@ def test_what_waits_and_nobody_wants_any_more_is_forgotten(store: Store, journal
     tidings.taken({"alert": 1})
     store.commit(Batch(synced=journal.batch.synced))
     assert store._connection.execute("SELECT count(*) FROM sync_row").fetchone() == (0,)
+
+
+def test_an_attacker_cannot_push_out_what_is_true(journal: Journal) -> None:
+    clock = Clocks()
+    tidings = Tidings(journal, clock)
+    tidings.adopt([wants(Kind.ALERTS)])
+    for _ in range(2):
+        clock.pass_ms(EVERY_MS)
+        for _ in range(SECURITY + 5):
+            tidings.notice(NOTICE._replace(kind=Told.SECURITY))
+            tidings.notice(NOTICE)
+    kinds = [json.loads(row.body)["kind"] for row in journal.batch.sync_rows]
+    assert kinds.count("security") == 2 * SECURITY
+    assert kinds.count("raised") == 2 * (SECURITY + 5)
+    assert journal.batch.counts["dropped.sync_row", "flood"] == 10
 
 
 def test_while_the_store_refuses_only_so_many_wait(journal: Journal) -> None:
