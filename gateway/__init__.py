@@ -8,6 +8,7 @@ The map, from the top down; imports run downward only (``setup.cfg`` holds the c
 =============  ==================================================================================
 ``cli``        the commands; prints; exit codes
 ``daemon``     the only async room: wires everything, in the order of the sentence above
+``updates``    visits to a signed repository of models and configurations, and the author's side
 ``config``     the YAML file: read with positions, checked, frozen
 ``registry``   (room, kind) -> class: a built-in module by name, else an entry point
 ``demo``       a simulated plant and an embedded broker
