@@ -18,6 +18,7 @@ from gateway.core.remote import remote, told
 from gateway.core.rules import parse
 from gateway.core.running import Running
 from gateway.core.verdicts import Mode, Verdict
+from gateway.core.watch import Watch
 from gateway.core.windows import Channel, Shape, Window, Windows
 
 HEAT = Metric("heat", "s", "d", Path.parse("heat"), asset="pump", stale_ms=1_000)
@@ -163,3 +164,37 @@ def test_votes_survive_a_restart_with_whose_they_were():
     after = policy()
     after.restore(before.to_json())
     assert decisions(after, "model:m", "model:m") == [("raised", WHY), ("repeated", "")]
+
+
+# -- windows -----------------------------------------------------------------------------------
+
+
+def watched(*rungs):
+    asset = Asset("pump", "Pump", {"heat": HEAT}, ladder=rungs)
+    latest = Latest(asset.metrics, {})
+    return Watch(asset, latest, Policy(asset, lambda: "id"), {"m": state()}, 0)
+
+
+def test_a_model_that_goes_out_leaves_its_windows_to_the_cloud_and_takes_them_back():
+    watch = watched(ModelRung("m"), CLOUD)
+    for at in range(4):
+        watch.take((Reading(HEAT, float(at)),), at * 1_000, at * 1_000)
+    before = watch.models["m"]
+    watch.dress("m", None, None)
+    assert (watch.models, watch.driver) == ({}, before)
+    due = list(watch.take((Reading(HEAT, 9.0),), 4_000, 4_000))
+    assert [window.values.tolist() for window in due] == [[3.0, 9.0]]
+    one = watch.turn(4_000, 4_000, due[0])
+    asked = remote(one, one.step())
+    assert isinstance(asked, Remote)
+    assert asked.window is due[0]
+    after = state()
+    watch.dress("m", after, None)
+    assert (watch.spare, watch.driver) == ({}, after)
+    assert after.windows.latest().values.tolist() == [3.0, 9.0]
+
+
+def test_without_a_cloud_nothing_is_kept_of_it():
+    watch = watched(ModelRung("m"))
+    watch.dress("m", None, None)
+    assert (watch.spare, watch.driver) == ({}, None)
