@@ -51,7 +51,10 @@ class ConfigurationTrial:
         trial = await asyncio.to_thread(Trial.load, folder)
         if trial is not None and trial.problems is None:
             known = replace(trial, problems=tuple(self._problems()), fresh=self._fresh())
-            await asyncio.to_thread(known.save, folder)
+            try:
+                await asyncio.to_thread(known.save, folder)
+            except OSError as error:  # then it is held against nothing: any problem ends it
+                log.warning("updates_not_recorded", error=str(error))
         self.rejected = ""
 
     def _problems(self) -> list[str]:

@@ -5,7 +5,7 @@ systemd again, and the count goes on.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from gateway.config import apart
@@ -53,8 +53,11 @@ def _given_up(found: Settings, why: str) -> bool:
     trial = _trial(found)
     if trial is None or found.updates is None:
         return False
-    with changing(found.updates.folder) as record:
-        configuration.roll_back(found.updates.folder, record, trial, why)
+    try:
+        with changing(found.updates.folder) as record:
+            configuration.roll_back(found.updates.folder, record, trial, why)
+    except OSError:  # it cannot be given up: then its own fault is what people must see
+        return False
     return True
 
 
@@ -62,7 +65,8 @@ def _stopped(found: Settings) -> None:
     """It was stopped in good order: that start does not count."""
     trial = _trial(found)
     if trial is not None and trial.starts and found.updates is not None:
-        replace(trial, starts=trial.starts - 1).save(found.updates.folder)
+        with suppress(OSError):
+            replace(trial, starts=trial.starts - 1).save(found.updates.folder)
 
 
 def _trial(found: Settings) -> Trial | None:
