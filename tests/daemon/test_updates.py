@@ -93,7 +93,7 @@ def test_a_good_model_comes_by_itself_is_tried_promoted_and_kept(
         reach(daemon, {"1.0.0": "retired", "1.1.0": "active"})
         wait_until(lambda: told(daemon)[-1:] == ["kept"], "it is kept")
         assert told(daemon) == ["offered", "downloaded", "delivered", "kept"]
-        assert [one["event"] for one in on_record(daemon)][-1] == "update_kept"
+        assert [one["step"] for one in on_record(daemon)][-1] == "kept"
         plant.offer("1.2.0", 92.0)
         reach(daemon, {"1.0.0": "retired", "1.1.0": "retired", "1.2.0": "active"})
         judged = [one["active"] for one in daemon.logged("model_version_changed")]
@@ -319,6 +319,7 @@ def test_a_repository_that_lies_is_told_and_one_that_is_away_is_not_a_problem(
             "it is a problem",
         )
         assert told(daemon)[-1] == "check_refused"
+        assert on_record(daemon)[-1]["event"] == "security_repository_refused"
 
 
 def test_while_the_clock_is_wrong_nothing_is_asked(plant: Plant, zigbee: Zigbee) -> None:
