@@ -127,10 +127,10 @@ class Standby:
         if name in ("state", "fence"):
             slot.heard(name, message.payload)
             self._mute()
-        elif name == "notes" and not slot.held:
-            book = fleet_topics.read_book(message.payload)
+        elif name == "notes":
             live = self.lookout.synced_ms is not None and not message.retain
-            self._books.told(slot.slot, book, live=live)
+            book = fleet_topics.read_book(message.payload)
+            self._books.told(slot.slot, book, ours=slot.held, live=live)
         elif name == "standing" and self.relay is not None and not slot.held:
             self.relay.standing(fleet_topics.read_standing(message.payload))
 
@@ -169,10 +169,9 @@ class Standby:
 
     def _lost(self, slot: Commander) -> None:
         self._mute()
+        self._books.lost(slot.slot)
         self.quit(slot.slot)
         self._announce.event("slot_lost", slot=slot.slot, holder=slot.seat.holder or None)
-
-    # -- in time --------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Watch, take and give back, for ever."""

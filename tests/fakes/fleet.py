@@ -203,6 +203,13 @@ class Fleet:
         self.settled()
         return self
 
+    def restart_broker(self) -> None:
+        """It is killed, and knows nothing when it starts again."""
+        self.plant.close()
+        self.mosquitto.kill()
+        self.mosquitto.start()
+        self.plant = Plant(self.mosquitto.port, self.pumps)
+
     # -- what was heard -------------------------------------------------------------------------
 
     def states(self, slot: str) -> list[Heard]:
