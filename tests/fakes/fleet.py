@@ -208,7 +208,7 @@ class Fleet:
         self.plant.close()
         self.mosquitto.kill()
         self.mosquitto.start()
-        self.plant = Plant(self.mosquitto.port, self.pumps)
+        self.plant = Plant(self.mosquitto.port, self.pumps, self.plant.heard)
 
     # -- what was heard -------------------------------------------------------------------------
 
