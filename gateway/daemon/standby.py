@@ -94,8 +94,9 @@ class Standby:
         return self.slots[self.owners[asset]].held
 
     def holder(self, asset: str) -> str:
-        """Who commands it, as far as is known; empty: nobody."""
-        return self.slots[self.owners[asset]].seat.holder
+        """Who commands it, as far as is known; empty: nobody, or there is no such asset."""
+        owner = self.owners.get(asset)
+        return self.slots[owner].seat.holder if owner is not None else ""
 
     def link(self, command: Command) -> Link | None:
         """The fenced connection on which a command may leave."""

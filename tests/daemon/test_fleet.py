@@ -161,7 +161,11 @@ def test_a_person_commands_through_whoever_commands(pair: Fleet) -> None:
     wait_until(lambda: pair.plant.orders(5, since), "the order")
     let_pass(0.5)
     assert len(pair.plant.orders(5, since)) == 1
-    (said,) = pair.answers(since)
+    pair.plant.say(f"edge/{other}/asset/pump-99/override/set", force="stop", transaction="t3")
+    wait_until(lambda: len(pair.answers(since)) > 1, "the answer about an asset that is not there")
+    let_pass(0.5)
+    said, unknown = pair.answers(since)
+    assert (unknown.topic, unknown.body["status"]) == (f"edge/{other}/response/override", "error")
     assert (said.topic, said.body["status"]) == (f"edge/{other}/response/override", "ok")
     assert list(pair.findings()) == []
 
