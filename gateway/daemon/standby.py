@@ -120,7 +120,7 @@ class Standby:
                 self.presence.heard(member, message.payload)
             case ["edge", *_, "set"]:
                 if self.relay is not None:
-                    self.relay.heard(message)
+                    self.relay.heard(message, live=self.lookout.synced_ms is not None)
             case _:
                 self._books.seen(message.topic, message.payload)
 
