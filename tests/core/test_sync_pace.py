@@ -72,9 +72,7 @@ def test_live_goes_before_backfill_where_the_rate_is_short() -> None:
 
 
 @given(strategies.lists(strategies.integers(-3, 3), max_size=20), strategies.booleans())
-def test_a_day_never_begins_by_a_clock_that_cannot_be_believed(
-    days: list[int], ok: bool
-) -> None:
+def test_a_day_never_begins_by_a_clock_that_cannot_be_believed(days: list[int], ok: bool) -> None:
     pace = Pace(Allowance(budget=1_000))
     pace.sent(1_000, now(0))
     for day in days:
