@@ -169,7 +169,8 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         for at, (topic, document) in enumerate(REGISTRY.items(), 1):
             whole = json.dumps(document).encode()
             assert bridge.publishes(f"zigbee2mqtt/{topic}", whole, at, retain=True)
-        wait_until(lambda: daemon.logged("bridge_changed"), "the bridge is known", 20)
+        wait_until(lambda: daemon.logged("bridge_changed"), "the bridge is known")
+        wait_until(lambda: daemon.logged("backlog_taken"), "what comes now is fresh")
         bridge.publishes("zigbee2mqtt/probe", b'{"temperature": 95}', 11)
         assert json.loads(bridge.hears(1)[0]) == {"state": "OFF"}
         bridge.publishes("zigbee2mqtt/plug", b'{"state": "OFF", "power": 0.2}', 12)
