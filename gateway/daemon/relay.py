@@ -76,6 +76,10 @@ class Relay:
 
     # -- for who was away -----------------------------------------------------------------------
 
+    def taken(self, slot: str) -> None:
+        """The slot is ours: what the broker keeps of it is from whoever held it before."""
+        self._said.pop(slot, None)
+
     def changed(self, slot: str, assets: Sequence[str]) -> bytes | None:
         """What holds on the assets of a slot of ours, when that has changed."""
         mono_ms, about = self._clock.mono_ms(), {GATEWAY, *assets}

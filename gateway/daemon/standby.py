@@ -164,6 +164,8 @@ class Standby:
     def _held(self, slot: Commander) -> None:
         """A slot is ours: what is due on its assets is done now."""
         self._books.held(slot.slot)
+        if self.relay is not None:
+            self.relay.taken(slot.slot)
         self._mute()
         self._announce.event("slot_taken", slot=slot.slot, epoch=slot.seat.epoch)
         self._taken.put_nowait(slot.slot)

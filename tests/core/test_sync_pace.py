@@ -34,10 +34,12 @@ def test_no_more_than_the_rate_its_burst_and_one_batch_go_out(
     for size, pause in steps:
         at += pause
         at += pace.wait(lane, now(at)).ms
-        assert pace.wait(lane, now(at)).ms <= 1
-        pace.sent(size, now(at + 1))
+        left = pace.wait(lane, now(at)).ms  # a float may be a hair short of what it waited for
+        assert left <= 1
+        at += left + 1
+        pace.sent(size, now(at))
         sent, largest = sent + size, max(largest, size)
-        assert sent <= rate * (at + 1) / 1000 + rate + largest
+        assert sent <= rate * at / 1000 + rate + largest + 1e-6
 
 
 @given(SIZES, LANES, strategies.integers(10_000, 200_000))

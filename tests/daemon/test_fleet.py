@@ -153,6 +153,20 @@ def test_who_was_away_takes_up_what_holds(pair: Fleet) -> None:
         wait_until(lambda one=daemon: rows(one, HELD) == [(0,)], "it is over for all")
 
 
+def test_who_takes_a_slot_again_says_again_what_holds(pair: Fleet) -> None:
+    """Nothing holds either time; but whoever was there meanwhile may have said something else."""
+    owner, other = _whole(pair)
+    topic = f"fleet/{SITE}/slot/{owner}/standing"
+    for _ in range(2):
+        since = time.monotonic()
+        pair.daemons[owner].stop()
+        wait_until(lambda since=since: pair.taken(owner, since, owner), "the other one commands")
+        wait_until(lambda since=since: pair.said(topic, since), "what holds", 10)
+        assert pair.said(topic, since)[0].body["held"] == []
+        pair.daemons[owner].start()
+        pair.settled()
+
+
 def test_a_person_commands_through_whoever_commands(pair: Fleet) -> None:
     _, other = _whole(pair)
     since = time.monotonic()
