@@ -155,7 +155,7 @@ def test_who_was_away_takes_up_what_holds(pair: Fleet) -> None:
 
 def test_who_takes_a_slot_again_says_again_what_holds(pair: Fleet) -> None:
     """Nothing holds either time; but whoever was there meanwhile may have said something else."""
-    owner, other = _whole(pair)
+    owner, _ = _whole(pair)
     topic = f"fleet/{SITE}/slot/{owner}/standing"
     for _ in range(2):
         since = time.monotonic()
