@@ -20,6 +20,7 @@ from gateway.config import (
     sources,
     telling,
     updates,
+    web,
 )
 from gateway.config.assets import (
     ActionSection,
@@ -77,6 +78,7 @@ def build(root: Root, file: Path) -> Settings:
         security=security.security_of(root.security),
         privacy=security.privacy_of(root.privacy, here),
         updates=updates.updates_of(root.updates, folder, here),
+        web=web.web_of(root.web, here),
         metric_keep_ms=_metric_keep(root),
     )
 

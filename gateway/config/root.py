@@ -24,6 +24,7 @@ from gateway.config.schema import (
 from gateway.config.security import PrivacySection, SecuritySection
 from gateway.config.telling import AlertSection, HomeAssistantSection
 from gateway.config.updates import UpdatesSection
+from gateway.config.web import WebSection
 
 
 def _source(value: object) -> object:
@@ -74,5 +75,7 @@ class Root(Section):
     """What has to do with clouds."""
     fleet: FleetSection | None = None
     """Several gateways on one broker; without this section this one is alone."""
+    web: WebSection | None = None
+    """The page in a browser; without this section there is none."""
     updates: UpdatesSection | None = None
     """Models and configuration from a signed repository; without this section nothing is asked."""

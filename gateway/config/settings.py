@@ -156,6 +156,21 @@ class UpdateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the page listens, and who may what."""
+
+    host: str
+    port: int
+    password_file: Path | None = None
+    guest: Literal["viewer", "operator"] = "viewer"
+    """The role of whoever did not sign in; only without ``password_file``."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    hosts: tuple[str, ...] = ()
+    clients: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class SyncSink:
     """A cloud that is told what happens here."""
 
@@ -218,6 +233,9 @@ class Settings:
 
     sync: Mapping[str, SyncSink] = field(default_factory=dict)
     """Clouds that are told what happens here."""
+
+    web: WebSettings | None = None
+    """None: there is no page."""
 
     @property
     def base(self) -> str:

@@ -17,6 +17,7 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.maintenance import Maintenance
+from gateway.daemon.page import Page
 from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
@@ -78,6 +79,7 @@ class Health:
         self.updates: Updates | None = None
         self.clouds: Clouds | None = None
         self.sync: Sync | None = None
+        self.page: Page | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
         self.fleet: Fellow | None = None
@@ -129,6 +131,7 @@ class Health:
         found += self.updates.problems() if self.updates is not None else []
         found += self.clouds.problems() if self.clouds is not None else []
         found += self.sync.problems() if self.sync is not None else []
+        found += self.page.problems() if self.page is not None else []
         found += self.fleet.problems() if self.fleet is not None else []
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
@@ -166,6 +169,8 @@ class Health:
         parts |= {"fleet": self.fleet.document()} if self.fleet is not None else {}
         if self.updates is not None and (updates := self.updates.document()):
             parts["updates"] = updates
+        if self.page is not None and (page := self.page.document()):
+            parts["page"] = page
         return topic_tree.health(state_of(problems), self._clock.now_ms(), parts)
 
     def _feed(self, feed: Feed) -> Document:

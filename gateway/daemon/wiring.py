@@ -4,7 +4,7 @@ What the store remembers is taken up here; nothing runs yet.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final, TypeVar
@@ -42,6 +42,7 @@ from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import history_of, recent_decisions, worker_settings
 from gateway.daemon.outbox import Outbox
+from gateway.daemon.page import Page
 from gateway.daemon.people import People
 from gateway.daemon.periods import Periods
 from gateway.daemon.permits import Permits
@@ -71,7 +72,6 @@ KEPT: Final = (
 )
 """Rooms of the store that the models and what people decided start from."""
 
-Keep = Mapping[str, dict[str, str]]
 T = TypeVar("T")
 
 
@@ -89,7 +89,7 @@ class Wiring:
         """Make every part and take up what the store remembers."""
         store = self._store
         rooms = (*KEPT, *ROOMS)
-        self._keep: Keep = {one: await self._in_store(partial(store.kept, one)) for one in rooms}
+        self._keep = {one: await self._in_store(partial(store.kept, one)) for one in rooms}
         self._make_models()
         await self._make_records()
         permits = await self._make_acting()
@@ -100,8 +100,8 @@ class Wiring:
         self._make_people(permits)
         await self._make_absence(permits, away)
         self._make_fleet(permits)
-        promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
-        self.requests.register("model", promotion.answer)
+        shown = (self._versions, self.inference, self.journal, self._clock)
+        self.requests.register("model", Promotion(*shown).answer)
         health, told = self.beat.health, (self.journal, self.announce)
         self.updates = health.updates = Updates(
             self.site, self._versions, *told, health.problems, self._clock
@@ -110,7 +110,8 @@ class Wiring:
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
         forget = Forget(self.site, self.guard, self.ingest.roll, *told, self._store, self._pool)
         self.requests.register("forget", forget.answer)
-        self.reload.add(self.updates, forget)
+        self.page = health.page = Page(self.site, self.requests, self.announce, self._clock)
+        self.reload.add(self.updates, forget, self.page)
 
     def _make_models(self) -> None:
         settings, clock, keep = self._settings, self._clock, self._keep
@@ -144,9 +145,9 @@ class Wiring:
         sent = await self._in_store(partial(history_of, self._store, self._settings, clock))
         self._standing = Standing()
         permits = Permits(site, journal, clock, sent, self._standing)
-        links, announce = self.links.by_name, self.announce
-        self.docket = Docket(links, journal, announce, permits, clock)
-        self.act = Act(site, links, journal, announce, self.docket, permits, clock)
+        told = (self.links.by_name, journal, self.announce)
+        self.docket = Docket(*told, permits, clock)
+        self.act = Act(site, *told, self.docket, permits, clock)
         return permits
 
     def _make_judging(self, permits: Permits) -> tuple[Maintenance, Shadow]:
@@ -156,9 +157,8 @@ class Wiring:
         looks = Maintenance(site, journal, announce)
         self.clouds = Clouds(site, self.links.by_name, self._keep[INFERENCE], journal, self._clock)
         self.errands = Errands(site, self.clouds, self._clock)
-        asked = (permits, self.errands, self._clock)
-        shown = (self.explain, looks, shadow)
-        self.decide = Decide(site, self.inference, journal, self.act, *shown, announce, *asked)
+        shown = (self.explain, looks, shadow, announce, permits, self.errands, self._clock)
+        self.decide = Decide(site, self.inference, journal, self.act, *shown)
         return looks, shadow
 
     def _make_calibrations(self) -> Calibrate:
@@ -196,10 +196,9 @@ class Wiring:
         upkeep = Upkeep(site, journal, ingest, announce, looks, self.guard, *kept)
         models = self.inference, looks, self.periods
         health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
-        health.audit, health.guard = self.audit, self.guard
         self.traffic = Traffic(site, links, self.inference, journal, announce, clock)
         self.traffic.restore(self._keep[TRAFFIC])
-        self._health = health
+        health.audit, health.guard = self.audit, self.guard
         health.traffic, health.clouds = self.traffic, self.clouds
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
@@ -241,7 +240,7 @@ class Wiring:
 
     def _make_fleet(self, permits: Permits) -> None:
         """What tells whose assets are ours, where there are several gateways."""
-        told = (self.requests, self.last_orders, self._health, self.journal, self.announce)
+        told = (self.requests, self.last_orders, self.beat.health, self.journal, self.announce)
         acts = (self.act, self.docket, permits, self.explain, self.held)
         self.standby = enlist(self.site, self._standing, *acts, *told, self._clock)
         self.reload.add(*[self.standby] if self.standby else [])
