@@ -23,7 +23,7 @@ from gateway.core.signals import Signal
 from gateway.core.times import rfc3339
 from gateway.core.topics import matches
 
-_SUFFIXES = frozenset(
+SUFFIXES = frozenset(
     {"state", "status", "value", "values", "data", "json", "event", "events", "telemetry", "up"}
     | {"uplink", "rx", "sensor", "sensors", "plc", "info", "attributes", "measurement"}
 )
@@ -143,7 +143,7 @@ _GUESSES = {"json": ("+", "{device}"), "text": ("{device+}", "{metric}")}
 def _guess(words: tuple[str, str], topic: str) -> str:
     """Make a pattern: the last level that is no mere suffix is the telling one."""
     levels = topic.split("/")
-    telling = [at for at, level in enumerate(levels) if level.lower() not in _SUFFIXES]
+    telling = [at for at, level in enumerate(levels) if level.lower() not in SUFFIXES]
     at = telling[-1] if telling else 0
     before, name = words
     if before == "+":
