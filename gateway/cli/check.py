@@ -26,7 +26,7 @@ Report = dict[str, Any]
 def command(file: Path, *, as_json: bool) -> None:
     """Check the configuration FILE and say what it makes; exits 2 when it is wrong."""
     try:
-        report, warnings = _examine(file)
+        report, warnings = examine(file)
     except BadFileError as error:
         if not as_json:
             raise
@@ -39,7 +39,7 @@ def command(file: Path, *, as_json: bool) -> None:
         click.echo("\n".join([*_lines(file, report), *(f"warning: {one}" for one in warnings)]))
 
 
-def _examine(file: Path) -> tuple[Report, list[Problem]]:
+def examine(file: Path) -> tuple[Report, list[Problem]]:
     """What the file makes, and the warnings.
 
     Raises:

@@ -6,6 +6,7 @@ A new probe is one function that yields findings, and its name in ``PROBES``.
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ import click
 from gateway.cli import doctor_broker
 from gateway.cli.doctor_finding import Finding, Patient, Probe
 from gateway.cli.tables import CONFIG
+from gateway.config.settings import Settings
 
 PROBES: Final[tuple[Probe, ...]] = (
     doctor_broker.reachable,
@@ -44,15 +46,10 @@ def command(
 
     settings = config.load(path)
     found: list[Finding] = []
-    for broker in settings.brokers.values():
-        tls = replace(broker.tls, cert_file="", key_file="") if broker.tls else None
-        other = replace(broker, username=other_user, password_file=other_password_file, tls=tls)
-        patient = Patient(settings, broker, other, wait_s)
-        for probe in PROBES:
-            for finding in probe(patient):
-                found.append(finding)
-                if not as_json:
-                    _say(finding)
+    for finding in examine(settings, wait_s, other_user, other_password_file):
+        found.append(finding)
+        if not as_json:
+            _say(finding)
     counts = Counter(finding.severity for finding in found)
     if as_json:
         rows = [{**finding._asdict(), "link": finding.link} for finding in found]
@@ -60,6 +57,18 @@ def command(
     else:
         click.echo(f"{counts['error']} errors, {counts['warning']} warnings, {counts['ok']} ok")
     sys.exit(1 if counts["error"] else 0)
+
+
+def examine(
+    settings: Settings, wait_s: float, other_user: str = "", other_password_file: str = ""
+) -> Iterator[Finding]:
+    """Look at everything; findings come as they are found."""
+    for broker in settings.brokers.values():
+        tls = replace(broker.tls, cert_file="", key_file="") if broker.tls else None
+        other = replace(broker, username=other_user, password_file=other_password_file, tls=tls)
+        patient = Patient(settings, broker, other, wait_s)
+        for probe in PROBES:
+            yield from probe(patient)
 
 
 def _say(finding: Finding) -> None:

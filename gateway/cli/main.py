@@ -46,6 +46,7 @@ COMMANDS = (
     "standing",
     "status",
     "stop",
+    "support-bundle",
     "sync",
     "test",
     "update",
