@@ -48,6 +48,7 @@ COMMANDS = (
     "stop",
     "support-bundle",
     "sync",
+    "tail",
     "test",
     "update",
 )
