@@ -28,6 +28,8 @@ def fields_of(name: str, told: object, who: Who) -> dict[str, object] | str:
     strange = sorted(set(told) - {*ACTS[name], *_COMMON})
     if strange:
         return f"unknown key {str(strange[0])[:40]!r}"
+    if not all(isinstance(value, str | int | float | None) for value in told.values()):
+        return "values should be texts, numbers, true or false"
     reason = told.get("reason")
     if _loosens(name, told) and not (isinstance(reason, str) and reason.strip()):
         return "say why: reason is missing"

@@ -4,7 +4,6 @@ A viewer sees; an operator decides, too, and only from our own page.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,8 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.errors import StoreError
+from gateway.core import documents
+from gateway.errors import DecodeError, StoreError
 from gateway.web.accounts import Accounts, Who
 from gateway.web.board import Board
 from gateway.web.events import Audience, Ticks
@@ -122,4 +122,7 @@ async def body(request: Request, most: int = MOST_BODY) -> Any:
                     raise ValueError("too long")
     except TimeoutError:
         raise ValueError("the body came too slowly") from None
-    return json.loads(found or b"{}")
+    try:
+        return documents.load(bytes(found), max_bytes=most) if found else {}
+    except DecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error

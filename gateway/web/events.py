@@ -14,7 +14,7 @@ from gateway.web.board import FIRST, Board
 from gateway.web.guard import Receive, Scope, Send
 
 BREATH_S: Final = 0.5
-SLOW_S: Final = 10.0
+SLOW_S: Final = 5.0
 QUIET_S: Final = 15.0
 """After so long without a change a comment shows that the line is alive."""
 
@@ -90,6 +90,8 @@ class Stream:
             if telling.done() and isinstance(telling.exception(), TimeoutError):
                 self._audience.dropped += 1
                 scope["abort"]()
+                await asyncio.sleep(0)  # the connection hears of its end, before this response's
+                await asyncio.sleep(0)
         finally:
             self._audience.count -= 1
             telling.cancel()

@@ -5,11 +5,14 @@ for the daemon's log, an ``ask``, and ``figures`` when they change.
 """
 
 import asyncio
+import logging
 import os
 import resource
 import signal
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import uvicorn
@@ -50,7 +53,6 @@ def run(spec: Spec) -> None:
     server = _server(spec, desk)
     with _bound(spec) as listening:
         asyncio.run(_serve(desk, server, listening))
-    os._exit(0)  # a read of the database that hangs is left hanging
 
 
 def _server(spec: Spec, desk: Desk) -> uvicorn.Server:
@@ -74,11 +76,12 @@ def _server(spec: Spec, desk: Desk) -> uvicorn.Server:
         h11_max_incomplete_event_size=MOST_HEAD,
         **tls,
     )
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # not of each request that is none
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise GatewayError(f"web.tls: {error}") from error
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def _bound(spec: Spec) -> socket.socket:
@@ -93,19 +96,30 @@ def _bound(spec: Spec) -> socket.socket:
     return bound
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """They are heard by ``_serve``."""
+        yield
+
+
 async def _serve(desk: Desk, server: uvicorn.Server, bound: socket.socket) -> None:
-    wire = desk.wire
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
-    desk.wire.tell({"listening": bound.getsockname()[1]})
+    wire, stop = desk.wire, asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    wire.tell({"listening": bound.getsockname()[1]})
     works = [
         asyncio.create_task(wire.run(), name="wire"),
         asyncio.create_task(desk.ticks.run(), name="ticks"),
         asyncio.create_task(_figures(desk), name="figures"),
         asyncio.create_task(server.serve([bound]), name="http"),
+        asyncio.create_task(stop.wait(), name="stop"),
     ]
     done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
     for one in done:
         one.result()  # raises what ended it
+    os._exit(0)  # pages that are open, and a read that hangs, are not waited for
 
 
 async def _figures(desk: Desk) -> None:

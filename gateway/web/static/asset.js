@@ -9,7 +9,7 @@ const EVERY_MS = 15000;
 
 export async function asset({ main, id, hear, onleave }) {
   const title = h("h1", {}, id);
-  const now = h("div"), metrics = h("div"), why = h("div"), past = h("div"), curves = h("div"), acting = h("div");
+  const now = h("div"), metrics = h("div"), why = h("div"), past = h("div"), curves = h("div"), acting = h("div", { class: "deeds" });
   const span = h("select", { name: "span" }, SPANS.map(([value, text]) => h("option", { value, selected: value === "3600" }, text)));
   fill(main, title,
     h("section", { "aria-label": "Now" }, now),

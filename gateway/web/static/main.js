@@ -46,9 +46,11 @@ async function show(focus) {
   }
   const view = VIEWS[name] || assets;
   const stops = [];
-  const hear = (what, heard) => stops.push(listen(what, heard, line));
-  leave = () => { for (const stop of stops) stop(); };
-  view({ main, id: decodeURIComponent(id), hear, onleave: (stop) => stops.push(stop) });
+  let gone = false;
+  const onleave = (stop) => (gone ? stop() : stops.push(stop));
+  const hear = (what, heard) => { if (!gone) onleave(listen(what, heard, line)); };
+  leave = () => { gone = true; for (const stop of stops) stop(); };
+  view({ main, id: decodeURIComponent(id), hear, onleave });
   const title = main.querySelector("h1");
   document.title = `${title ? title.textContent : "page"} – ${me.gateway.name || "edge-gateway"}`;
   if (focus) main.focus();
