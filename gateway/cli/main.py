@@ -21,6 +21,7 @@ COMMANDS = (
     "config",
     "decode",
     "demo",
+    "devices",
     "doctor",
     "explain",
     "fail-safe",
