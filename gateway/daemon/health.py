@@ -105,7 +105,7 @@ class Health:
         if self._journal.trouble:
             found.append(f"store: {self._journal.trouble}")
         if self._inference.state == "down":
-            found.append("worker: down")
+            found.append(": ".join(filter(None, ("worker: down", self._inference.failed))))
         found += [f"model {name}: {why}" for name, why in self._inference.refused.items()]
         found += self._periods.problems()
         for feed in self.site.feeds.values():
