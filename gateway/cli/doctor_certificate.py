@@ -34,7 +34,7 @@ def _end(der: bytes) -> datetime:
         ValueError, IndexError: it is none.
     """
     (whole,) = _parts(der)
-    tbs = next(_parts(whole[1]))
+    tbs = list(_parts(whole[1]))[0]  # noqa: RUF015 - an IndexError where there is none
     fields = [one for one in _parts(tbs[1]) if one[0] != _VERSION]
     tag, validity = fields[3]
     if tag != _SEQUENCE:
