@@ -1,6 +1,6 @@
 // One asset: how it is, its curves, what was decided and why, and what a person can do.
 import { assetPath, me, read } from "./api.js";
-import { chart, bar } from "./charts.js";
+import { bar, chart, ready } from "./charts.js";
 import { fill, h, number, table, tiles, time, word } from "./dom.js";
 import { deeds } from "./deeds.js";
 
@@ -13,11 +13,14 @@ export async function asset({ main, id, hear, onleave }) {
   const span = h("select", { name: "span" }, SPANS.map(([value, text]) => h("option", { value, selected: value === "3600" }, text)));
   fill(main, title,
     h("section", { "aria-label": "Now" }, now),
-    h("section", { hidden: me.role !== "operator" }, h("h2", {}, "Decide"), acting),
     h("div", { class: "pair" },
       h("div", {}, h("section", {}, h("h2", {}, "Why"), why),
+        h("section", { hidden: me.role !== "operator" }, h("h2", {}, "Decide"), acting)),
+      h("div", {}, h("section", {}, h("h2", {}, "Timeline"), past))),
+    h("div", { class: "pair" },
+      h("div", {},
         h("section", {}, h("h2", {}, "Trends"), h("form", { class: "row", onsubmit: (event) => event.preventDefault() }, h("label", {}, "Time", span)), curves)),
-      h("div", {}, h("section", {}, h("h2", {}, "Metrics"), metrics), h("section", {}, h("h2", {}, "Timeline"), past))));
+      h("div", {}, h("section", {}, h("h2", {}, "Metrics"), metrics))));
   const page = { id, about: {}, usual: {}, open: [], closed: false };
   onleave(() => { page.closed = true; closeCurves(page); });
   try {
@@ -97,7 +100,7 @@ async function showPast(page, past, why) {
   const explained = decisions.find((one) => one.explanation);
   if (explained) explain(page, explained, why);
   else fill(why, h("p", { class: "soft" }, "Nothing was decided yet."));
-  fill(past, decisions.length ? h("ol", { class: "timeline" }, decisions.map(decision)) : h("p", { class: "soft" }, "Nothing was decided yet."));
+  fill(past, decisions.length ? h("ol", { class: "timeline", tabindex: "0", "aria-label": "Decisions, the newest first" }, decisions.map(decision)) : h("p", { class: "soft" }, "Nothing was decided yet."));
 }
 
 function explain(page, one, place) {
@@ -126,7 +129,7 @@ function closeCurves(page) {
 
 async function showCurves(page, span, place) {
   let told;
-  try { told = await read(`${assetPath(page.id)}/trends?span=${span}`); } catch (error) { fill(place, h("p", { class: "error" }, error.message)); return; }
+  try { await ready(); told = await read(`${assetPath(page.id)}/trends?span=${span}`); } catch (error) { fill(place, h("p", { class: "error" }, error.message)); return; }
   if (page.closed) return;
   closeCurves(page);
   const made = Object.entries(told.metrics).filter(([, curve]) => curve.length > 1)

@@ -1,6 +1,17 @@
 // Curves by uPlot, each with its words for who does not see it, and the band of what is usual.
 import { h, number } from "./dom.js";
 
+let loaded = null;
+
+// The library of curves, once somebody looks at one.
+export function ready() {
+  loaded ||= new Promise((resolve, reject) => {
+    document.head.append(h("link", { rel: "stylesheet", href: "/static/uplot/uPlot.min.css" }),
+      h("script", { src: "/static/uplot/uPlot.iife.min.js", onload: resolve, onerror: () => reject(new Error("uPlot does not come")) }));
+  });
+  return loaded;
+}
+
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }

@@ -63,11 +63,11 @@ export function deeds(place, page, done) {
 
   const number = (fields) => ("value" in fields ? { ...fields, value: Number(fields.value) } : fields);
   fill(place, said,
-    form("Alert", "acknowledge", seen, (fields) => fields, h("label", {}, "Note", h("input", { name: "reason", maxlength: "200" }))),
-    form("Hold: the gateway does nothing to it by itself", "override", hold, (fields) => ({ ...fields, hold: true }), [h("label", {}, "Reason", reason()), h("label", {}, "For", span())]),
-    form("Maintenance: somebody works at it", "maintenance", works, (fields) => ({ ...fields, on: true }), [h("label", {}, "Reason", reason()), h("label", {}, "For", span())]),
-    actions.length ? form("Override: have an action done now, within all limits", "override", force, number, [h("label", {}, "Action", action), valued, h("label", {}, "Reason", reason())]) : null,
-    page.about.policies.length ? form("Mode: how far its policies may go", "mode", mode, (fields) => fields, [
+    form("Alert: say that you have seen it", "acknowledge", seen, (fields) => fields, h("label", {}, "Note", h("input", { name: "reason", maxlength: "200" }))),
+    form("Hold: hands off", "override", hold, (fields) => ({ ...fields, hold: true }), [h("label", {}, "Reason", reason()), h("label", {}, "For", span())]),
+    form("Maintenance: somebody is at it", "maintenance", works, (fields) => ({ ...fields, on: true }), [h("label", {}, "Reason", reason()), h("label", {}, "For", span())]),
+    actions.length ? form("Override: do it now, within limits", "override", force, number, [h("label", {}, "Action", action), valued, h("label", {}, "Reason", reason())]) : null,
+    page.about.policies.length ? form("Mode: how far policies may go", "mode", mode, (fields) => fields, [
       h("label", {}, "Mode", h("select", { name: "mode" }, ["shadow", "advise", "act"].map((one) => h("option", {}, one)))),
       h("label", {}, "Reason", reason()), h("label", {}, "For", span())]) : null);
   hold.after(release);

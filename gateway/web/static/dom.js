@@ -24,7 +24,7 @@ const WORDS = {
 };
 
 export function word(status, label) {
-  const text = status === "normal" || status === "watch" ? label : WORDS[status] + (label ? `: ${label}` : "");
+  const text = status === "normal" || status === "watch" ? label || WORDS[status] : WORDS[status] + (label ? `: ${label}` : "");
   return h("span", { class: `word ${status}` }, h("span", { "aria-hidden": "true" }, `${SIGNS[status]} `), text);
 }
 

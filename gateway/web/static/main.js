@@ -1,10 +1,6 @@
 // The page: one view at a time, by what stands behind # in the address.
 import { ask, listen, me, whoami } from "./api.js";
 import { assets } from "./assets.js";
-import { asset } from "./asset.js";
-import { configuration } from "./configuration.js";
-import { gateway } from "./gateway.js";
-import { signIn } from "./signin.js";
 import { fill, h } from "./dom.js";
 
 const main = document.getElementById("main");
@@ -31,7 +27,14 @@ function person() {
   fill(shown, `${me.name} (${me.role}) `, out);
 }
 
-const VIEWS = { "": assets, asset, gateway, configuration, "sign-in": signIn };
+// What is not seen first is loaded when it is asked for.
+const VIEWS = {
+  "": async () => assets,
+  asset: async () => (await import("./asset.js")).asset,
+  gateway: async () => (await import("./gateway.js")).gateway,
+  configuration: async () => (await import("./configuration.js")).configuration,
+  "sign-in": async () => (await import("./signin.js")).signIn,
+};
 
 async function show(focus) {
   leave();
@@ -44,12 +47,14 @@ async function show(focus) {
     if (link.dataset.page === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const view = VIEWS[name] || assets;
+  const loading = VIEWS[name] || VIEWS[""];
   const stops = [];
   let gone = false;
   const onleave = (stop) => (gone ? stop() : stops.push(stop));
   const hear = (what, heard) => { if (!gone) onleave(listen(what, heard, line)); };
   leave = () => { gone = true; for (const stop of stops) stop(); };
+  const view = await loading();
+  if (gone) return;
   view({ main, id: decodeURIComponent(id), hear, onleave });
   const title = main.querySelector("h1");
   document.title = `${title ? title.textContent : "page"} – ${me.gateway.name || "edge-gateway"}`;
