@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
@@ -18,6 +19,7 @@ from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
 httpx = pytest.importorskip("httpx")
+HEALTH = Path(__file__).parents[2] / "docs/topics/health.schema.json"
 
 
 @pytest.fixture
@@ -99,6 +101,9 @@ def test_a_stop_on_the_page_is_a_stop(tmp_path: Path, zigbee: Zigbee) -> None:
             lambda: "stopped by page: smoke" in client.get("/api/gateway").text, "it is shown"
         )
         assert client.post("/api/gateway/stop", json={"on": False}).json()["data"]["changed"]
+        health = zigbee.newest("health")
+        assert health["page"]["state"] == "running"
+        jsonschema.validate(health, json.loads(HEALTH.read_text()))
 
 
 def test_messages_that_cannot_be_taken_are_shown_with_their_payload(
