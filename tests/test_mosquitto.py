@@ -169,7 +169,8 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         for at, (topic, document) in enumerate(REGISTRY.items(), 1):
             whole = json.dumps(document).encode()
             assert bridge.publishes(f"zigbee2mqtt/{topic}", whole, at, retain=True)
-        wait_until(lambda: daemon.logged("bridge_changed"), "the bridge is known", 20)
+        wait_until(lambda: daemon.logged("bridge_changed"), "the bridge is known")
+        wait_until(lambda: _fresh(daemon), "what comes now is fresh")
         bridge.publishes("zigbee2mqtt/probe", b'{"temperature": 95}', 11)
         assert json.loads(bridge.hears(1)[0]) == {"state": "OFF"}
         bridge.publishes("zigbee2mqtt/plug", b'{"state": "OFF", "power": 0.2}', 12)
@@ -185,6 +186,12 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         assert daemon.logged("announcement_refused") == []
         assert not any("refused" in line for line in daemon.text.splitlines() if "problems" in line)
         assert daemon.stop() == 0
+
+
+def _fresh(daemon: Daemon) -> bool:
+    """Nothing was kept for it, or all of that is in."""
+    (connected,) = daemon.logged("broker_connected") or [{"session_present": True}]
+    return not connected["session_present"] or bool(daemon.logged("backlog_taken"))
 
 
 def _heard(client: Gateway) -> bytes:

@@ -10,7 +10,7 @@ from gateway.core.limits_order import ORDER
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/safety.md").read_text()
 ROW = re.compile(r"^\| `?(\w+)`? \| (.+?) \| .+? \| (\S+) \| (\S+) \| (\S+) \|$", re.MULTILINE)
-BEFORE, AFTER = ["store"], ["proof", "registry"]
+BEFORE, AFTER = ["store", "fleet"], ["proof", "registry"]
 FRAME = """gateway: {id: plant}
 brokers: {local: {host: localhost}}
 sources: {zigbee: {bridge: zigbee2mqtt}}

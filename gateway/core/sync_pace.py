@@ -9,6 +9,7 @@ after a failure, is the lane's own.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from typing import Final, NamedTuple
 
 from gateway.core.batches import Answer, Lane
@@ -100,7 +101,7 @@ class Pace:
         wanted = self._burst * SHARE if lane is Lane.BACKFILL else 0.0
         if self._level >= wanted:
             return Wait()
-        return Wait(max(1, round((wanted - self._level) / rate * 1000)), Why.RATE)
+        return Wait(max(1, ceil((wanted - self._level) / rate * 1000)), Why.RATE)
 
     def sent(self, size: int, now: Now) -> None:
         """So many bytes go out; more than there is room for makes the next one wait."""
@@ -111,10 +112,10 @@ class Pace:
             self._level -= size
 
     def _fill(self, now: Now) -> None:
-        before, self._at_mono_ms = self._at_mono_ms, now.mono_ms
-        if before is not None:
-            gained = (self._allowance.rate or 0.0) * max(0, now.mono_ms - before) / 1000
-            self._level = min(self._burst, self._level + gained)
+        before = now.mono_ms if self._at_mono_ms is None else self._at_mono_ms
+        self._at_mono_ms = max(before, now.mono_ms)  # a lane may have read its clock earlier
+        gained = (self._allowance.rate or 0.0) * (self._at_mono_ms - before) / 1000
+        self._level = min(self._burst, self._level + gained)
 
     def today(self, now: Now) -> int:
         """Bytes of this day."""

@@ -21,19 +21,6 @@ SECTIONS: Final = (
 whom it trusts, and where its secrets and its records are."""
 ACT: Final = "act"
 """Beside them: a received configuration may also change what is done to machines."""
-EVENTS: Final = (
-    "update_offered",
-    "update_downloaded",
-    "update_refused",
-    "update_delivered",
-    "update_applied",
-    "update_kept",
-    "update_rolled_back",
-    "update_withdrawn",
-    "update_check_failed",
-    "update_check_refused",
-)
-"""What is said, and put on record, of an update."""
 _DIGITS: Final = re.compile(r"\d+")
 
 

@@ -25,7 +25,7 @@ from gateway.daemon.site import Site
 
 ROOM: Final = "alerts"
 """Room of the store: file and line of an address -> what waits for it, as JSON."""
-SECURITY: Final = ("security", "request_refused", "audit_broken", "update_check_refused")
+SECURITY: Final = ("security", "request_refused", "audit_broken")
 """What the kinds of events begin with that people are told as ``security``: somebody who retained a
 command, too."""
 

@@ -22,7 +22,6 @@ from gateway.core.checkpoints import Checkpoint
 from gateway.core.commands import Command
 from gateway.core.messages import Message
 from gateway.core.topic_tree import Document, rfc3339
-from gateway.core.updates import EVENTS as UPDATED
 from gateway.core.verdicts import Decision
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
@@ -42,7 +41,8 @@ EVENTS: Final[Mapping[str, tuple[Kind, str]]] = {
     "model_version_changed": (Kind.MODEL, "model"),
     "model_calibrated": (Kind.MODEL, "model"),
     **dict.fromkeys(OF_DEVICES, (Kind.SECURITY, "device")),
-    **dict.fromkeys(UPDATED, (Kind.UPDATE, "about")),
+    "update_changed": (Kind.UPDATE, "about"),
+    "security_repository_refused": (Kind.UPDATE, "about"),
     **dict.fromkeys(OF_SOURCES, (Kind.SECURITY, "source")),
 }
 """Events that are records, too: kind, and which key names what they are about."""

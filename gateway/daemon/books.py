@@ -49,6 +49,8 @@ class Books:
         """What of it was taken up."""
         self._waiting: dict[str, Note] = {}
         """Told, and not heard yet."""
+        self._unheard: set[str] = set()
+        """Commands of ours whose note has not come back from the broker."""
         self._said: dict[str, frozenset[Pair]] = {}
         self._topics: tuple[str, ...] | None = None
 
@@ -87,12 +89,20 @@ class Books:
             tuple(map(fleet_topics.mark, outgoing)),
         )
         self._known.add(made.id)
+        self._unheard.add(made.id)
         self._add(slot, made)
         return self.now(slot)
 
     def changed(self, slot: str) -> bytes | None:
         """The book of a slot of ours, when what is done has changed."""
         return self.now(slot) if self._ours(slot) != self._said.get(slot) else None
+
+    def lost(self, slot: str) -> None:
+        """The slot is not ours any more: what did not come back was perhaps never told."""
+        for note in [one for one in self._notes.get(slot, ()) if one.id in self._unheard]:
+            self._notes[slot].remove(note)
+            self._known.discard(note.id)
+            self._unheard.discard(note.id)
 
     def idle(self, slot: str) -> bool:
         """No command of the slot is on its way."""
@@ -120,11 +130,18 @@ class Books:
 
     # -- the others' ----------------------------------------------------------------------------
 
-    def told(self, slot: str, book: Book, *, live: bool) -> None:
+    def told(self, slot: str, book: Book, *, ours: bool, live: bool) -> None:
         """The holder of a slot tells its book.
 
-        Not ``live``: we were away when it was told, and what was published then may have expired.
+        Args:
+            slot: which one.
+            book: what it tells.
+            ours: the holder is we, and our words came back: all know them.
+            live: we were not away when it was told; else what was published then may have expired.
         """
+        if ours:
+            self._unheard.difference_update(note.id for note in book.notes)
+            return
         listened = self.topics()
         for note in book.notes:
             if note.id in self._known or self._owners.get(note.asset) != slot:

@@ -51,6 +51,10 @@ class HttpWay:
             raise CloudUnavailableError(_words(error), sent=False) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CloudUnavailableError(_words(error)) from error
+        except RuntimeError as error:  # closed meanwhile: the file changed, or the daemon stops
+            if not client.is_closed:
+                raise
+            raise CloudUnavailableError("not asked any more") from error
 
     async def _posted(self, client: "httpx.AsyncClient", body: bytes) -> bytes:
         headers = {"content-type": "application/json", "accept-encoding": "identity"}

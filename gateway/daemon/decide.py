@@ -158,8 +158,9 @@ class Decide:
             await self._act.carry_out(decisions)
             for decision, about in zip(decisions, reasons, strict=True):
                 self._explain.offer(decision, about)
-            for asset in {decision.asset for decision in decisions} & self.site.watches.keys():
-                self._announce.asset(self.site.watches[asset])
+            for asset in dict.fromkeys(decision.asset for decision in decisions):
+                if asset in self.site.watches:
+                    self._announce.asset(self.site.watches[asset])
         await self._shadow.judge()
 
     def _settled_one(self, one: Judged) -> None:

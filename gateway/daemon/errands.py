@@ -55,6 +55,7 @@ class Errands:
         self._last: dict[tuple[str, str], _Last] = {}
         self._back: list[_Back] = []
         self._failures: asyncio.Queue[BaseException] = asyncio.Queue()
+        self._stopping = False
         self.wake: Callable[[], object] = lambda: None
         """Called when an answer is there to be taken."""
         self.site = site
@@ -72,6 +73,8 @@ class Errands:
     def admit(self, asked: Remote) -> str | None:
         """Why a cloud cannot be asked now; empty: it will be; None: it is being, or just was."""
         asset, rung = asked.asset, asked.rung
+        if self._stopping:
+            return "the gateway stops"
         if asset in self._open:
             return None
         last = self._last.get((asset, rung.cloud))
@@ -140,7 +143,8 @@ class Errands:
         raise await self._failures.get()
 
     def stopped(self) -> None:
-        """The gateway stops: nobody waits for an answer any more."""
+        """The gateway stops: nobody waits for an answer any more, and nothing is asked."""
+        self._stopping = True
         for task in self._open.values():
             if task is not None:
                 task.cancel()

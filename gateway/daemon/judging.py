@@ -97,7 +97,7 @@ def observe(report: Report, watches: Mapping[str, Watch], into: Takes) -> None:
     """Show a report to the assets it is about; what that makes due is offered."""
     at_ms, mono_ms = report.at_ms, report.received_mono_ms
     signals = _by_asset(report) if report.signals else {}
-    owners = {reading[0].asset for reading in report.readings}
+    owners = dict.fromkeys([reading[0].asset for reading in report.readings])  # in their order
     for asset in owners:
         watch = watches.get(asset)
         if watch is None:

@@ -46,10 +46,10 @@ class Relay:
         self._clock = clock
         self._said: dict[str, frozenset[str]] = {}
 
-    def heard(self, message: Message) -> None:
-        """Somebody decided something, on the topics of another member."""
+    def heard(self, message: Message, *, live: bool) -> None:
+        """Somebody decided something, on the topics of another member; not ``live``: long ago."""
         base = BASE + message.topic.split("/")[1]
-        self._requests.heard(message, live=True, base=base)
+        self._requests.heard(message, live=live, base=base)
 
     def part(self, request: Request, base: str) -> Part | None:
         """What is ours to do of it."""
@@ -60,12 +60,14 @@ class Relay:
         if addressed != self._me:
             # An alert has another name at each gateway: all that is raised was seen.
             fields = {key: value for key, value in fields.items() if key != "alert"}
-        late = request.late and self._presence.alone
+        late = request.late and self._presence.alone and addressed == self._me
         kept = request._replace(fields=fields, late=late)
         answers = self._presence.first(addressed) and (late or not request.late)
         return Part(kept, answers)
 
     def _forced(self, request: Request, addressed: str) -> Part | None:
+        if request.late and addressed != self._me:
+            return None  # it was asked of the others, and while we were away
         holder = self._holder(request.asset)
         if holder == self._me:
             return Part(request)
@@ -73,6 +75,10 @@ class Relay:
         return None if there or not self._presence.first(addressed) else Part(request)
 
     # -- for who was away -----------------------------------------------------------------------
+
+    def taken(self, slot: str) -> None:
+        """The slot is ours: what the broker keeps of it is from whoever held it before."""
+        self._said.pop(slot, None)
 
     def changed(self, slot: str, assets: Sequence[str]) -> bytes | None:
         """What holds on the assets of a slot of ours, when that has changed."""

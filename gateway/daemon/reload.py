@@ -18,7 +18,15 @@ from gateway.daemon.telling import Telling
 from gateway.daemon.versions import Versions
 from gateway.errors import ConfigError
 
-NEEDS_RESTART: Final = ("gateway_id", "announce_broker", "brokers", "store", "log", "audit", "fleet")
+NEEDS_RESTART: Final = (
+    "gateway_id",
+    "announce_broker",
+    "brokers",
+    "store",
+    "log",
+    "audit",
+    "fleet",
+)
 
 log = structlog.get_logger()
 

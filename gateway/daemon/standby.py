@@ -94,8 +94,9 @@ class Standby:
         return self.slots[self.owners[asset]].held
 
     def holder(self, asset: str) -> str:
-        """Who commands it, as far as is known; empty: nobody."""
-        return self.slots[self.owners[asset]].seat.holder
+        """Who commands it, as far as is known; empty: nobody, or there is no such asset."""
+        owner = self.owners.get(asset)
+        return self.slots[owner].seat.holder if owner is not None else ""
 
     def link(self, command: Command) -> Link | None:
         """The fenced connection on which a command may leave."""
@@ -119,7 +120,7 @@ class Standby:
                 self.presence.heard(member, message.payload)
             case ["edge", *_, "set"]:
                 if self.relay is not None:
-                    self.relay.heard(message)
+                    self.relay.heard(message, live=self.lookout.synced_ms is not None)
             case _:
                 self._books.seen(message.topic, message.payload)
 
@@ -127,10 +128,10 @@ class Standby:
         if name in ("state", "fence"):
             slot.heard(name, message.payload)
             self._mute()
-        elif name == "notes" and not slot.held:
-            book = fleet_topics.read_book(message.payload)
+        elif name == "notes":
             live = self.lookout.synced_ms is not None and not message.retain
-            self._books.told(slot.slot, book, live=live)
+            book = fleet_topics.read_book(message.payload)
+            self._books.told(slot.slot, book, ours=slot.held, live=live)
         elif name == "standing" and self.relay is not None and not slot.held:
             self.relay.standing(fleet_topics.read_standing(message.payload))
 
@@ -163,16 +164,17 @@ class Standby:
     def _held(self, slot: Commander) -> None:
         """A slot is ours: what is due on its assets is done now."""
         self._books.held(slot.slot)
+        if self.relay is not None:
+            self.relay.taken(slot.slot)
         self._mute()
         self._announce.event("slot_taken", slot=slot.slot, epoch=slot.seat.epoch)
         self._taken.put_nowait(slot.slot)
 
     def _lost(self, slot: Commander) -> None:
         self._mute()
+        self._books.lost(slot.slot)
         self.quit(slot.slot)
         self._announce.event("slot_lost", slot=slot.slot, holder=slot.seat.holder or None)
-
-    # -- in time --------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Watch, take and give back, for ever."""

@@ -153,7 +153,11 @@ class Updates:
                 log.warning("update_told", update=event, **keys)
             else:
                 log.info("update_told", update=event, **keys)
-            self._announce.event(event, **keys)
+            if event == "update_check_refused":
+                self._announce.event("security_repository_refused", **keys)
+            else:
+                step = event.removeprefix("update_")
+                self._announce.event("update_changed", step=step, **keys)
         if numbers:
             await self._journal.committed()
             await self._change(partial(arrivals.forget, numbers))

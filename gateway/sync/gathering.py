@@ -6,8 +6,8 @@ from gateway.core.batches import Lane
 from gateway.core.sync_pace import Now
 from gateway.sync.supply import AWAY_MS
 
-EVENTS_MS: Final = 1_000
-"""Events are not gathered for longer, whatever ``every`` says."""
+SOON_MS: Final = 1_000
+"""Only live readings are gathered for longer, as ``every`` says."""
 
 
 class Gathering:
@@ -16,7 +16,7 @@ class Gathering:
     def __init__(self, lane: Lane, every_ms: int) -> None:
         """A lane that has just begun has been away for long, as far as anybody knows."""
         self._lane = lane
-        self._every_ms = min(every_ms, EVENTS_MS) if lane is Lane.EVENTS else every_ms
+        self._every_ms = every_ms if lane is Lane.LIVE else min(every_ms, SOON_MS)
         self._due_ms: int | None = None
         self._current_ms: int | None = None
         self._looked_ms = 0

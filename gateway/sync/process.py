@@ -156,7 +156,7 @@ class Worker:
             **{name: getattr(state, name) for name in _KNOWN},
         }
         if lane is None:
-            return told | {"state": "failed", "error": self._error}
+            return told | {"state": "failed" if self._error else "rest", "error": self._error}
         figures = lane.figures
         return told | {
             "state": figures.state,

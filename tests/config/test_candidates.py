@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config import BadFileError, load
-from gateway.config.verdicts import VerdictSection
 from gateway.config.rungs import rung as build
+from gateway.config.verdicts import VerdictSection
 from gateway.core.assets import EnsembleRung
 from gateway.core.ensembles import Bound
 from tests.config.samples import GOOD, written

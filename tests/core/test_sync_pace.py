@@ -34,10 +34,12 @@ def test_no_more_than_the_rate_its_burst_and_one_batch_go_out(
     for size, pause in steps:
         at += pause
         at += pace.wait(lane, now(at)).ms
-        assert pace.wait(lane, now(at)).ms <= 1
-        pace.sent(size, now(at + 1))
+        left = pace.wait(lane, now(at)).ms  # a float may be a hair short of what it waited for
+        assert left <= 1
+        at += left + 1
+        pace.sent(size, now(at))
         sent, largest = sent + size, max(largest, size)
-        assert sent <= rate * (at + 1) / 1000 + rate + largest
+        assert sent <= rate * at / 1000 + rate + largest + 1e-6
 
 
 @given(SIZES, LANES, strategies.integers(10_000, 200_000))
@@ -72,9 +74,7 @@ def test_live_goes_before_backfill_where_the_rate_is_short() -> None:
 
 
 @given(strategies.lists(strategies.integers(-3, 3), max_size=20), strategies.booleans())
-def test_a_day_never_begins_by_a_clock_that_cannot_be_believed(
-    days: list[int], ok: bool
-) -> None:
+def test_a_day_never_begins_by_a_clock_that_cannot_be_believed(days: list[int], ok: bool) -> None:
     pace = Pace(Allowance(budget=1_000))
     pace.sent(1_000, now(0))
     for day in days:

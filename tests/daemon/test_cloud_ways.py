@@ -156,6 +156,20 @@ def test_a_connection_that_the_server_let_go_is_opened_again(
     with_cloud(settings(server.url), use)
 
 
+def test_a_way_that_was_closed_answers_nothing_and_breaks_nothing(
+    server: Server, manifest: Package
+) -> None:
+    """A file that is loaded again closes it while somebody may still ask."""
+
+    async def use(cloud: Cloud) -> None:
+        one = question(manifest[1])
+        assert isinstance(await cloud.ask(one), Said)
+        await cloud.way.close()
+        assert await cloud.ask(one) == "not asked any more"
+
+    with_cloud(settings(server.url), use)
+
+
 def test_a_frozen_server_opens_the_breaker_and_one_question_tries_it_again(
     server: Server, manifest: Package
 ) -> None:

@@ -84,6 +84,12 @@ def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
         wait_until(lambda: len(fleet.plant.orders(5, first)) > 1, "the second order")
 
 
+def test_a_broker_that_forgot_everything_has_one_commander_for_each(pair: Fleet) -> None:
+    _whole(pair)
+    pair.restart_broker()
+    _played(pair, 6, "kill")
+
+
 def test_only_the_assets_of_who_leaves_move(tmp_path: Path) -> None:
     members = ("a", "b", "c", "d", "e")
     with Fleet(tmp_path, members, pumps=15) as fleet:
@@ -147,6 +153,20 @@ def test_who_was_away_takes_up_what_holds(pair: Fleet) -> None:
         wait_until(lambda one=daemon: rows(one, HELD) == [(0,)], "it is over for all")
 
 
+def test_who_takes_a_slot_again_says_again_what_holds(pair: Fleet) -> None:
+    """Nothing holds either time; but whoever was there meanwhile may have said something else."""
+    owner, _ = _whole(pair)
+    topic = f"fleet/{SITE}/slot/{owner}/standing"
+    for _ in range(2):
+        since = time.monotonic()
+        pair.daemons[owner].stop()
+        wait_until(lambda since=since: pair.taken(owner, since, owner), "the other one commands")
+        wait_until(lambda since=since: pair.said(topic, since), "what holds", 10)
+        assert pair.said(topic, since)[0].body["held"] == []
+        pair.daemons[owner].start()
+        pair.settled()
+
+
 def test_a_person_commands_through_whoever_commands(pair: Fleet) -> None:
     _, other = _whole(pair)
     since = time.monotonic()
@@ -155,7 +175,11 @@ def test_a_person_commands_through_whoever_commands(pair: Fleet) -> None:
     wait_until(lambda: pair.plant.orders(5, since), "the order")
     let_pass(0.5)
     assert len(pair.plant.orders(5, since)) == 1
-    (said,) = pair.answers(since)
+    pair.plant.say(f"edge/{other}/asset/pump-99/override/set", force="stop", transaction="t3")
+    wait_until(lambda: len(pair.answers(since)) > 1, "the answer about an asset that is not there")
+    let_pass(0.5)
+    said, unknown = pair.answers(since)
+    assert (unknown.topic, unknown.body["status"]) == (f"edge/{other}/response/override", "error")
     assert (said.topic, said.body["status"]) == (f"edge/{other}/response/override", "ok")
     assert list(pair.findings()) == []
 
@@ -224,9 +248,12 @@ def test_health_says_who_commands(pair: Fleet) -> None:
         said = subprocess.run([*wanted, "-t", "edge/a/health"], capture_output=True, check=True)
         return json.loads(said.stdout)["fleet"]["slots"]
 
-    wait_until(lambda: health()["a"]["role"] == "commander", "it is shown")
+    wanted_roles = {"a": "commander", "b": "standby"}
+    wait_until(
+        lambda: {name: one["role"] for name, one in health().items()} == wanted_roles, "it is shown"
+    )
     shown = health()["b"]
-    assert (shown["role"], shown["line"]) == ("standby", ["b", "a"])
+    assert shown["line"] == ["b", "a"]
     assert shown["assets"] == [f"pump-{n}" for n, owner in pair.owner.items() if owner == "b"]
 
 

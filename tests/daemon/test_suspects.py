@@ -48,8 +48,8 @@ def test_one_that_hangs_the_worker_at_each_question_is_let_rest_and_the_others_j
             "health names it",
         )
         restarts = len(daemon.logged("worker_started"))
-        zigbee.tell("probe", temperature=62.0)
-        wait_until(lambda: zigbee.newest("asset/tank/state")["score"] == 62.0, "it goes on")
+        zigbee.tell("probe", temperature=95.0)
+        wait_until(lambda: zigbee.newest("asset/tank/state")["label"] == "alarm", "it goes on")
         assert len(daemon.logged("worker_started")) == restarts
         assert len(daemon.logged("worker_lost")) == len(lost)
         assert daemon.stop() == 0

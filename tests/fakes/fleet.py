@@ -203,12 +203,22 @@ class Fleet:
         self.settled()
         return self
 
+    def restart_broker(self) -> None:
+        """It is killed, and knows nothing when it starts again."""
+        self.plant.close()
+        self.mosquitto.kill()
+        self.mosquitto.start()
+        self.plant = Plant(self.mosquitto.port, self.pumps, self.plant.heard)
+
     # -- what was heard -------------------------------------------------------------------------
+
+    def said(self, topic: str, since: float = 0.0) -> list[Heard]:
+        """What was said on a topic."""
+        return [one for one in list(self.plant.heard) if one.topic == topic and one.at >= since]
 
     def states(self, slot: str) -> list[Heard]:
         """What was said of who holds a slot."""
-        topic = f"fleet/{SITE}/slot/{slot}/state"
-        return [one for one in list(self.plant.heard) if one.topic == topic]
+        return self.said(f"fleet/{SITE}/slot/{slot}/state")
 
     def answers(self, since: float) -> list[Heard]:
         """What the gateways answered to people."""

@@ -47,6 +47,8 @@ class Nats:
     def freeze(self, *, on: bool) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        wait_until(lambda: (stat.read_text().rsplit(")", 1)[1].split()[0] == "T") is on, "frozen")
 
     def _listens(self) -> bool:
         assert self._process is not None

@@ -30,6 +30,8 @@ class Outcome:
     """In which the rows came: lanes."""
     finished: bool = False
     """The sender says that it has sent everything."""
+    sent: int = 0
+    """As its counters have it."""
     found: int = 0
     lost: int = 0
     double: int = 0
@@ -113,6 +115,7 @@ class Trial:
     def _count(self) -> None:
         outcome = self.outcome
         outcome.line = dict(self._cloud.faults())
+        outcome.sent = self._sender.sent
         outcome.streams = len(streams := self._cloud.values())
         values = [value for held in streams.values() for value in held]
         outcome.found = len(values)

@@ -113,7 +113,7 @@ class Speaker:
             found[:] = [one for one in told if fits(one)]
             return bool(found)
 
-        wait_until(heard, f"a cursor on {topic}", 20)
+        wait_until(heard, f"a cursor on {topic}")
         return found[0]
 
     def close(self) -> None:

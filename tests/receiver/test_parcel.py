@@ -29,7 +29,9 @@ def row(seq: int) -> dict[str, object]:
 
 
 def lines(*rows: str, **changes: object) -> bytes:
-    return gzip.compress("\n".join([json.dumps({**HEADER, **changes}), *rows, ""]).encode())
+    return gzip.compress(
+        "\n".join([json.dumps({**HEADER, **changes}), *rows, ""]).encode(), mtime=0
+    )
 
 
 def good(seq: int) -> str:
@@ -86,9 +88,9 @@ def test_a_row_cannot_end_in_the_line_of_another() -> None:
         b"",
         b"\x1f\x8b",
         b"<html>",
-        gzip.compress(b""),
-        gzip.compress(b"no header\n"),
-        gzip.compress(b"\xff\xfe\n\n"),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(b"no header\n", mtime=0),
+        gzip.compress(b"\xff\xfe\n\n", mtime=0),
         lines(good(1)),
         lines(good(1), good(2), good(3), good(4)),
         lines(good(1), good(2), good(3), schema=2),
@@ -103,7 +105,7 @@ def test_a_row_cannot_end_in_the_line_of_another() -> None:
         lines(good(1), good(2), good(3), epoch="e" * 257),
         lines(good(1), good(2), good(3), position="p" * 4_097),
         lines(good(1), good(2), good(3))[:-4],
-        gzip.compress(lines(good(1))),
+        gzip.compress(lines(good(1)), mtime=0),
     ],
 )
 def test_what_is_no_batch_is_said_to_be_none(payload: bytes) -> None:
@@ -120,7 +122,9 @@ def test_a_bomb_is_not_unpacked_beyond_the_bound() -> None:
 
 
 def test_lines_beyond_the_bound_are_not_read() -> None:
-    payload = gzip.compress(json.dumps(HEADER).encode() + b"\n" + b"{}\n" * (parcel.MOST_ROWS + 1))
+    payload = gzip.compress(
+        json.dumps(HEADER).encode() + b"\n" + b"{}\n" * (parcel.MOST_ROWS + 1), mtime=0
+    )
     with pytest.raises(DecodeError, match="rows"):
         open_parcel(payload)
 

@@ -1,11 +1,9 @@
 """Whatever goes wrong: what a receiver holds is 1..n, in order, and nothing is lost or double."""
 
-from typing import Any
-
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.core.batches import Cursor
+from gateway.core.batches import Cursor, Stream
 from gateway.core.batches import Lane as Name
 from gateway.sync.supply import Backfill
 from tests.fakes.outage import Numbers, Site, ledger
@@ -23,7 +21,8 @@ class Outages(RuleBasedStateMachine):
         super().__init__()
         self.site = Site(rows=Numbers(last=10), far=25, backfill=self.backfill)
         self.site.start()
-        self.old: dict[Any, list[Cursor]] = {}
+        self.backups: list[dict[Stream, Cursor]] = []
+        self.lost = self.apart = False
 
     @rule(count=strategies.integers(1, 120))
     def rows_come(self, count: int) -> None:
@@ -51,24 +50,36 @@ class Outages(RuleBasedStateMachine):
     def the_process_is_killed(self) -> None:
         self.site.start()
 
+    @precondition(lambda self: not self.apart)
     @rule()
     def the_ledger_is_lost(self) -> None:
+        self.lost = True
         self.site.ledger = ledger()
         self.site.start()
 
-    @rule(name=strategies.sampled_from(LANES))
-    def somebody_backs_the_receiver_up(self, name: Name) -> None:
-        stream = self.site.stream(name)
-        self.old.setdefault(stream, []).append(self.site.cloud.cursors.get(stream, Cursor()))
+    @rule()
+    def somebody_backs_the_receiver_up(self) -> None:
+        self.backups.append(dict(self.site.cloud.cursors))
 
-    @precondition(lambda self: self.old)
+    @precondition(lambda self: self.backups)
     @rule(data=strategies.data())
     def the_receiver_goes_back(self, data: strategies.DataObject) -> None:
-        stream = data.draw(strategies.sampled_from(sorted(self.old)))
-        self.site.cloud.lose(stream, data.draw(strategies.sampled_from(self.old[stream])))
-        # Its later backups are gone, too.
-        seq = self.site.cloud.cursors[stream].seq
-        self.old[stream] = [one for one in self.old[stream] if one.seq <= seq]
+        at = data.draw(strategies.integers(0, len(self.backups) - 1))
+        del self.backups[at + 1 :]  # later ones are gone, too
+        for name in LANES:
+            stream = self.site.stream(name)
+            self.site.cloud.lose(stream, self.backups[at].get(stream, Cursor()))
+        self.site.start()
+
+    @precondition(lambda self: self.backups and not self.lost)
+    @rule(data=strategies.data(), name=strategies.sampled_from(LANES))
+    def the_receiver_loses_rows_of_one_lane(self, data: strategies.DataObject, name: Name) -> None:
+        """What one lane alone has lost only our ledger knows: both lost are lost."""
+        self.apart = True
+        backup = data.draw(strategies.sampled_from(self.backups))
+        stream = self.site.stream(name)
+        self.site.cloud.lose(stream, backup.get(stream, Cursor()))
+        self.backups.clear()
         self.site.start()
 
     @invariant()
