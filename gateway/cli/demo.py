@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from gateway.demo import screen
+from gateway.demo.plant_only import stand
 from gateway.demo.run import Options, play
 from gateway.demo.story import Event
 
@@ -19,9 +20,8 @@ INTERRUPTED = 130
 @click.option(
     "--duration",
     type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="End after so many seconds at the latest.",
+    show_default="60",
+    help="End after so many seconds at the latest; with --plant-only: never by itself.",
 )
 @click.option(
     "--speed",
@@ -39,35 +39,43 @@ INTERRUPTED = 130
     help="auto: mosquitto where it is installed, else amqtt.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event, summary last.")
+@click.option("--plant-only", is_flag=True, help="The broker and the devices alone, until Ctrl-C.")
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep configuration, database and log in this folder.",
 )
 def command(
-    duration: float,
+    duration: float | None,
     speed: float,
     seed: int,
     broker: Literal["auto", "mosquitto", "amqtt"],
     as_json: bool,
     keep: Path | None,
+    *,
+    plant_only: bool,
 ) -> None:
     """Run the whole job on a simulated plant, in about a minute.
 
     A broker, a plant behind the topics of three bridges, and the real gateway as a real process.
-    Exits with 0 only if a command was decided, sent and proved.
+    Exits with 0 only if a command was decided, sent and proved. With --plant-only there is no
+    gateway: yours may listen there (edge-gateway init --broker 127.0.0.1:PORT).
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    options = Options(duration, speed, keep, seed, broker)
+    options = Options(duration or 60.0, speed, keep, seed, broker)
+    say = _say_json if as_json else _say
     try:
-        summary = play(options, _say_json if as_json else _say)
+        if plant_only:
+            stand(options, say, until_s=duration)
+            return
+        summary = play(options, say)
     except KeyboardInterrupt:
         click.echo("interrupted: everything is stopped", err=True)
         sys.exit(INTERRUPTED)
     if not summary["ok"]:
         _say_log(summary.pop("log"))
-    (_say_json if as_json else _say)(summary)
+    say(summary)
     sys.exit(0 if summary["ok"] else 1)
 
 

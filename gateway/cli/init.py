@@ -17,6 +17,7 @@ from gateway.cli.init_metrics import slug
 from gateway.cli.init_proposal import Place, Proposal
 from gateway.cli.spans import SPAN
 from gateway.errors import ConfigError, GatewayError
+from gateway.store.settings import StoreSettings
 
 FILE: Final = Path("gateway.yaml")
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
@@ -123,7 +124,7 @@ def _progress(broker: Broker) -> Tell:
 
 def _propose(places: list[Place], gateway_id: str, *, asks: bool) -> Proposal:
     kept = init_ask.sources(places) if asks else places
-    proposal = Proposal(gateway_id, kept)
+    proposal = Proposal(gateway_id, kept, beside=not StoreSettings().path.parent.is_dir())
     found = [part for place in kept for part in init_proposal.parts(place)]
     if asks:
         init_ask.assets(proposal, found)

@@ -91,6 +91,8 @@ class Proposal:
     assets: dict[str, Asset] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     """Devices of which nothing is proposed, with the reason."""
+    beside: bool = False
+    """The database lies beside the file: this machine has no folder of the service."""
 
 
 def parts(place: Place) -> Iterator[Part]:

@@ -62,6 +62,8 @@ def _lines(proposal: Proposal, file: str, at_ms: int) -> Iterator[str]:
         yield from (f"#   {_comment(one)}" for one in proposal.left_out)
     yield ""
     yield "store:"
+    if proposal.beside:
+        yield "  path: gateway.db             # beside this file; without this line: the service's"
     yield "  max_bytes: 2GiB              # the oldest readings go first"
     yield "  keep: {readings: 90d, decisions: 2y}"
 

@@ -69,8 +69,8 @@ def play(options: Options, show: Show) -> Event:
         watcher = Link("watcher", (f"{Story.base}/#",))
         watcher.start(broker.host, broker.port)
         stack.callback(watcher.stop)
-        site = _site(options.seed)
-        site.start(broker.host, broker.port, _now_ms())
+        site = whole_site(options.seed)
+        site.start(broker.host, broker.port, now_ms())
         stack.callback(site.stop)
         show({"kind": "radios", "at_s": time.monotonic() - start_s, "pumps": len(PUMPS)})
         show({"kind": "starting", "at_s": time.monotonic() - start_s, "config": str(config)})
@@ -146,7 +146,7 @@ class _Run:
         self._tell(self._story.pulse(pumps.values(), at_s))
 
     def _step(self, dt_s: float, at_s: float) -> None:
-        self._site.step(dt_s, _now_ms())
+        self._site.step(dt_s, now_ms())
         self._twin.step(dt_s)
         self._hear(at_s)
         self._tell(self._story.watch(self._site.plant.pumps[WEARING], at_s))
@@ -174,7 +174,8 @@ class _Run:
         return time.monotonic() - self._start_s
 
 
-def _site(seed: int) -> Site:
+def whole_site(seed: int) -> Site:
+    """The plant of a seed, with its three radios."""
     plant = Plant(seed)
     kinds = (radio_zigbee2mqtt, radio_chirpstack, radio_thethings)
     names = [kind.__name__.rpartition("radio_")[2] for kind in kinds]
@@ -209,5 +210,6 @@ def _configuration(folder: Path, port: int, protocol: str = "auto") -> Path:
     return config
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """UTC epoch ms."""
     return time.time_ns() // 1_000_000

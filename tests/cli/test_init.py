@@ -25,7 +25,7 @@ from gateway.cli.init_proposal import Place, Proposal
 from gateway.cli.main import cli
 from gateway.core.messages import Message
 from gateway.core.ports import Outgoing
-from gateway.demo.run import _site
+from gateway.demo.run import whole_site
 from gateway.demo.site import Link
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
 from tests.fakes.ports import free_port
@@ -51,7 +51,7 @@ def broker(folder: Path, *lines: str) -> Mosquitto:
 
 def run_beside_plant(port: int, *words: str, stdin: int = subprocess.DEVNULL) -> Any:
     """Run init while the simulated plant, a Tasmota plug and two presses speak."""
-    site = _site(7)
+    site = whole_site(7)
     site.start("127.0.0.1", port, time.time_ns() // 1_000_000)
     others = Link("others", ("none",))
     others.start("127.0.0.1", port)
