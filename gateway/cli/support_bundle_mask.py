@@ -1,18 +1,13 @@
 """Taking secrets out: by the keys of the file's schema, and whatever the files of secrets hold."""
 
-import json
 import os
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-from gateway.config.show import MASK
+from gateway.core.masking import MASK, Mask, secrets_of
 
-SHORTEST: Final = 4
-"""A shorter secret is none, and would take the text apart."""
 LARGEST: Final = 65_536
 _KEY: Final = re.compile(
     r"(?:.*_)?(?:password|passwd|passphrase|pass|secret|token|key|credentials?|authorization|pin"
@@ -22,14 +17,6 @@ _KEY: Final = re.compile(
 _PUBLIC: Final = frozenset({"ca_file", "trust", "package", "root", "to"})
 """Files that everybody may know."""
 _FILE: Final = re.compile(r".*_(?:file|folder)|file")
-_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@\"']*@")
-_QUERY: Final = re.compile(r"([?&][^=\s&\"']{1,64}=)[^&\s\"']+")
-_SAID: Final = re.compile(
-    r"((?:password|passwd|passphrase|secret|token|api_?key|authorization|bearer)"
-    r"[\"']?\s*[:=]\s*[\"']?(?:bearer |basic )?)[^\s\"',;}]+",
-    re.IGNORECASE,
-)
-"""What people, and payloads, write about their secrets."""
 
 
 class Masker:
@@ -39,17 +26,8 @@ class Masker:
         """Read the files that the configuration names, and those that systemd hands over."""
         found = {one for file in _files(tree, folder) for one in _secrets(file)}
         found |= set(_values(tree))
-        forms = {form for secret in found for form in _forms(secret)}
-        words = sorted((re.escape(one) for one in forms if len(one) >= SHORTEST), key=len)
-        self._known = re.compile("|".join(reversed(words))) if words else None
-
-    def text(self, text: str) -> str:
-        """A text without secrets."""
-        if self._known is not None:
-            text = self._known.sub(MASK, text)
-        text = _ADDRESS.sub(rf"\1{MASK}@", text)
-        text = _SAID.sub(rf"\1{MASK}", text)
-        return _QUERY.sub(rf"\1{MASK}", text)
+        self.text = Mask(found).text
+        """Gives a text back without secrets."""
 
     def tree(self, node: object) -> object:
         """A document without secrets: by its keys, and in its texts."""
@@ -99,28 +77,8 @@ def _named(node: object, folder: Path) -> Iterator[Path]:
 
 
 def _secrets(file: Path) -> Iterator[str]:
-    """The whole, each line, and what a line is made of: an address or ``name:role:secret``."""
     try:
-        text = file.read_bytes()[:LARGEST].decode("utf-8", "replace").strip()
+        text = file.read_bytes()[:LARGEST].decode("utf-8", "replace")
     except OSError:
         return
-    yield text
-    for line in text.splitlines():
-        if line.strip() and not line.startswith(("-----", "#")):
-            yield line.strip()
-            scheme, address, rest = line.partition("://")
-            parts = re.split(r"[:/@?&=,;\s]+", rest if address else scheme)
-            yield from (one for one in parts if address or not _WORD.fullmatch(one))
-
-
-_WORD: Final = re.compile(r"[a-z]*|.{1,7}")
-"""A role or a name, beside a secret."""
-
-
-def _forms(secret: str) -> Iterator[str]:
-    """As it is, and as it looks in JSON, in an address and in base64."""
-    yield secret
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield quote(secret, safe="")
-    yield b64encode(secret.encode()).decode().rstrip("=")
+    yield from secrets_of(text)
