@@ -15,6 +15,7 @@ import structlog
 
 from gateway.core.requests import Request
 from gateway.core.topic_tree import Document, encode
+from gateway.daemon import page_known
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.page_spec import spec_of
@@ -30,6 +31,8 @@ AT_ONCE: Final = 64
 UNREAD: Final = 65_536
 """Bytes that wait in the pipe; more documents wait until they are read."""
 STUCK_S: Final = 20.0
+LEARNT_S: Final = 10.0
+"""Between two looks at what is usual."""
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
 STEADY_S: Final = 60.0
@@ -84,6 +87,9 @@ class Page:
             for topic, payload in self._newest.items()
             if spec is not None and (topic[:6] != "asset/" or topic.split("/")[1] in assets)
         }
+        if spec is not None:
+            for topic, payload in page_known.standing(site, self._clock):
+                self._newest.setdefault(topic, payload)
         self._changed.set()
 
     def show(self, topic: str, payload: bytes) -> None:
@@ -139,15 +145,23 @@ class Page:
 
     async def _feed(self, child: SyncChild) -> None:
         """Tell it what is new, and end it when another one is wanted or it reads nothing."""
-        stuck_s = 0.0
+        stuck_s, learnt_ms = 0.0, 0
         while not self._changed.is_set() and stuck_s < STUCK_S:
             stuck_s = stuck_s + FLUSH_S if child.unread > UNREAD else 0.0
+            if self._clock.mono_ms() >= learnt_ms:
+                self._learn()
+                learnt_ms = self._clock.mono_ms() + round(LEARNT_S * 1000)
             if not stuck_s:
                 self._flush(child)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_S if len(self._unsent) < AT_ONCE else 0.01):
                     await self._changed.wait()
         await child.end()
+
+    def _learn(self) -> None:
+        for topic, payload in page_known.bands(self._site):
+            if self._newest.get(topic) != payload:
+                self.show(topic, payload)
 
     def _flush(self, child: SyncChild) -> None:
         for topic in list(self._unsent)[:AT_ONCE]:

@@ -36,6 +36,7 @@ def application(desk: Desk) -> Starlette:
             Route("/api/assets/{asset}/timeline", seen(showing.timeline)),
             Route("/api/assets/{asset}/{name}", decided(asking.ask), methods=["POST"]),
             Route("/api/gateway", seen(showing.gateway)),
+            Route("/api/gateway/models", seen(showing.models)),
             Route("/api/gateway/rejects", seen(showing.rejects)),
             Route("/api/gateway/{name}", decided(asking.ask), methods=["POST"]),
             Route("/api/configuration", partial(operated, desk, proofreading.show)),

@@ -44,14 +44,36 @@ class Board:
             self._put(GATEWAY, topic, text)
             if topic in ("state", "problems"):
                 self._put(ASSETS, topic, text)
+            if topic == "info":
+                self._models(text)
+            if topic == "health":
+                self._fleet(text)
             return
         id_, _, kind = rest.partition("/")
         if id_ not in self._assets:
             return
         self._put(f"asset/{id_}", kind, text)
+        if kind == "maintenance":
+            self._put(GATEWAY, topic, text)
         if kind in _GLANCE:
             self._documents[id_][kind] = json.loads(text)
             self._glance(id_)
+
+    def _models(self, text: str) -> None:
+        """What the models of an asset are, beside its state."""
+        info = json.loads(text)
+        known = info.get("models", {})
+        for one in info.get("assets", ()):
+            told = {name: known[name] for name in one["models"] if name in known}
+            if one["asset"] in self._assets:
+                self._put(f"asset/{one['asset']}", "models", json.dumps(told))
+
+    def _fleet(self, text: str) -> None:
+        """Who commands an asset, where there are several gateways."""
+        for slot in json.loads(text).get("fleet", {}).get("slots", {}).values():
+            told = json.dumps({"holder": slot["holder"], "role": slot["role"]})
+            for id_ in self._assets.keys() & set(slot["assets"]):
+                self._put(f"asset/{id_}", "fleet", told)
 
     def _glance(self, id_: str) -> None:
         told = glance(id_, self._assets[id_], self._documents[id_])

@@ -36,11 +36,16 @@ class Ticks:
             tick.set()
             await asyncio.sleep(BREATH_S)
 
-    async def next(self) -> bool:
+    @property
+    def coming(self) -> asyncio.Event:
+        """The next change: take it before looking, or one that comes meanwhile is missed."""
+        return self._tick
+
+    async def wait(self, coming: asyncio.Event) -> bool:
         """Wait for a change, but not for ever; whether there was one."""
         try:
             async with asyncio.timeout(QUIET_S):
-                await self._tick.wait()
+                await coming.wait()
         except TimeoutError:
             return False
         return True
@@ -105,12 +110,12 @@ class Stream:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         since, name = FIRST - 1, "all"
         while self._welcome():
-            seq = self._board.seq
+            seq, coming = self._board.seq, self._ticks.coming
             frame = self._board.frame(self._view, since)
             if frame or name == "all":
                 await _send(send, f"event: {name}\ndata: {frame or '{}'}\n\n")
             since, name = seq, "some"
-            if not await self._ticks.next():
+            if not await self._ticks.wait(coming):
                 await _send(send, ":\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -19,6 +19,8 @@ MOST: Final = 20_000
 """Readings of one answer."""
 POINTS: Final = 400
 """Of a curve; where there are more, each stands for the lowest and the highest of a time."""
+ENOUGH: Final = 100
+"""Readings that tell between what most of them lie."""
 PAYLOAD: Final = 2_000
 """Bytes of a reject's payload."""
 
@@ -40,6 +42,12 @@ _VERDICTS: Final = (
     "SELECT at_ms, rung, label, score, level, interval, model_version FROM"
     " (SELECT * FROM verdict ORDER BY id DESC LIMIT 50000)"
     " WHERE asset = ? AND at_ms >= ? ORDER BY id DESC LIMIT ?"
+)
+_CHANGES: Final = (
+    "SELECT at_ms, rung, label, score FROM (SELECT id, at_ms, rung, label, score,"
+    " lag(label) OVER (ORDER BY id) AS before FROM (SELECT id, at_ms, rung, label, score"
+    " FROM (SELECT * FROM verdict ORDER BY id DESC LIMIT 50000) WHERE asset = ?"
+    " ORDER BY id DESC LIMIT 5000)) WHERE label IS NOT before ORDER BY id DESC LIMIT ?"
 )
 _REJECTS: Final = (
     "SELECT received_at_ms AS at_ms, source, topic, reason, detail, payload FROM reject"
@@ -63,6 +71,7 @@ def trends(database: Path, asset: str, since_ms: int, until_ms: int) -> Row:
         "until_ms": until_ms,
         "cut": from_ms > since_ms,
         "metrics": {name: thinned(curve[::-1]) for name, curve in sorted(found.items())},
+        "mostly": {name: band for name, curve in found.items() if (band := mostly(curve))},
         "score": thinned(scores),
         "level": next((one["level"] for one in verdicts[::-1] if one["level"] is not None), None),
         "verdicts": verdicts[-100:][::-1],
@@ -95,19 +104,28 @@ def thinned(curve: Curve) -> Curve:
     return [point for both in ends for point in sorted(both)]
 
 
+def mostly(curve: Curve) -> tuple[float, float] | None:
+    """Between what nine in ten readings lie; None of few."""
+    if len(curve) < ENOUGH:
+        return None
+    values, least = sorted(map(_value, curve)), len(curve) // 20
+    return values[least], values[-1 - least]
+
+
 def _value(point: tuple[int, float]) -> float:
     return point[1]
 
 
 def timeline(database: Path, asset: str, limit: int = 40) -> Row:
-    """What was decided and commanded, the newest first; and why, of the newest."""
+    """What was judged otherwise than before, decided and commanded, the newest first."""
     with Reader.open(database) as reader:
         decisions = _rows(reader, _DECISIONS, (asset, limit))
         commands = _rows(reader, _COMMANDS, (asset, 2 * limit))
+        verdicts = _rows(reader, _CHANGES, (asset, limit))
     for one in decisions:
         one["explanation"] = json.loads(one["explanation"] or "null")
         one["commands"] = [each for each in commands if each["decision_id"] == one["id"]]
-    return {"decisions": decisions}
+    return {"decisions": decisions, "verdicts": verdicts}
 
 
 def rejects(database: Path, limit: int = 30) -> list[Row]:

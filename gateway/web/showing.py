@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway import __version__
-from gateway.web import history
+from gateway.web import history, learnt
 from gateway.web.board import ASSETS, GATEWAY
 from gateway.web.desk import Desk, refusal
 from gateway.web.events import Stream
@@ -86,6 +86,11 @@ async def trends(desk: Desk, request: Request) -> Response:
 async def timeline(desk: Desk, request: Request) -> Response:
     """What was decided and commanded, and why."""
     return JSONResponse(await desk.read(history.timeline, request.path_params["asset"]))
+
+
+async def models(desk: Desk, _request: Request) -> Response:
+    """The versions of all models."""
+    return JSONResponse(await desk.read(learnt.versions))
 
 
 async def rejects(desk: Desk, _request: Request) -> Response:

@@ -21,7 +21,7 @@ export async function asset({ main, id, hear, onleave }) {
       h("div", {},
         h("section", {}, h("h2", {}, "Trends"), h("form", { class: "row", onsubmit: (event) => event.preventDefault() }, h("label", {}, "Time", span)), curves)),
       h("div", {}, h("section", {}, h("h2", {}, "Metrics"), metrics))));
-  const page = { id, about: {}, usual: {}, open: [], closed: false };
+  const page = { id, about: {}, documents: {}, open: [], closed: false };
   onleave(() => { page.closed = true; closeCurves(page); });
   try {
     page.about = await read(assetPath(id));
@@ -47,6 +47,7 @@ export async function asset({ main, id, hear, onleave }) {
   span.addEventListener("change", refresh);
 
   hear(`asset/${id}`, (documents, news) => {
+    page.documents = documents;
     showNow(documents, now);
     showMetrics(page, documents.state, metrics);
     if (form) form.know(documents);
@@ -68,15 +69,24 @@ function showNow(documents, place) {
     ["Score", state.interval ? `${number(state.score)} (${number(state.interval[0])} to ${number(state.interval[1])})` : number(state.score)],
     ["By", state.rung || "none"],
     ["Mode", state.mode_override ? `${state.mode_override.mode}, by ${state.mode_override.author}` : state.mode || "no policy"],
-    ...Object.entries(state.scores || {}).map(([model, score]) => [model, typeof score === "object" && score ? number(score.score) : number(score)])];
+    ...Object.entries(state.scores || {}).map(([model, score]) => gauge(model, score, state, (documents.models || {})[model] || {}))];
   for (const key of ["hold", "maintenance", "acknowledged"]) {
     const one = state[key];
     if (one) pairs.push([key[0].toUpperCase() + key.slice(1), [`${one.author}${one.reason ? `: ${one.reason}` : ""}`, one.until ? [" until ", time(one.until)] : ""]]);
   }
   const quiet = Object.entries(state.abstained || {});
+  const slots = documents.fleet;
+  if (slots) pairs.push(["Commanded by", slots.holder || "nobody"]);
   fill(place, dl(pairs), quiet.length ? h("p", { class: "soft" }, `No answer from ${quiet.map(([rung, why]) => `${rung}: ${why}`).join("; ")}`) : null,
     documents.maintenance && documents.maintenance.state === "raised"
-      ? h("p", {}, `Look at it: ${documents.maintenance.causes.map((one) => one.words || one.channel || JSON.stringify(one)).join("; ")}`) : null);
+      ? h("div", {}, h("h2", {}, "Drift"), h("ul", {}, documents.maintenance.causes.map((one) => h("li", {}, `${one.model}: ${one.text}`)))) : null);
+}
+
+// A model's score, or the life that it says remains.
+function gauge(model, score, state, about) {
+  if (about.task !== "rul") return [model, number(score)];
+  const ends = state.rung === `model:${model}` ? state.interval : null;
+  return [`Remaining life (${model})`, `${number(score)}${about.unit ? ` ${about.unit}` : ""}${ends ? ` (${number(ends[0])} to ${number(ends[1])})` : ""}`];
 }
 
 function dl(pairs) {
@@ -97,19 +107,25 @@ async function showPast(page, past, why) {
   let told;
   try { told = await read(`${assetPath(page.id)}/timeline`); } catch (error) { fill(past, h("p", { class: "error" }, error.message)); return; }
   const decisions = told.decisions;
+  const rows = [...decisions.map((one) => [one.at_ms, 1, decision(one)]), ...told.verdicts.map((one) => [one.at_ms, 0, verdict(one)])];
+  rows.sort((one, other) => other[0] - one[0] || other[1] - one[1]);
   const explained = decisions.find((one) => one.explanation);
   if (explained) explain(page, explained, why);
   else fill(why, h("p", { class: "soft" }, "Nothing was decided yet."));
-  fill(past, decisions.length ? h("ol", { class: "timeline", tabindex: "0", "aria-label": "Decisions, the newest first" }, decisions.map(decision)) : h("p", { class: "soft" }, "Nothing was decided yet."));
+  fill(past, rows.length ? h("ol", { class: "timeline", tabindex: "0", "aria-label": "Verdicts and decisions, the newest first" }, rows.map(([, , shown]) => shown)) : h("p", { class: "soft" }, "Nothing was judged yet."));
 }
 
 function explain(page, one, place) {
   const told = one.explanation;
-  page.usual = Object.fromEntries(told.channels.filter((each) => each.usual && !each.feature).map((each) => [each.channel, each.usual]));
   const bars = told.channels.map((each, at) => h("li", {}, h("div", {}, told.words[at] || each.channel), bar(each.share)));
   fill(place, h("p", {}, `${one.event}: ${one.label}, `, time(one.at_ms)),
     bars.length ? h("ul", { class: "bars" }, bars) : told.words.map((text) => h("p", {}, text)),
     told.note ? h("p", { class: "soft" }, told.note) : null);
+}
+
+function verdict(one) {
+  return h("li", { class: "verdict" }, h("div", {}, time(one.at_ms), ` judged ${one.label}`),
+    h("div", { class: "soft" }, `by ${one.rung}${one.score === null ? "" : `, score ${number(one.score)}`}`));
 }
 
 function decision(one) {
@@ -120,6 +136,12 @@ function decision(one) {
     h("div", {}, time(one.at_ms), " ", h("strong", {}, `${one.event}: ${one.label}`)),
     h("div", { class: "soft" }, `${one.mode}${one.action ? `, ${one.action}` : ""}${one.score === null ? "" : `, score ${number(one.score)}`} by ${one.rung}${one.refused ? `; refused: ${one.refused}` : ""}`),
     commands.length ? h("ul", {}, commands) : null);
+}
+
+// Between what a metric usually lies, as a model knows it; else between what most of these do.
+function usually(page, told, name) {
+  const known = (page.documents.usual || {})[name];
+  return known ? { usual: known, how: "usually" } : { usual: told.mostly[name] || null, how: "nine in ten" };
 }
 
 function closeCurves(page) {
@@ -133,7 +155,7 @@ async function showCurves(page, span, place) {
   if (page.closed) return;
   closeCurves(page);
   const made = Object.entries(told.metrics).filter(([, curve]) => curve.length > 1)
-    .map(([name, curve]) => chart(name, page.about.metrics[name] || "", curve, { usual: page.usual[name] || null }));
+    .map(([name, curve]) => chart(name, page.about.metrics[name] || "", curve, usually(page, told, name)));
   if (told.score.length > 1) made.unshift(chart("score", "", told.score, { level: told.level }));
   page.open = made;
   fill(place, made.length ? made.map((one) => one.element) : h("p", { class: "soft" }, "There are no readings of this time."),

@@ -30,15 +30,15 @@ function band(usual, fill) {
   };
 }
 
-// curve: [[ms, value]]; usual: [low, high] or null; level: a number or null
-export function chart(title, unit, curve, { usual = null, level = null } = {}) {
+// curve: [[ms, value]]; usual: [low, high] or null, and how that is known; level: a number or null
+export function chart(title, unit, curve, { usual = null, how = "usually", level = null } = {}) {
   const values = curve.map(([, value]) => value);
   const low = Math.min(...values), high = Math.max(...values);
   const last = values[values.length - 1];
   const ends = `${number(low)} to ${number(high)} ${unit}, last ${number(last)} ${unit}`;
-  const said = `${title}: ${ends}${usual ? `, usually ${number(usual[0])} to ${number(usual[1])}` : ""}${level === null ? "" : `, level ${number(level)}`}`;
+  const said = `${title}: ${ends}${usual ? `, ${how} ${number(usual[0])} to ${number(usual[1])}` : ""}${level === null ? "" : `, level ${number(level)}`}`;
   const place = h("div", { class: "chart", role: "img", "aria-label": said });
-  const shown = h("figure", { class: "figure" }, h("figcaption", {}, h("strong", {}, title), ` ${ends}`, usual ? ` (usually ${number(usual[0])} to ${number(usual[1])})` : ""), place);
+  const shown = h("figure", { class: "figure" }, h("figcaption", {}, h("strong", {}, title), ` ${ends}`, usual ? ` (${how} ${number(usual[0])} to ${number(usual[1])})` : ""), place);
   const ink = colour("--soft"), rule = colour("--rule");
   const axis = { stroke: ink, grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1 } };
   const data = [curve.map(([at]) => at / 1000), values];

@@ -36,6 +36,10 @@ export function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
+export function percent(share) {
+  return `${number(Number((100 * share).toPrecision(3)))} %`;
+}
+
 export function time(at) {
   if (at === null || at === undefined) return "–";
   const date = new Date(at);

@@ -1,17 +1,18 @@
-// The gateway itself: links, sources, rejects, store, models, sinks, problems; and the global stop.
+// The gateway itself: links, sources, rejects, store, models, drift, sinks, problems; and the stop.
 import { ask, me, read } from "./api.js";
-import { bytes, fill, h, number, say, table, tiles, time, word } from "./dom.js";
+import { bytes, fill, h, number, percent, say, table, tiles, time, word } from "./dom.js";
+import { showFleet, showInference, showSinks } from "./clouds.js";
 
 export function gateway({ main, hear, onleave }) {
-  const now = h("div"), wrong = h("div"), links = h("div"), sources = h("div"), store = h("div"), models = h("div"), sinks = h("div"), rejects = h("div"), stopping = h("div");
+  const now = h("div"), wrong = h("div"), links = h("div"), sources = h("div"), store = h("div"), models = h("div"), versions = h("div"), drift = h("div"), inference = h("div"), fleet = h("div"), sinks = h("div"), dropped = h("div"), rejects = h("div"), stopping = h("div");
   const part = (title, place) => h("section", {}, h("h2", {}, title), place);
   fill(main, h("h1", {}, "Gateway"), h("section", { "aria-label": "Now" }, now),
     me.role === "operator" ? part("Stop", stopping) : null,
     part("Problems", wrong), h("div", { class: "pair" },
-      h("div", {}, part("Links", links), part("Sources", sources)),
-      h("div", {}, part("Store", store), part("Models", models), part("Sinks", sinks))),
-    part("Rejected messages", rejects));
-  let closed = false, health = {}, next = 0;
+      h("div", {}, part("Links", links), part("Sources", sources), part("Dropped", dropped), part("Drift", drift)),
+      h("div", {}, part("Store", store), part("Sinks", [sinks, inference, fleet]))),
+    part("Models", [models, versions]), part("Rejected messages", rejects));
+  let closed = false, health = {}, next = 0, known = "";
   onleave(() => { closed = true; });
   if (me.role === "operator") stop(stopping, () => health.stop);
 
@@ -23,6 +24,13 @@ export function gateway({ main, hear, onleave }) {
     } catch (error) { fill(rejects, h("p", { class: "error" }, error.message)); }
   }
   showRejects();
+  async function showVersions(info) {
+    known = info;
+    try {
+      const rows = await read("/api/gateway/models");
+      if (!closed) fill(versions, rows.length ? versionTable(rows) : null);
+    } catch (error) { fill(versions, h("p", { class: "error" }, error.message)); }
+  }
 
   hear("gateway", (documents, news) => {
     health = documents.health || health;
@@ -34,9 +42,15 @@ export function gateway({ main, hear, onleave }) {
     showLinks(health, links, sources);
     showStore(health, store);
     showModels(health, models);
+    showDrift(documents, drift);
     showSinks(documents.sync || health.sync || {}, sinks);
+    showInference(health.inference || {}, inference);
+    showFleet(health.fleet, fleet);
+    showDropped(health.counters || {}, dropped);
     if (stopping.firstChild) stopping.know();
-    if ("health" in news && Date.now() > next) showRejects();
+    if ("health" in news && Date.now() > next) { showRejects(); known = ""; }
+    const told = JSON.stringify((documents.info || {}).models || {});
+    if (told !== known) showVersions(told);
   });
 }
 
@@ -59,17 +73,25 @@ function showModels(health, place) {
   const worker = health.worker || {};
   const rates = Object.entries(health.models || {});
   fill(place, tiles([["Worker", worker.state || "–"], ["Restarts", String(worker.restarts ?? "–")], ["Memory", bytes(worker.rss_bytes || 0)]]),
-    rates.length ? table("Models", ["Model", "How it answers"], rates.map(([name, one]) => [name, plain(one)])) : h("p", { class: "soft" }, "No model is asked."));
+    rates.length ? table("How they answer", ["Model", "Turns", "Without an answer", "Why"], rates.map(([name, one]) => [name, one.turns, percent(one.abstained),
+      Object.entries(one.reasons).map(([why, share]) => `${why} ${percent(share)}`).join(", ") || "–"])) : h("p", { class: "soft" }, "No model is asked."));
 }
 
-function plain(value) {
-  if (value === null || typeof value !== "object") return number(value);
-  return Object.entries(value).map(([key, one]) => `${key} ${plain(one)}`).join(", ") || "–";
+function versionTable(rows) {
+  return table("Versions", ["Model", "Version", "State", "Since", "Windows", "Otherwise", "Alarms", "Mean ms", "Hash", "Why"], rows.map((one) =>
+    [one.model, one.version, one.judges ? h("strong", {}, one.state) : `${one.state}${one.previous ? " (previous)" : ""}`, time(one.since_ms),
+      one.windows, one.windows ? percent(one.disagreement) : "–", one.windows ? percent(one.alarm_rate) : "–", one.windows ? one.mean_ms : "–", one.hash.slice(0, 12), one.why || "–"]));
 }
 
-function showSinks(sync, place) {
-  const sinks = Object.entries(sync.sinks || {});
-  fill(place, sinks.length ? table("Clouds", ["Sink", "How it stands"], sinks.map(([name, one]) => [name, plain(one)])) : h("p", { class: "soft" }, "No cloud is told anything."));
+function showDrift(documents, place) {
+  const rows = Object.entries(documents).filter(([key, one]) => key.endsWith("/maintenance") && one.state === "raised")
+    .flatMap(([, one]) => one.causes.map((cause) => [h("a", { href: `#/asset/${encodeURIComponent(one.asset)}` }, one.asset), cause.model, cause.what, number(cause.usual), number(cause.now), `${number(cause.shift_sd)} sd`]));
+  fill(place, rows.length ? table("What is not where it was", ["Asset", "Model", "What", "Was", "Is", "Moved by"], rows) : h("p", { class: "soft" }, "Nothing has drifted."));
+}
+
+function showDropped(counters, place) {
+  const rows = Object.entries(counters).filter(([key, count]) => count && !key.endsWith("/answered")).sort((a, b) => b[1] - a[1]).slice(0, 12);
+  fill(place, rows.length ? table("By reason, since the database was made", ["What", "Times"], rows) : h("p", { class: "soft" }, "Nothing."));
 }
 
 function reject(one) {
