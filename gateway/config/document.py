@@ -1,18 +1,28 @@
 """YAML -> a tree in which every key and value knows its line and column.
 
 All scalars stay text: ``ON``, ``0x00158d00018255df``, ``0101``, ``12:34`` and ``3.10`` mean what
-the schema says, not what YAML 1.1 makes of them. Aliases, anchors, merge keys and tags are
-refused, since a few lines of them can stand for a terabyte; a duplicate key is an error, not a
+the schema says, not what YAML 1.1 makes of them. Aliases, anchors, merge keys and tags but our own
+are refused, since a few lines of them can stand for a terabyte; a duplicate key is an error, not a
 silent last-wins.
+
+``!include FILE`` stands for what another file says (see ``including``), ``!env`` and
+``!credential`` for a value from elsewhere (see ``references``). What cannot be had is an error at
+its place, but only for whoever reads the section in which it is named.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import yaml
 
-from gateway.config.problems import BadFileError, Problem
-from gateway.config.tree import Document, Mapping, Mark, Node, Scalar, Sequence
+from gateway.config import references
+from gateway.config.including import Reach, Shelf
+from gateway.config.problems import BadFileError, Problem, near
+from gateway.config.references import UnmetError
+from gateway.config.tree import Document, Mapping, Mark, Node, Scalar, Sequence, scalars
 
 try:  # libyaml is eight times faster; its wheels have it, a build without the library has not
     from yaml import CBaseLoader as _Loader
@@ -21,75 +31,127 @@ except ImportError:
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
+TAGS: Final = ("!include", "!env", "!credential")
+_UNPRINTABLE: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+"""What YAML 1.1 has no place for; NEL and the byte order mark it has."""
 
 
-def read(file: Path) -> Document:
-    """Read a file.
+def read(file: Path, only: Collection[str] | None = None) -> Document:
+    """Read a file, with what it includes.
+
+    Args:
+        file: the file.
+        only: sections to keep; whatever the others name is not missed.
 
     Raises:
         BadFileError: it cannot be read, or is not the YAML we take; with every problem of it.
     """
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise BadFileError([Problem(str(file), 0, 1, f"larger than {MAX_BYTES} bytes")])
+            raise BadFileError([Problem(str(file), 1, 1, f"larger than {MAX_BYTES} bytes")])
         data = file.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise BadFileError([Problem(str(file), 0, 1, f"cannot be read: {why}")]) from None
-    return parse(data, file)
+    return parse(data, file, only)
 
 
-def parse(data: bytes, file: Path) -> Document:
+def parse(
+    data: bytes, file: Path, only: Collection[str] | None = None, reach: Reach | None = None
+) -> Document:
     """Read a file's bytes.
+
+    Args:
+        data: what it says.
+        file: where it lies, or would; names of files are relative to it.
+        only: sections to keep.
+        reach: which files it may include; usually any.
 
     Raises:
         BadFileError: with every problem.
     """
-    if len(data) > MAX_BYTES:
-        raise BadFileError([Problem(str(file), 0, 1, f"larger than {MAX_BYTES} bytes")])
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise BadFileError([Problem(str(file), line, column, "not UTF-8")]) from None
-    lines = text.splitlines()
-    reader = _Reader(Document(file, lines, Mapping(Mark(1, 1))))
-    return Document(file, lines, reader.read(text))
+    shelf = Shelf(MAX_BYTES, reach or Reach.of(file))
+    doc = _parsed(shelf.put(data, file, Mark(1, 1)), shelf)
+    if only is not None and isinstance(doc.root, Mapping):
+        kept = {key: node for key, node in doc.root.items.items() if key in only}
+        doc = replace(doc, root=replace(doc.root, items=kept))
+    missed = [problem for one in scalars(doc.root) for problem in one.wrong]
+    if missed:
+        raise BadFileError(missed)
+    return doc
+
+
+def parse_received(data: bytes, file: Path, after: Document) -> Document:
+    """Read a file that came from elsewhere: it names nothing of this machine.
+
+    Args:
+        data: what it says.
+        file: where it lies.
+        after: a document whose lines its own follow.
+
+    Raises:
+        BadFileError: with every problem.
+    """
+    shelf = Shelf(MAX_BYTES, None, list(after.lines), list(after.parts))
+    return _parsed(shelf.put(data, file, Mark(1, 1)), shelf)
+
+
+def _parsed(text: str, shelf: Shelf) -> Document:
+    """The document of a shelf, whose first file is ``text``.
+
+    Raises:
+        BadFileError: with every problem.
+    """
+    reader = _Reader(shelf, 0)
+    root = reader.read(text)
+    if reader.problems:
+        missed = [problem for one in scalars(root) for problem in one.wrong]
+        raise BadFileError([*reader.problems, *missed])
+    return replace(shelf.document, root=root)
 
 
 class _Reader:
     """Builds the tree from the parser's events, with a stack of its own: depth is bounded."""
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
+    def __init__(self, shelf: Shelf, depth: int) -> None:
+        """``depth``: of the place in which this file is included."""
+        self._shelf = shelf
+        self._part = shelf.document.parts[-1]
+        self._depth = depth
         self._open: list[Sequence | Mapping] = []
-        self._root: Node = document.root
+        self._root: Node = Mapping(Mark(self._part.before + 1, 1))
         self._documents = 0
-        self._problems: list[Problem] = []
+        self.problems: list[Problem] = []
 
     def read(self, text: str) -> Node:
+        """The tree; an unsound one where there are problems."""
         try:
             for event in yaml.parse(text, Loader=_Loader):
                 self._take(event)
         except yaml.YAMLError as error:
-            self._problems.append(self._syntax(error))
-        if self._problems:
-            raise BadFileError(self._problems)
+            self.problems.append(self._syntax(error, text))
+        except _TooDeepError:
+            pass
         return self._root
 
-    def _syntax(self, error: yaml.YAMLError) -> Problem:
-        mark = getattr(error, "problem_mark", None)
+    def _syntax(self, error: yaml.YAMLError, text: str) -> Problem:
+        at = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        if mark is not None:
-            return self._document.at(Mark(mark.line + 1, mark.column + 1), f"not YAML: {said}")
-        character = getattr(error, "character", None)
-        shown = f" {chr(character)!r}" if isinstance(character, int) else ""
-        return Problem(str(self._document.file), 0, 1, f"not YAML: {said}{shown}")
+        if at is not None:
+            mark = Mark(at.line + 1 + self._part.before, at.column + 1)
+            return self._shelf.document.at(mark, f"not YAML: {said}")
+        found = _UNPRINTABLE.search(text)
+        before = text[: found.start()] if found else ""
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        shown = f" {found[0]!r}" if found else ""
+        mark = Mark(line + self._part.before, column)
+        return self._shelf.document.at(mark, f"not YAML: {said}{shown}")
 
     def _take(self, event: yaml.Event) -> None:
-        start = event.start_mark
-        mark = Mark(start.line + 1, start.column + 1) if start else Mark(1, 1)
+        start, before = event.start_mark, self._part.before
+        mark = Mark(start.line + 1 + before, start.column + 1) if start else Mark(before + 1, 1)
         for wrong in _refused(event):
             self._complain(mark, wrong)
         match event:
@@ -99,20 +161,65 @@ class _Reader:
                     self._complain(mark, "a second document begins here; one file is one document")
             case yaml.ScalarEvent() | yaml.AliasEvent():
                 text = getattr(event, "value", "")
-                self._add(Scalar(text, mark, quoted=bool(getattr(event, "style", None))))
+                quoted = bool(getattr(event, "style", None))
+                tag = getattr(event, "tag", None)
+                self._add(self._named(str(tag), text, mark, quoted=quoted) if tag else
+                          Scalar(text, mark, quoted))  # fmt: skip
             case yaml.SequenceStartEvent():
-                self._push(Sequence(mark))
+                self._push(Sequence(mark), event)
             case yaml.MappingStartEvent():
-                self._push(Mapping(mark))
+                self._push(Mapping(mark), event)
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._open.pop()
 
-    def _push(self, node: Sequence | Mapping) -> None:
-        if len(self._open) >= MAX_DEPTH:
+    def _push(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
+        if event.tag:
+            self._complain(node.mark, self._strange(event.tag, "a word, not a mapping or a list"))
+        if len(self._open) + self._depth >= MAX_DEPTH:
             self._complain(node.mark, f"nested deeper than {MAX_DEPTH}")
-            raise BadFileError(self._problems)
+            raise _TooDeepError
         self._add(node)
         self._open.append(node)
+
+    def _named(self, tag: str, text: str, mark: Mark, *, quoted: bool) -> Node:
+        """What a tag and its word stand for."""
+        into = self._open[-1] if self._open else None
+        key = into.pending.text if isinstance(into, Mapping) and into.pending else ""
+        outside = into is None or (isinstance(into, Mapping) and into.pending is None)
+        nothing = Scalar("", mark, quoted=True)
+        if self._shelf.reach is None:
+            self._complain(mark, "a received file names nothing of this machine: no tags")
+        elif tag not in TAGS or outside:
+            self._complain(mark, self._strange(tag, "a value or an entry of a list, not a key"))
+        else:
+            try:
+                return self._met(tag, text, mark, key, quoted=quoted)
+            except UnmetError as error:
+                nothing.wrong = (self._shelf.document.at(mark, str(error), error.hint),)
+            except BadFileError as error:
+                nothing.wrong = error.problems
+        return nothing
+
+    def _met(self, tag: str, text: str, mark: Mark, key: str, *, quoted: bool) -> Node:
+        if tag == "!env":
+            return references.variable(text, mark, references.environment(), quoted=quoted)
+        if tag == "!credential":
+            return references.credential(text, mark, key, references.environment())
+        return self._included(text, mark)
+
+    def _included(self, name: str, mark: Mark) -> Node:
+        """What another file says.
+
+        Raises:
+            UnmetError: it cannot be included.
+            BadFileError: with every problem of it.
+        """
+        with self._shelf.opened(name, mark) as text:
+            reader = _Reader(self._shelf, self._depth + len(self._open))
+            root = reader.read(text)
+        if reader.problems:
+            raise BadFileError(reader.problems)
+        return root
 
     def _add(self, node: Node) -> None:
         into = self._open[-1] if self._open else None
@@ -134,12 +241,23 @@ class _Reader:
         if node.text == "<<" and not node.quoted:
             self._complain(node.mark, "merge keys are not supported")
         elif node.text in into.items:
-            first = into.keys[node.text].line
+            first = into.keys[node.text].line - self._part.before
             self._complain(node.mark, f"duplicate key {node.text!r}; the first is in line {first}")
         return node
 
+    @staticmethod
+    def _strange(tag: str, place: str) -> str:
+        if tag in TAGS:
+            return f"{tag} stands for {place}"
+        meant = near(tag, TAGS)
+        return f"tags are not supported, but for {', '.join(TAGS)}" + (f"; {meant}" * bool(meant))
+
     def _complain(self, mark: Mark, message: str) -> None:
-        self._problems.append(self._document.at(mark, message))
+        self.problems.append(self._shelf.document.at(mark, message))
+
+
+class _TooDeepError(Exception):
+    """It nests deeper than anything sound does."""
 
 
 def _refused(event: yaml.Event) -> Iterator[str]:
@@ -147,5 +265,3 @@ def _refused(event: yaml.Event) -> Iterator[str]:
         yield "aliases are not supported"
     elif getattr(event, "anchor", None):
         yield "anchors are not supported"
-    if getattr(event, "tag", None):
-        yield "tags are not supported"

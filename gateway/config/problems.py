@@ -1,10 +1,14 @@
 """Problems of a file: where, what, and what was probably meant."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway.errors import ConfigError
+
+MASK = "********"
+"""Stands for what nobody is shown."""
 
 MAX_SHOWN = 50
 """A file of another kind has one problem per line: the first ones tell."""
@@ -25,6 +29,8 @@ class Problem:
     """``did you mean 'power'?``"""
     source: str = ""
     """The line, as the user wrote it."""
+    via: tuple[int, int] = (0, 0)
+    """Line and column at which the first file includes this one; 0 when it is the first."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -68,3 +74,14 @@ def choices(known: Iterable[str], limit: int = 12) -> str:
     words = sorted(set(known))
     rest = f" and {len(words) - limit} more" if len(words) > limit else ""
     return (", ".join(words[:limit]) + rest) or "none"
+
+
+def discreet(message: str, hint: str, text: str) -> tuple[str, str]:
+    """A message and its hint without a text: whole, as far as messages quote it, or in pieces."""
+    forms = sorted({text, text[:80], repr(text)[1:-1], repr(text[:80])[1:-1]} - {""}, key=len)
+    for form in reversed(forms):
+        message = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, message)
+    message = re.sub(
+        r"'([^']+)'", lambda found: f"'{MASK}'" if found[1] in text else found[0], message
+    )
+    return message, "" if hint.startswith("did you mean") else hint

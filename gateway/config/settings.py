@@ -91,7 +91,9 @@ class Log:
     """What is written, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "text"] = "auto"
+    format: Literal["auto", "json", "text", "otel"] = "auto"
+    recorder_bytes: int = 512 * 1024
+    """Of the flight recorder; 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,9 @@ class Settings:
     exclusions: tuple[Exclusion, ...] = ()
     """Actions of which only so many may be in force at one time."""
     digest: str = ""
-    """sha256 of the file's lines, hex."""
+    """sha256 of the lines of the file and of those it includes, hex."""
+    included: tuple[Path, ...] = ()
+    """The files it includes, each once."""
     homeassistant: HomeAssistant | None = None
     """None: it is told nothing."""
     alerts: tuple[Route, ...] = ()
@@ -228,6 +232,12 @@ class Settings:
     """sha256 of the received configuration that is part of this, hex; empty without one."""
     received_why: str = ""
     """Why one that is there is no part of it."""
+    broken_why: str = ""
+    """Why the user's file cannot be read: this is the last good one, and nothing is commanded."""
+    snapshot: bytes = field(default=b"", repr=False, compare=False)
+    """What is kept of the file when the gateway runs well with it; see ``config.lastgood``."""
+    changed: tuple[str, ...] = field(default=(), compare=False)
+    """Key paths in which the file differs from the one before it, where that was given."""
     metric_keep_ms: Mapping[str, int] = field(default_factory=dict)
     """Metric's key -> how long its readings are kept, where that is shorter than the store's."""
 
