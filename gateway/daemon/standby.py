@@ -154,9 +154,8 @@ class Standby:
         for asset, owner in self.owners.items():
             slot = self.slots[owner]
             if not slot.held or self._closed:
-                who = slot.seat.holder
-                known = who and who != self.fleet.me
-                muted[asset] = f"fleet: {who} commands it" if known else "fleet: nobody commands it"
+                who = slot.seat.holder if slot.seat.holder != self.fleet.me else ""
+                muted[asset] = f"fleet: {who or 'nobody'} commands it"
         if muted != self._standing.muted:
             self._standing.muted = muted
             self.hurry()
@@ -188,8 +187,7 @@ class Standby:
 
     async def _succeed(self) -> None:
         while True:
-            slot = await self._taken.get()
-            if self.slots[slot].held:
+            if self.slots[slot := await self._taken.get()].held:
                 await self._takeover.take(self.assets(slot))
 
     def look(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -55,7 +56,9 @@ class Page:
         self.spec = replace(spec, **changes)
         self.told: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {"data": {"recorded": True}}
-        self.url = f"http://127.0.0.1:{self.spec.port}"
+        scheme = "https" if self.spec.cert_file else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.spec.port}"
+        self.verify: ssl.SSLContext | bool = True
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -106,7 +109,9 @@ class Page:
     def client(self, name: str = "") -> Iterator[httpx.Client]:
         """A browser's manners; signed in when there is a name."""
         headers = {"origin": self.url}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=20) as client:
+        with httpx.Client(
+            base_url=self.url, headers=headers, timeout=20, verify=self.verify
+        ) as client:
             client.headers["x-csrf-token"] = client.get("/api/me").json()["csrf"]
             if name:
                 told = {"name": name, "password": PASSWORD}

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.board import ASSETS, FIRST, RANKS, Board, status
+from gateway.core.glances import RANKS, status
+from gateway.web.board import ASSETS, FIRST, Board
 
 ABOUT: dict[str, Any] = {"pump": {"name": "Pump"}, "fan": {"name": "Fan"}}
 
@@ -52,6 +53,22 @@ def test_a_document_that_says_the_same_again_is_no_news() -> None:
     seq = board.seq
     board.take("health", '{"state":"running"}')
     assert board.frame("gateway", seq) == ""
+
+
+def test_what_drifted_and_what_models_are_is_where_one_looks_for_it() -> None:
+    board = Board(ABOUT)
+    drift = {"state": "raised", "asset": "pump", "causes": []}
+    board.take("asset/pump/maintenance", json.dumps(drift))
+    life = {"version": "1.0.0", "task": "rul", "unit": "h"}
+    assets = [{"asset": "pump", "models": ["life", "gone"]}, {"asset": "strange", "models": []}]
+    board.take("info", json.dumps({"models": {"life": life}, "assets": assets}))
+    slot = {"holder": "b", "role": "standby", "epoch": 3, "line": ["a", "b"], "assets": ["pump"]}
+    board.take("health", json.dumps({"fleet": {"slots": {"a": slot}}}))
+    shown = json.loads(board.frame("asset/pump", FIRST - 1))
+    assert shown["models"] == {"life": life}
+    assert shown["fleet"] == {"holder": "b", "role": "standby"}
+    assert json.loads(board.frame("gateway", FIRST - 1))["asset/pump/maintenance"] == drift
+    assert json.loads(board.frame("asset/fan", FIRST - 1) or "{}") == {}
 
 
 TOPICS = ("asset/pump/state", "asset/fan/state", "asset/pump/alert", "health", "state")

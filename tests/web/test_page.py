@@ -1,8 +1,12 @@
 """The process of the page: who may what, what every response says, and that nothing hurts it."""
 
 import json
+import os
 import socket
 import sqlite3
+import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +17,7 @@ import pytest
 
 from gateway.web import passwords
 from gateway.web.app import HERE
+from tests.fakes.authority import Authority
 from tests.fakes.page import PASSWORD, Page, frames, people
 from tests.fakes.waiting import wait_until
 
@@ -197,6 +202,37 @@ def test_every_response_says_what_a_browser_may_do_with_it(closed: Page) -> None
             assert "unsafe" not in policy
             assert headers["x-content-type-options"] == "nosniff"
             assert "server" not in headers
+
+
+def test_over_tls_the_session_is_for_tls_only(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certs", "plant")
+    certificate, key = map(str, authority.issue("page", "IP:127.0.0.1"))
+    given = {"cert_file": certificate, "key_file": key, "accounts": people(tmp_path)}
+    with Page(tmp_path, **given) as page, ExitStack() as held:
+        page.verify = ssl.create_default_context(cafile=authority.certificate)
+        with page.client("anna") as client:
+            told = client.post("/api/assets/pump/override", json=HOLD)
+            assert told.json() == {"data": {"recorded": True}}
+            assert told.headers["strict-transport-security"] == "max-age=31536000"
+            assert next(iter(client.cookies.jar)).secure
+            page.tell("asset/pump/state", {"label": "normal", "alert": False})
+            assert frames(client, "assets", 1)[0][0] == "all"
+        held.enter_context(_raw(page, GET))  # one that knows no TLS, and one that begins and stops
+        held.enter_context(_raw(page, b"\x16\x03\x01"))
+        with page.client("vera") as client:
+            assert client.get("/api/assets").status_code == 200
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
+            httpx.get(page.url)
+
+
+def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certs", "plant")
+    certificate, _ = authority.issue("page", "IP:127.0.0.1")
+    _, other = authority.issue("other", "IP:127.0.0.1")
+    page = Page(tmp_path, cert_file=str(certificate), key_file=str(other), parent=os.getpid())
+    command = [sys.executable, "-m", "gateway.web"]
+    done = subprocess.run(command, input=page.spec.line(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr[:14]) == (1, b"page: web.tls:")
 
 
 # -- what is shown -------------------------------------------------------------------------------
