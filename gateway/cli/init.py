@@ -12,11 +12,11 @@ import click
 
 from gateway.adapters.mqtt import Broker, Tls
 from gateway.cli import init_ask, init_proposal, init_sight, init_sources, init_yaml
-from gateway.cli.init_listen import Tell, listen
+from gateway.cli.init_listen import Heard, Tell, listen
 from gateway.cli.init_metrics import slug
 from gateway.cli.init_proposal import Place, Proposal
 from gateway.cli.spans import SPAN
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, NotConnectedError
 from gateway.store.settings import StoreSettings
 
 FILE: Final = Path("gateway.yaml")
@@ -100,14 +100,25 @@ def _named(brokers: list[Broker]) -> list[Broker]:
 def _look(brokers: list[Broker], for_s: float) -> list[Place]:
     places: list[Place] = []
     names: set[str] = set()
-    for broker in brokers:
-        heard = listen(broker, for_s, _progress(broker))
+    for named in brokers:
+        broker, heard = _heard(named, for_s)
         if sys.stderr.isatty():
             click.echo("\r\033[K", err=True, nl=False)
         found = init_sources.sources(heard, broker.name, names)
         names |= {source.name for source in found}
         places.append(Place(broker, heard, [init_sight.look(source, heard) for source in found]))
     return places
+
+
+def _heard(broker: Broker, for_s: float) -> tuple[Broker, Heard]:
+    """What it said; a broker that is silent towards MQTT 5 is spoken to in 3.1.1, and noted so."""
+    try:
+        return broker, listen(broker, for_s, _progress(broker))
+    except NotConnectedError as error:
+        if "no answer to CONNECT" not in str(error):
+            raise
+        older = replace(broker, protocol="3.1.1")
+        return older, listen(older, for_s, _progress(older))
 
 
 def _progress(broker: Broker) -> Tell:

@@ -72,6 +72,8 @@ def _broker(broker: Broker) -> Iterator[str]:
     yield f"  {broker.name}:"
     yield f"    host: {word(broker.host)}"
     yield f"    port: {broker.port}"
+    if broker.protocol != "auto":
+        yield f'    protocol: "{broker.protocol}"   # it does not answer MQTT 5'
     if broker.username:
         yield f"    username: {word(broker.username)}"
     if broker.password_file:
