@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
+from gateway.config.changes import shown as shown_keys
 from gateway.core import topic_tree
 from gateway.core.interventions import GATEWAY, Standing
 from gateway.core.interventions_told import mode_override, shown
@@ -39,8 +40,14 @@ class Fellow(Protocol):
         ...
 
 
+SAFE_MODE: Final = "configuration: safe mode: "
+"""How the problem begins that says so."""
+
+
 def state_of(problems: Sequence[str]) -> str:
-    """``running``, or ``degraded`` while there are problems."""
+    """``running``, ``degraded`` while there are problems, or ``safe_mode``."""
+    if any(one.startswith(SAFE_MODE) for one in problems):
+        return "safe_mode"
     return "degraded" if problems else "running"
 
 
@@ -82,6 +89,8 @@ class Health:
         self.page: Page | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
+        self.restart_required: tuple[str, ...] = ()
+        """Keys of the file that hold at the next start."""
         self.fleet: Fellow | None = None
         """The fleet as this gateway sees it; None: it is alone."""
 
@@ -120,7 +129,9 @@ class Health:
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
         stop = self._standing.stop(self._clock.mono_ms())
-        if stop is not None:
+        if stop is not None and stop is self._standing.safe_mode:
+            found.append(f"{SAFE_MODE}{stop.reason}: nothing is commanded")
+        elif stop is not None:
             found.append(f"gateway: stopped by {stop.author}: {stop.reason}".removesuffix(": "))
         return found
 
@@ -142,6 +153,7 @@ class Health:
         problems = self.problems()
         parts: Document = {
             "problems": problems,
+            "restart_required": shown_keys(self.restart_required),
             "brokers": {name: _link(link) for name, link in self._links.items()},
             "sources": {name: self._feed(feed) for name, feed in self.site.feeds.items()},
             "store": {
