@@ -15,6 +15,7 @@ from gateway.adapters.mqtt_settings import Broker
 from gateway.cli import doctor_certificate
 from gateway.cli.doctor_disk import disk
 from gateway.cli.doctor_finding import Finding
+from gateway.cli.doctor_flight import crashes
 from gateway.config.settings import Settings
 from gateway.daemon.clock import SystemClock
 from gateway.errors import PackageError
@@ -131,6 +132,7 @@ MACHINE: Final[tuple[MachineProbe, ...]] = (
     permissions,
     certificates,
     models,
+    crashes,
 )
 """Each is asked once."""
 

@@ -7,6 +7,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -97,11 +98,13 @@ def _living(
 ) -> Iterator[tuple[str, Part]]:
     """What the gateway, its broker and its database say."""
     yield "effective.yaml", lambda: effective(settings)
+    for file in support_bundle_parts.dumped(settings):
+        yield f"flight-recorder/{file.name}", partial(file.read_text, errors="replace")
     yield "database.json", lambda: support_bundle_parts.database(settings)
     yield "rejects.jsonl", lambda: support_bundle_parts.rejects(settings, payloads=payloads)
     view = sync_view.look(path, "health", wait_s)
     yield "health.json", lambda: {"remark": view.remark or None} | dict(view.health)
-    yield "status.txt", lambda: "\n".join(status.lines(view.health, view.remark, path))
+    yield "status.txt", lambda: "\n".join(status.lines(view, path))
     yield "doctor.json", lambda: support_bundle_parts.found(settings, wait_s)
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import __version__
+from gateway.adapters import dumps
 from gateway.cli.support_bundle_mask import Masker
 from gateway.config.settings import Settings
 from gateway.errors import GatewayError
 
 REJECTS: Final = 500
+DUMPS: Final = 4
 PAYLOAD: Final = 2_048
 _OURS: Final = (
     *("paho-mqtt", "onnxruntime", "numpy", "PyYAML", "structlog", "sqlite-utils", "pydantic"),
@@ -101,6 +103,11 @@ def database(settings: Settings) -> object:
         "counters": {f"{scope}/{reason}": n for scope, reason, n in counters},
         "schema": [sql for _, _, sql in tables if sql],
     }
+
+
+def dumped(settings: Settings) -> list[Path]:
+    """What the flight recorder left, the newest few."""
+    return dumps.dumps(dumps.folder_of(settings.store.path))[-DUMPS:]
 
 
 def rejects(settings: Settings, *, payloads: bool) -> str:

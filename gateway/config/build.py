@@ -65,7 +65,7 @@ def build(root: Root, file: Path) -> Settings:
         store=store,
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
-        log=Log(root.log.level, root.log.format),
+        log=Log(root.log.level, root.log.format, root.log.recorder),
         limits=_limits(root),
         exclusions=guards.exclusions(root.exclusions),
         homeassistant=telling.home_assistant(root.homeassistant),
