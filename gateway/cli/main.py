@@ -21,6 +21,7 @@ COMMANDS = (
     "audit",
     "calibrate",
     "check",
+    "commands",
     "completion",
     "config",
     "decode",
