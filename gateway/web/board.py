@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.core.glances import RANKS, status
+
 ASSETS, GATEWAY = "assets", "gateway"
 """Views: all assets at a glance, the gateway; ``asset/<id>``: one asset."""
 FIRST: Final = 0
@@ -16,7 +18,6 @@ _SHOWN: Final = (
     *("label", "score", "interval", "rung", "alert", "mode", "hold", "maintenance"),
     *("acknowledged", "mode_override", "ts"),
 )
-_CALM: Final = frozenset({"normal", "idle", "ok", "healthy"})
 
 
 class Board:
@@ -123,19 +124,3 @@ def glance(id_: str, about: Mapping[str, Any], documents: Mapping[str, Any]) -> 
         "status": status(state, heard=heard),
         "rank": RANKS.index(status(state, heard=heard)),
     }
-
-
-RANKS: Final = ("alert", "seen", "watch", "silent", "unknown", "normal")
-"""From the worst: raised; raised and acknowledged; a label that is not calm; nothing heard."""
-
-
-def status(state: Mapping[str, Any], *, heard: bool) -> str:
-    """One word for an asset."""
-    if state.get("alert"):
-        return "seen" if state.get("acknowledged") else "alert"
-    label = state.get("label", "unknown")
-    if not heard:
-        return "silent"
-    if label == "unknown":
-        return "unknown"
-    return "normal" if label in _CALM else "watch"
