@@ -1,9 +1,9 @@
 """Problems of a file: where, what, and what was probably meant."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 from gateway.errors import ConfigError
 
@@ -13,6 +13,8 @@ MASK = "********"
 MAX_SHOWN = 50
 """A file of another kind has one problem per line: the first ones tell."""
 _WIDTH = 160
+_SHORT = 3
+"""Letters of a word that is too short to be compared by its share of common ones."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,12 +63,31 @@ def _report(problems: Sequence[Problem]) -> str:
     return "\n".join([*lines, f"{count} problem{'s' if count > 1 else ''}"])
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """Say ``did you mean 'x'?`` where a known word is near; else list a few known ones."""
+def near(word: str, known: Iterable[str], rather: Collection[str] = ()) -> str:
+    """Say ``did you mean 'x'?`` where a known word is near; ``rather``: of two as near, these."""
     words = sorted(set(known))
     lower = {candidate.lower(): candidate for candidate in words}
-    close = get_close_matches(word.lower()[:80], lower, n=1)
-    return f"did you mean {lower[close[0]]!r}?" if close else ""
+    typed = word.lower()[:80]
+    close = get_close_matches(typed, lower, n=3)
+    alike = [one for one in close if _ratio(typed, one) == _ratio(typed, close[0])]
+    close = [one for one in alike if lower[one] in rather][:1] or close[:1]
+    close = close or [one for one in lower if _one_off(typed, one)]
+    return f"did you mean {lower[close[0]]!r}?" if len(close) == 1 else ""
+
+
+def _ratio(typed: str, word: str) -> float:
+    return SequenceMatcher(a=word, b=typed).ratio()
+
+
+def _one_off(typed: str, word: str) -> bool:
+    """Two words of two or three letters differ by one, or by the order of two."""
+    if not max(len(typed), len(word)) <= _SHORT or not min(len(typed), len(word)):
+        return False
+    if len(typed) != len(word):
+        longer, shorter = sorted((typed, word), key=len, reverse=True)
+        return shorter in {longer[:at] + longer[at + 1 :] for at in range(len(longer))}
+    off = [at for at in range(len(word)) if typed[at] != word[at]]
+    return len(off) == 1 or sorted(typed) == sorted(word)
 
 
 def choices(known: Iterable[str], limit: int = 12) -> str:

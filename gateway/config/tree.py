@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from gateway.config import slips
 from gateway.config.problems import Problem, discreet
 
 Step = str | int
@@ -110,6 +111,7 @@ class Document:
             written = self.line(mark.line)[start - 1 :]
             if written.startswith(node.text[:offset]):
                 mark = Mark(mark.line, start + offset)
+        hint = hint or slips.hint(message)
         named = node.reference if isinstance(node, Scalar) else None
         if named is not None and not named.is_path and isinstance(node, Scalar):
             message, hint = discreet(message, hint, node.text)
