@@ -12,6 +12,7 @@ from gateway.config import (
     fleet,
     guards,
     inference,
+    metrics,
     people,
     policies,
     rungs,
@@ -31,7 +32,8 @@ from gateway.config.assets import (
 )
 from gateway.config.root import Root
 from gateway.config.schema import BrokerSection, StoreSection, TlsSection
-from gateway.config.settings import Limits, Log, Settings, Source
+from gateway.config.settings import Limits, Settings, Source
+from gateway.config.watching import Log
 from gateway.core import units
 from gateway.core.assets import (
     Action,
@@ -79,6 +81,7 @@ def build(root: Root, file: Path) -> Settings:
         privacy=security.privacy_of(root.privacy, here),
         updates=updates.updates_of(root.updates, folder, here),
         web=web.web_of(root.web, here),
+        metrics=metrics.metrics_of(root.metrics, here),
         metric_keep_ms=_metric_keep(root),
     )
 

@@ -1,7 +1,8 @@
-"""The page: who could reach it, and what it needs on this machine."""
+"""The page, and metrics: who could reach them, and what they need on this machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from gateway.config.findings import Findings
@@ -15,26 +16,41 @@ LIBRARIES: Final = ("starlette", "uvicorn")
 
 
 def problems(found: Findings) -> Iterator[Problem]:
-    """A page that the network reaches is protected, or the file says that something else is."""
+    """What the network reaches is protected, or the file says that something else does that."""
+    metrics = found.root.metrics
+    if metrics is not None:
+        lacks = {"token_file": metrics.token_file, "tls": metrics.tls}
+        yield from _reached(found, "metrics", metrics.listen, lacks, word=metrics.unprotected)
     web = found.root.web
     if web is None:
         return
-    where = place(web.listen)
-    if not where.loopback and not web.unprotected:
-        lacks = {"password_file": web.password_file, "tls": web.tls}
-        missing = " and ".join(name for name, given in lacks.items() if given is None)
-        if missing:
-            hint = "or say unprotected: true, if something in front of it does that"
-            text = f"{where.host} is beyond this machine: it needs {missing}"
-            yield found.at(("web", "listen"), text, hint)
+    lacks = {"password_file": web.password_file, "tls": web.tls}
+    yield from _reached(found, "web", web.listen, lacks, word=web.unprotected)
     if web.guest == "operator" and web.password_file is not None:
         yield found.at(("web", "guest"), "nobody is a guest where there is a password_file")
+
+
+def _reached(
+    found: Findings, section: str, listen: str, lacks: Mapping[str, object], *, word: bool
+) -> Iterator[Problem]:
+    where = place(listen)
+    missing = " and ".join(name for name, given in lacks.items() if given is None)
+    if missing and not where.loopback and not word:
+        hint = "or say unprotected: true, if something in front of it does that"
+        text = f"{where.host} is beyond this machine: it needs {missing}"
+        yield found.at((section, "listen"), text, hint)
 
 
 def unusable(
     settings: Settings, doc: Document, unreadable: Callable[[str], str]
 ) -> Iterator[Problem]:
     """What is needed on this machine, and is not there."""
+    metrics = settings.metrics
+    if metrics is not None:
+        ours = {"token_file": metrics.token_file, "cert_file": metrics.cert_file}
+        for key, file in ours.items():
+            place_ = ("metrics", "tls", key) if key == "cert_file" else ("metrics", key)
+            yield from _unread(doc, place_, file, unreadable)
     web = settings.web
     if web is None:
         return
@@ -47,6 +63,12 @@ def unusable(
         ("web", "tls", "key_file"): web.key_file,
     }
     for where, file in files.items():
-        why = unreadable(str(file)) if file is not None else ""
-        if why:
-            yield doc.problem(where, f"{file}: {why}")
+        yield from _unread(doc, where, file, unreadable)
+
+
+def _unread(
+    doc: Document, where: tuple[str, ...], file: Path | None, unreadable: Callable[[str], str]
+) -> Iterator[Problem]:
+    why = unreadable(str(file)) if file is not None else ""
+    if why:
+        yield doc.problem(where, f"{file}: {why}")

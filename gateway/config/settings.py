@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.config.watching import Log, MetricsSettings, WebSettings
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
 from gateway.core.choices import Choice
@@ -87,16 +88,6 @@ class CloudModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """What is written, and how."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "text", "otel"] = "auto"
-    recorder_bytes: int = 512 * 1024
-    """Of the flight recorder; 0: there is none."""
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of the whole gateway."""
 
@@ -155,21 +146,6 @@ class UpdateSettings:
     may: tuple[str, ...] = ()
     """Sections that a received configuration may bring; empty: none is taken."""
     probation_ms: int = 1_200_000
-
-
-@dataclass(frozen=True, slots=True)
-class WebSettings:
-    """Where the page listens, and who may what."""
-
-    host: str
-    port: int
-    password_file: Path | None = None
-    guest: Literal["viewer", "operator"] = "viewer"
-    """The role of whoever did not sign in; only without ``password_file``."""
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    hosts: tuple[str, ...] = ()
-    clients: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +222,8 @@ class Settings:
 
     web: WebSettings | None = None
     """None: there is no page."""
+    metrics: MetricsSettings | None = None
+    """None: Prometheus is told nothing."""
 
     @property
     def base(self) -> str:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from gateway.config.scalars import OneOrMore
 from gateway.config.schema import Section
-from gateway.config.settings import WebSettings
+from gateway.config.watching import WebSettings
 
 PORT: Final = 8090
 _LISTEN: Final = re.compile(
@@ -47,7 +47,12 @@ def place(text: str) -> Place:
     return Place(found[1] or found[2] or "127.0.0.1", int(found[3]))
 
 
-def _listen(text: str) -> str:
+def listening(text: str) -> str:
+    """A place, as it was written.
+
+    Raises:
+        ValueError: it is none.
+    """
     place(text)
     return text
 
@@ -64,7 +69,7 @@ class WebTlsSection(Section):
 class WebSection(Section):
     """The page in a browser, on this machine only unless it says otherwise. The extra ``[web]``."""
 
-    listen: Annotated[str, AfterValidator(_listen)] = f"127.0.0.1:{PORT}"
+    listen: Annotated[str, AfterValidator(listening)] = f"127.0.0.1:{PORT}"
     """Address and port. Beyond this machine it needs ``password_file`` and ``tls``."""
     password_file: str | None = None
     """File with one line per person, made by ``edge-gateway password``; then nothing is shown to

@@ -54,3 +54,26 @@ def test_a_guest_who_may_act_and_a_password_contradict_each_other() -> None:
     assert problems("guest: operator") == []
     (found,) = problems("guest: operator, password_file: people")
     assert "nobody is a guest" in found
+
+
+def metrics(section: str) -> list[str]:
+    found = proofread((HEAD + f"metrics: {{{section}}}\n").encode(), Path("/etc/gateway.yaml"))
+    return [one.message for one in found]
+
+
+def test_metrics_are_for_this_machine_unless_they_are_protected() -> None:
+    assert metrics("") == []
+    (both,) = metrics("listen: 0.0.0.0:9464")
+    assert "needs token_file and tls" in both
+    (tls,) = metrics("listen: 0.0.0.0:9464, token_file: t")
+    assert "needs tls" in tls
+    assert metrics("listen: 0.0.0.0:9464, unprotected: true") == []
+    safe = "token_file: t, tls: {cert_file: a.pem, key_file: b.pem}"
+    assert metrics(f"listen: 0.0.0.0:9464, {safe}") == []
+
+
+def test_metrics_have_a_place_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(HEAD + "metrics: {}\n")
+    told = config.load(tmp_path / "gateway.yaml").metrics
+    assert told is not None
+    assert (told.host, told.port, told.token_file) == ("127.0.0.1", 9464, None)
