@@ -86,11 +86,15 @@ def _source(source: Mapping[str, Any]) -> str:
 
 
 def _store(store: Mapping[str, Any]) -> str:
-    from gateway.cli.sync_view import size
+    from gateway.cli.sync_view import size, span
 
-    rows = store.get("rows", {})
-    free = size(store.get("free_disk_bytes"))
-    return f"{store['state']}, {size(store['bytes'])}, {free} free, {rows.get('report', 0)} reports"
+    told = f"{store['state']}, {size(store['bytes'])}"
+    if "max_bytes" in store:
+        told += f" of {size(store['max_bytes'])}"
+    if store.get("full_in_s") is not None:
+        told += f" (full in {span(store['full_in_s'])})"
+    reports = store.get("rows", {}).get("report", 0)
+    return f"{told}, {size(store.get('free_disk_bytes'))} free on the disk, {reports} reports"
 
 
 def _assets(states: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
