@@ -21,7 +21,8 @@ def _read(path: Path, before: bytes, *, fall_back: bool) -> Settings | ConfigErr
         return _compared(lastgood.read(path), path, before)
     except ConfigError as error:
         kept = lastgood.fallback(path, str(error)) if fall_back else None
-        return kept or error
+        # A member of a fleet that cannot command makes room: the others take its assets over.
+        return kept if kept is not None and kept.fleet is None else error
 
 
 def _compared(found: Settings, path: Path, before: bytes) -> Settings:

@@ -49,8 +49,7 @@ def fallback(path: Path, why: str) -> Settings | None:
     for kept in _places(path):
         found = _of(kept, path)
         if found is not None:
-            # A member of a fleet that cannot command makes room: the others take its assets over.
-            return replace(found, broken_why=why) if found.fleet is None else None
+            return replace(found, broken_why=why)
     return None
 
 

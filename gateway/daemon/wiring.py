@@ -37,6 +37,7 @@ from gateway.daemon.held import Held
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
+from gateway.daemon.last_good import LastGood
 from gateway.daemon.last_orders import LastOrders
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
@@ -53,6 +54,7 @@ from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
 from gateway.daemon.retained import Retained
 from gateway.daemon.retry import Retry
+from gateway.daemon.safe_mode import SafeMode
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.sync import Sync
@@ -97,6 +99,7 @@ class Wiring:
         calibrate = self._make_calibrations()
         away = await self._make_ingest()
         self._make_health(looks, (permits, shadow, calibrate, self.periods))
+        self._make_safe()
         self._make_people(permits)
         await self._make_absence(permits, away)
         self._make_fleet(permits)
@@ -110,6 +113,7 @@ class Wiring:
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
         forget = Forget(self.site, self.guard, self.ingest.roll, *told, self._store, self._pool)
         self.requests.register("forget", forget.answer)
+        self.forget = forget
         self.page = health.page = Page(self.site, self.requests, self.announce, self._clock)
         self.reload.add(self.updates, forget, self.page)
 
@@ -143,8 +147,8 @@ class Wiring:
     async def _make_acting(self) -> Permits:
         site, journal, clock = self.site, self.journal, self._clock
         sent = await self._in_store(partial(history_of, self._store, self._settings, clock))
-        self._standing = Standing()
-        permits = Permits(site, journal, clock, sent, self._standing)
+        self.standing = Standing()
+        permits = Permits(site, journal, clock, sent, self.standing)
         told = (self.links.by_name, journal, self.announce)
         self.docket = Docket(*told, permits, clock)
         self.act = Act(site, *told, self.docket, permits, clock)
@@ -195,7 +199,7 @@ class Wiring:
         kept = (clock, self._store, self._pool)
         upkeep = Upkeep(site, journal, ingest, announce, looks, self.guard, *kept)
         models = self.inference, looks, self.periods
-        health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
+        health = Health(site, links, self.pulses, journal, ingest, *models, self.standing, clock)
         self.traffic = Traffic(site, links, self.inference, journal, announce, clock)
         self.traffic.restore(self._keep[TRAFFIC])
         health.audit, health.guard = self.audit, self.guard
@@ -212,10 +216,19 @@ class Wiring:
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 
+    def _make_safe(self) -> None:
+        """What holds while the user's file is broken, and what is kept of it while it is good."""
+        safe = SafeMode(self.site, self.standing, self.announce, self._clock)
+        safe.hurry = self.beat.hurry
+        safe.begun()
+        self.last_good = LastGood(self.site, self._link, self._clock)
+        self.reload.add(self.last_good, safe)
+        self.requests.register("reload", self.reload.answer)
+
     def _make_people(self, permits: Permits) -> None:
         """What hears people; what they decided before holds again."""
         clock, journal, site = self._clock, self.journal, self.site
-        self.held = Held(site, self._standing, journal, self.announce, clock)
+        self.held = Held(site, self.standing, journal, self.announce, clock)
         self.held.hurry = self.beat.hurry
         force = Force(site, self.act, self.docket, permits, self.explain, clock)
         people = People(site, self.held, force, journal, clock)
@@ -242,7 +255,7 @@ class Wiring:
         """What tells whose assets are ours, where there are several gateways."""
         told = (self.requests, self.last_orders, self.beat.health, self.journal, self.announce)
         acts = (self.act, self.docket, permits, self.explain, self.held)
-        self.standby = enlist(self.site, self._standing, *acts, *told, self._clock)
+        self.standby = enlist(self.site, self.standing, *acts, *told, self._clock)
         self.reload.add(*[self.standby] if self.standby else [])
 
     def _in_store(self, call: Callable[[], T]) -> Awaitable[T]:

@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.main import cli
-from gateway.config import keeping, lastgood
+from gateway.config import apart, keeping, lastgood
 from gateway.daemon.last_good import WELL_MS
+from gateway.errors import ConfigError
 from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.inside import Clocks, Inside
 from tests.fakes.mosquitto import Mosquitto
@@ -131,10 +132,13 @@ def run(file: Path, *options: str) -> int:
     """``edge-gateway run`` with a file that it does not take; its exit code."""
     words = [sys.executable, "-m", "gateway", "run", "--config", str(file), *options]
     environment = os.environ | {"STATE_DIRECTORY": str(file.parent), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(words, env=environment, capture_output=True, timeout=30).returncode
+    done = subprocess.run(words, env=environment, capture_output=True, timeout=30, check=False)
+    return done.returncode
 
 
 def test_a_member_of_a_fleet_makes_room_for_the_others(tmp_path: Path) -> None:
-    members = "fleet: {site: s, members: [here, there]}\n"
-    kept(tmp_path, pump(1883) + members)
-    assert lastgood.fallback(tmp_path / "gateway.yaml", "why") is None
+    fleet = "fleet: {site: s, members: [here, there]}\n"
+    kept(tmp_path, fleet + pump(1883))
+    (tmp_path / "gateway.yaml").write_text(fleet + pump(1883, BROKEN))
+    with pytest.raises(ConfigError, match="polizy"):
+        apart.Reading(tmp_path / "gateway.yaml", fall_back=True).settings()
