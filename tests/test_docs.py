@@ -49,7 +49,7 @@ def test_the_first_configuration_loads_and_sends_nothing(tmp_path: Path) -> None
 
 def test_the_readme_names_scripts_that_are_there() -> None:
     for page in PAGES:
-        for name in re.findall(r"(?<![\w/.])(scripts/\w+)(?![\w/.])", page.read_text()):
+        for name in re.findall(r"(?<![\w/.])(scripts/[\w-]+)(?![\w/.])", page.read_text()):
             assert (ROOT / name).exists(), f"{page.name}: {name}"
 
 

@@ -68,8 +68,8 @@ class Child:
         """Whether the process is there."""
         return self._process.poll() is None
 
-    def ask(self, frame: bytes, deadline_s: float) -> Frame:
-        """Send a frame and wait for one.
+    def ask(self, frame: bytes, deadline_s: float, descriptors: Sequence[int] = ()) -> Frame:
+        """Send a frame, with open files if there are any, and wait for one.
 
         Blocks for at most ``deadline_s`` + ``REAP_S`` seconds.
 
@@ -79,6 +79,8 @@ class Child:
         until = time.monotonic() + deadline_s
         unsent, received = memoryview(frame), bytearray()
         try:
+            if descriptors:  # nothing else is under way: the socket takes at least a few bytes
+                unsent = unsent[socket.send_fds(self._socket, [unsent], descriptors) :]
             while (answer := decode(received)) is None:
                 self._wait(until, writing=len(unsent) > 0)
                 unsent = self._send(unsent)

@@ -7,7 +7,7 @@ brings along, and that costs the daemon 4 MB for a traceback nobody will see.
 import logging
 import sys
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,8 @@ if "structlog" not in sys.modules and not sys.stderr.isatty():
         sys.modules["rich"] = _RICH
 else:
     import structlog
+
+from gateway.adapters.logs_otel import Otel
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -52,12 +54,32 @@ class _Threshold:
 _THRESHOLD = _Threshold()
 
 
+class _Recorded:
+    """Shows every event to the recorder, whatever the level is; formats nothing."""
+
+    def __init__(self) -> None:
+        self.note: Callable[[str, Event], None] | None = None
+
+    def __call__(self, _logger: object, method: str, event: Event) -> Event:
+        if self.note is not None:
+            self.note(method, event)
+        return event
+
+
+_RECORDED = _Recorded()
+
+
 _LISTENERS: list[Callable[[Event], None]] = []
 
 
 def listen(listener: Callable[[Event], None]) -> None:
     """Show every event that is written to somebody, too; called from any thread, must not raise."""
     _LISTENERS.append(listener)
+
+
+def record(note: Callable[[str, Event], None] | None) -> None:
+    """Show every event, with its level, before the level is looked at; from any thread."""
+    _RECORDED.note = note
 
 
 def _heard(_logger: object, _method: str, event: Event) -> Event:
@@ -80,21 +102,26 @@ class _Libraries(logging.Handler):
 
 
 def configure(
-    format: Literal["auto", "json", "text"] = "auto",  # noqa: A002  # its name in the user's file
+    format: Literal["auto", "json", "text", "otel"] = "auto",  # noqa: A002  # as in the user's file
     level: str = "info",
+    resource: Mapping[str, str] | None = None,
 ) -> None:
-    """Set logging up for the whole process. ``auto``: console on a terminal, else JSON."""
+    """Set logging up for the whole process. ``auto``: console on a terminal, else JSON.
+
+    ``resource``: of ``otel``, what every line is from.
+    """
     set_level(level)
     on_terminal = sys.stderr.isatty()
     readable = format == "text" or (format == "auto" and on_terminal)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _RECORDED,
             _THRESHOLD,
             structlog.processors.add_log_level,
             stamp,
             _heard,
-            *_form(readable=readable, colors=on_terminal),
+            *(_otel(resource or {}) if format == "otel" else _form(readable, on_terminal)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
@@ -129,7 +156,20 @@ def head_first(_logger: object, _method: str, event: Event) -> Event:
     return {**head, **event}
 
 
-def _form(*, readable: bool, colors: bool) -> "list[Processor]":
+def level() -> str:
+    """From which level on events are written."""
+    return next(name for name, number in LEVELS.items() if number == _THRESHOLD.level)
+
+
+def _otel(resource: Mapping[str, str]) -> "list[Processor]":
+    return [
+        structlog.processors.format_exc_info,
+        Otel(resource),
+        structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+    ]
+
+
+def _form(readable: bool, colors: bool) -> "list[Processor]":  # noqa: FBT001  # two words of one call
     if not readable:
         return [
             structlog.processors.format_exc_info,

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from gateway.adapters.answers import UNFIT, Answer, Explained, Job, answers, explained
 from gateway.adapters.child import Child
+from gateway.adapters.handing import opened
 from gateway.core.frames import Frame, encode
 from gateway.errors import PackageError, WorkerError
 
@@ -59,6 +60,8 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._child: Child | None = None
         self._asked = 0
+        self.confined: tuple[str, ...] = ()
+        """By which means of the kernel it was shut in at its last start."""
 
     @property
     def pid(self) -> int | None:
@@ -84,13 +87,18 @@ class Worker:
         """Start the process, ending one that still runs; returns the version of its runtime.
 
         Raises:
-            WorkerError: it did not come up in ``start_s``.
+            WorkerError: it did not come up in ``start_s``, or has no onnxruntime that works.
         """
         self.stop()
         settings = self._settings
         words = ("{fd}", "{parent}", str(settings.memory_bytes), str(settings.niceness))
         self._child, self._asked = Child((*settings.command, *words), _environment()), 0
-        return str(self._take(b"", settings.start_s).header.get("runtime", ""))
+        ready = self._take(b"", settings.start_s).header
+        if "missing" in ready:
+            self.stop()
+            raise WorkerError("died", f"no onnxruntime: {ready['missing']}")
+        self.confined = tuple(map(str, ready.get("confined", ())))
+        return str(ready.get("runtime", ""))
 
     def load(self, name: str, path: Path | str, trust: str = "", seal: str = "") -> Loaded:
         """Load a package under a name; one that is loaded under that name is replaced.
@@ -103,9 +111,11 @@ class Worker:
             WorkerError: the package killed or hung the worker.
         """
         limit_s = self._settings.load_s
-        place = str(Path(path).absolute())
-        question = {"op": "load", "name": name, "path": place, "trust": trust, "seal": seal}
-        header = self._ask(question, b"", limit_s).header
+        place = Path(path).absolute()
+        question: dict[str, object] = {"op": "load", "name": name, "path": str(place)}
+        with opened(place) as files:  # the worker can open none
+            question |= {"files": list(files), "trust": trust, "seal": seal}
+            header = self._ask(question, b"", limit_s, tuple(files.values())).header
         if "refused" in header:
             raise PackageError(str(header["refused"]))
         return Loaded(name, str(header.get("version", "")), str(header.get("sha256", "")))
@@ -179,18 +189,22 @@ class Worker:
             child.hang_up(STOP_S)
 
     def _ask(
-        self, question: Mapping[str, object], block: bytes | bytearray, limit_s: float
+        self,
+        question: Mapping[str, object],
+        block: bytes | bytearray,
+        limit_s: float,
+        descriptors: Sequence[int] = (),
     ) -> Frame:
         self._asked += 1
         header = {**question, "seq": self._asked, "limit_s": limit_s * SHARE}
-        return self._take(encode(header, block), limit_s)
+        return self._take(encode(header, block), limit_s, descriptors)
 
-    def _take(self, frame: bytes, limit_s: float) -> Frame:
+    def _take(self, frame: bytes, limit_s: float, descriptors: Sequence[int] = ()) -> Frame:
         """One exchange; whatever goes wrong, there is no child afterwards."""
         if self._child is None:
             raise WorkerError("stopped", "start it first")
         try:
-            answer = self._child.ask(frame, limit_s)
+            answer = self._child.ask(frame, limit_s, descriptors)
         except WorkerError:
             self._child = None
             raise

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.tables import CONFIG
 from gateway.errors import ConfigError
 
 
@@ -14,7 +15,7 @@ from gateway.errors import ConfigError
     "--config",
     "file",
     type=click.Path(path_type=Path),
-    default="/etc/edge-gateway/gateway.yaml",
+    default=CONFIG,
     help="The configuration file.",
 )
 @click.option("--test", is_flag=True, help="Send a test message to every address.")

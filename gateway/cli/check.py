@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gateway import registry
+from gateway.cli.tables import CONFIG
 from gateway.config import BadFileError, Problem, Settings, check_sync
 from gateway.config.tree import Document
 from gateway.core import durations
@@ -22,11 +23,11 @@ Report = dict[str, Any]
 
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
-@click.argument("file", type=click.Path(path_type=Path), default="/etc/edge-gateway/gateway.yaml")
+@click.argument("file", type=click.Path(path_type=Path), default=CONFIG)
 def command(file: Path, *, as_json: bool) -> None:
     """Check the configuration FILE and say what it makes; exits 2 when it is wrong."""
     try:
-        report, warnings = _examine(file)
+        report, warnings = examine(file)
     except BadFileError as error:
         if not as_json:
             raise
@@ -39,7 +40,7 @@ def command(file: Path, *, as_json: bool) -> None:
         click.echo("\n".join([*_lines(file, report), *(f"warning: {one}" for one in warnings)]))
 
 
-def _examine(file: Path) -> tuple[Report, list[Problem]]:
+def examine(file: Path) -> tuple[Report, list[Problem]]:
     """What the file makes, and the warnings.
 
     Raises:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.tables import CONFIG
+
 
 @click.group("config")
 def command() -> None:
@@ -29,7 +31,7 @@ def reference() -> None:
 
 @command.command("show")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
-@click.argument("file", type=click.Path(path_type=Path), default="/etc/edge-gateway/gateway.yaml")
+@click.argument("file", type=click.Path(path_type=Path), default=CONFIG)
 def show(file: Path, *, as_json: bool) -> None:
     """Print what FILE comes to, defaults filled in, secrets masked."""
     import yaml

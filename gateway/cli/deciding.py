@@ -14,7 +14,7 @@ from gateway.cli.tables import CONFIG
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def _login() -> str:
+def login() -> str:
     """Who is logged in."""
     try:
         return getpass.getuser()
@@ -28,7 +28,7 @@ def of_person(command: Command) -> Command:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option("--config", "path", type=path, default=CONFIG, help="The gateway's file."),
-        click.option("--author", default=_login, help="Who decides it; default the login name."),
+        click.option("--author", default=login, help="Who decides it; default the login name."),
         click.option("--reason", default="", help="Why; it is recorded and shown."),
     ):
         command = option(command)

@@ -7,13 +7,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from gateway import registry
+from gateway.config.settings import Settings
 from gateway.core import times
 from gateway.core.mapping import Mapper
 from gateway.core.messages import Event, Message, Presence, Reject, Result, Roster, Uplink
@@ -23,7 +24,7 @@ from gateway.core.signals import Signal
 from gateway.core.times import rfc3339
 from gateway.core.topics import matches
 
-_SUFFIXES = frozenset(
+SUFFIXES = frozenset(
     {"state", "status", "value", "values", "data", "json", "event", "events", "telemetry", "up"}
     | {"uplink", "rx", "sensor", "sensors", "plc", "info", "attributes", "measurement"}
 )
@@ -35,16 +36,24 @@ FIRST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Decoded:
     """One source that gets the message."""
 
     name: str
     bridge: Bridge
     metrics: tuple[Metric, ...] = ()
     keep_all: bool = True
+    mappers: dict[str, Mapper] = field(default_factory=dict)
+    """By device: what a bridge repeats is held against what the device said before."""
 
     def takes(self, topic: str) -> bool:
+        """It subscribes to this topic."""
         return any(matches(one.filter, topic) for one in self.bridge.subscriptions())
+
+    def lines(self, message: Message) -> Iterator["Line"]:
+        """Describe what it makes of a message that it takes."""
+        for event in self.bridge.decode(message):
+            yield from _event(self, event, message)
 
 
 @click.command("decode")
@@ -96,7 +105,7 @@ def command(
     sys.exit(1 if any(line["kind"] == "reject" for line in lines) else 0)
 
 
-def _declared(kind: str, config: Path) -> list[_Source]:
+def _declared(kind: str, config: Path) -> list[Decoded]:
     """The sources of this bridge in the user's file.
 
     Raises:
@@ -104,36 +113,40 @@ def _declared(kind: str, config: Path) -> list[_Source]:
     """
     from gateway.config import load
 
-    make = registry.find("bridges", kind)
+    registry.find("bridges", kind)
     settings = load(config)
-    metrics = [metric for asset in settings.assets.values() for metric in asset.metrics.values()]
-    sources = [
-        _Source(
-            name,
-            make(name, source.settings),
-            tuple(metric for metric in metrics if metric.source == name),
-            source.keep == "all",
-        )
-        for name, source in settings.sources.items()
-        if source.kind == kind
-    ]
+    sources = [one for one in decoded(settings) if settings.sources[one.name].kind == kind]
     if not sources:
         raise click.BadParameter(f"no source of {config} has it", param_hint="--bridge")
     return sources
 
 
-def _default(kind: str, topic: str, base: str | None) -> _Source:
+def decoded(settings: Settings) -> list[Decoded]:
+    """Every source of a file, each with a new bridge and its metrics."""
+    metrics = [metric for asset in settings.assets.values() for metric in asset.metrics.values()]
+    return [
+        Decoded(
+            name,
+            registry.find("bridges", source.kind)(name, source.settings),
+            tuple(metric for metric in metrics if metric.source == name),
+            source.keep == "all",
+        )
+        for name, source in settings.sources.items()
+    ]
+
+
+def _default(kind: str, topic: str, base: str | None) -> Decoded:
     """A source as if the file said no more than the bridge's name."""
     make: Any = registry.find("bridges", kind)
     settings = make.Settings()
-    names = {field.name for field in fields(settings)}
+    names = {one.name for one in fields(settings)}
     if base is not None:
         if "base" not in names:
             raise click.BadParameter(f"{kind} has no base topic", param_hint="--base")
         settings = replace(settings, base=base)
     if kind in _GUESSES:
         settings = replace(settings, topic=_guess(_GUESSES[kind], topic))
-    return _Source(kind, make(kind, settings))
+    return Decoded(kind, make(kind, settings))
 
 
 _GUESSES = {"json": ("+", "{device}"), "text": ("{device+}", "{metric}")}
@@ -143,7 +156,7 @@ _GUESSES = {"json": ("+", "{device}"), "text": ("{device+}", "{metric}")}
 def _guess(words: tuple[str, str], topic: str) -> str:
     """Make a pattern: the last level that is no mere suffix is the telling one."""
     levels = topic.split("/")
-    telling = [at for at, level in enumerate(levels) if level.lower() not in _SUFFIXES]
+    telling = [at for at, level in enumerate(levels) if level.lower() not in SUFFIXES]
     at = telling[-1] if telling else 0
     before, name = words
     if before == "+":
@@ -153,14 +166,13 @@ def _guess(words: tuple[str, str], topic: str) -> str:
     return "/".join([before, name, *("+" for _ in levels[at + 1 :])])
 
 
-def _lines(sources: list[_Source], message: Message) -> Iterator[Line]:
+def _lines(sources: list[Decoded], message: Message) -> Iterator[Line]:
     """Describe everything that comes of a message; at least one line."""
     taking = [source for source in sources if source.takes(message.topic)]
     if not taking:
         yield {"kind": "ignored", "why": "no source subscribes to this topic"}
     for source in taking:
-        events = source.bridge.decode(message)
-        lines = [line for event in events for line in _event(source, event, message)]
+        lines = list(source.lines(message))
         yield from lines or [{"kind": "ignored", "why": _why(message), "source": source.name}]
 
 
@@ -170,7 +182,7 @@ def _why(message: Message) -> str:
     return "a command topic, or a message without news"
 
 
-def _event(source: _Source, event: Event, message: Message) -> Iterator[Line]:
+def _event(source: Decoded, event: Event, message: Message) -> Iterator[Line]:
     if isinstance(event, Uplink):
         yield from _readings(source, event, message)
     elif isinstance(event, Roster):
@@ -185,10 +197,13 @@ def _event(source: _Source, event: Event, message: Message) -> Iterator[Line]:
 _KINDS: Mapping[type, str] = {Presence: "presence", Result: "result", Reject: "reject"}
 
 
-def _readings(source: _Source, uplink: Uplink, message: Message) -> Iterator[Line]:
+def _readings(source: Decoded, uplink: Uplink, message: Message) -> Iterator[Line]:
     """Map it as the daemon would; of a device that nobody mapped, show everything."""
     mapped = any(metric.device == uplink.device for metric in source.metrics)
-    mapper = Mapper(source.name, source.metrics, discover=source.keep_all or not mapped)
+    mapper = source.mappers.get(uplink.device)
+    if mapper is None:
+        mapper = Mapper(source.name, source.metrics, discover=source.keep_all or not mapped)
+        source.mappers[uplink.device] = mapper
     report = mapper.report(uplink, message)
     if report is None:
         why = "no value that is mapped" if mapped else "no values"
@@ -197,7 +212,7 @@ def _readings(source: _Source, uplink: Uplink, message: Message) -> Iterator[Lin
         yield from _reported(source, report)
 
 
-def _reported(source: _Source, report: Report) -> Iterator[Line]:
+def _reported(source: Decoded, report: Report) -> Iterator[Line]:
     for place, reading in enumerate(report.readings):
         metric = reading.metric
         yield _line(
@@ -226,7 +241,7 @@ def _samples(signal: Signal | None) -> Line:
     return {"signal": {**counts, "duration_s": signal.duration_s, **rounded, "first": first}}
 
 
-def _line(kind: str, source: _Source, **rest: Any) -> Line:
+def _line(kind: str, source: Decoded, **rest: Any) -> Line:
     return {"kind": kind, "source": source.name, **rest}
 
 

@@ -2,8 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from gateway.cli.tables import CONFIG
+
+if TYPE_CHECKING:
+    from gateway.config.settings import Settings
 
 
 @click.command("fail-safe")
@@ -11,7 +17,7 @@ import click
     "--config",
     "path",
     type=click.Path(path_type=Path),
-    default=Path("/etc/edge-gateway/gateway.yaml"),
+    default=CONFIG,
     show_default=True,
     help="The configuration file.",
 )
@@ -22,8 +28,23 @@ def command(path: Path, *, now: bool) -> None:
     It waits as long as each asset says, and does nothing when the gateway is back meanwhile. Exit
     codes: 0 all is done, or there is nothing to do; 1 a command was refused or could not be sent.
     """
-    from gateway import config
     from gateway.cli.fail_safe_watch import Watch
 
-    settings = config.load(path)
+    settings = _settings(path)
     sys.exit(Watch(settings, now=now).run())
+
+
+def _settings(path: Path) -> "Settings":
+    """The file; where it is broken the one that the gateway ran with before it was."""
+    from gateway import config
+    from gateway.config import lastgood
+    from gateway.errors import ConfigError
+
+    try:
+        return config.load(path)
+    except ConfigError as error:
+        kept = lastgood.fallback(path, str(error))
+        if kept is None:
+            raise
+        click.echo(f"{error}\nso it is done as the last good file says", err=True)
+        return kept

@@ -3,12 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from gateway.cli.tables import CONFIG
+from gateway.core.glances import status, worst_first
 
+if TYPE_CHECKING:
+    from gateway.cli.sync_view import View
+
+ASSETS: Final = 20
+"""Assets that are shown, the worst first."""
 DROPS: Final = 8
 """Reasons of drops that are shown, the most frequent first."""
 _GOOD: Final = frozenset({"answered"})
@@ -26,30 +32,32 @@ _GOOD: Final = frozenset({"answered"})
 @click.option("--json", "as_json", is_flag=True, help="The health document as it is.")
 @click.pass_context
 def command(context: click.Context, path: Path, *, as_json: bool) -> None:
-    """Show links, sources, store, models, clouds and what was dropped, on one screen.
+    """Show links, sources, store, models, assets, clouds and what was dropped, on one screen.
 
     It is what the gateway itself says (``health``), at most 30 s old. Exits 0 when it runs and has
     no problem; 1 when it is degraded, or cannot be asked: then the database tells what it can.
     """
     from gateway.cli import sync_view
 
-    view = sync_view.look(path, "health")
+    view = sync_view.look(path, "health", assets=True)
     if as_json:
-        told = {"remark": view.remark or None} | dict(view.health)
+        told = {"remark": view.remark or None, "assets": view.assets} | dict(view.health)
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(lines(view.health, view.remark, path)))
+        click.echo("\n".join(lines(view, path)))
     context.exit(0 if view.health.get("state") == "running" else 1)
 
 
-def lines(health: Mapping[str, Any], remark: str, path: Path) -> Iterator[str]:
+def lines(view: "View", path: Path) -> Iterator[str]:
     """The screen."""
-    if remark:
-        yield f"gateway   {remark}"
+    health = view.health
+    if view.remark:
+        yield f"gateway   {view.remark}"
         yield from _stored(path)
     else:
         yield f"gateway   {health.get('state')}, as of {health.get('ts')}"
     yield from (f"problem   {problem}" for problem in health.get("problems", ()))
+    yield from (f"restart   to change {key}" for key in health.get("restart_required", ()))
     for name, broker in health.get("brokers", {}).items():
         up = f"connected, MQTT {broker['protocol']}" if broker["connected"] else broker["error"]
         yield f"broker    {name}: {up or 'not connected'}"
@@ -63,6 +71,7 @@ def lines(health: Mapping[str, Any], remark: str, path: Path) -> Iterator[str]:
     for name, model in health.get("models", {}).items():
         silent = f"{model['abstained']:.0%} without an answer"
         yield f"model     {name}: {model['turns']} turns, {silent}"
+    yield from _assets(view.assets)
     yield from _sync(health)
     yield from _drops(health.get("counters", {}))
 
@@ -77,11 +86,31 @@ def _source(source: Mapping[str, Any]) -> str:
 
 
 def _store(store: Mapping[str, Any]) -> str:
-    from gateway.cli.sync_view import size
+    from gateway.cli.sync_view import size, span
 
-    rows = store.get("rows", {})
-    free = size(store.get("free_disk_bytes"))
-    return f"{store['state']}, {size(store['bytes'])}, {free} free, {rows.get('report', 0)} reports"
+    told = f"{store['state']}, {size(store['bytes'])}"
+    if "max_bytes" in store:
+        told += f" of {size(store['max_bytes'])}"
+    if store.get("full_in_s") is not None:
+        told += f" (full in {span(store['full_in_s'])})"
+    reports = store.get("rows", {}).get("report", 0)
+    return f"{told}, {size(store.get('free_disk_bytes'))} free on the disk, {reports} reports"
+
+
+def _assets(states: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The worst first."""
+    order = worst_first(states)
+    for id_ in order[:ASSETS]:
+        state = states[id_]
+        score = "" if state.get("score") is None else f" {state['score']:.3g}"
+        word = {"alert": ", raised", "seen": ", raised and acknowledged"}
+        told = f"{state['label']}{score}"
+        told += "" if state["rung"] == "none" else f" by {state['rung']}"
+        told += word.get(status(state, heard=True), "")
+        told += "".join(f", {one}" for one in ("hold", "maintenance") if state.get(one))
+        yield f"asset     {id_}: {told}"
+    if len(order) > ASSETS:
+        yield f"asset     and {len(order) - ASSETS} more, no worse"
 
 
 def _sync(health: Mapping[str, Any]) -> Iterator[str]:

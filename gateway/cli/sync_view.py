@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from gateway.cli.asking import Visit
@@ -22,24 +23,34 @@ class View(NamedTuple):
     health: Mapping[str, Any]
     remark: str = ""
     """Why this is not of now; empty: it is."""
+    assets: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    """What is known of each asset, where it was asked for."""
 
 
-def look(path: Path, topic: str = "sync", wait_s: float = WAIT_S) -> View:
+def look(path: Path, topic: str = "sync", wait_s: float = WAIT_S, *, assets: bool = False) -> View:
     """Look at a retained document; where it cannot be had, at the database.
 
     Args:
         path: the user's file.
         topic: ``health``, or ``sync``, which is newer.
         wait_s: for the broker.
+        assets: the states of the assets, too.
 
     Raises:
         ConfigError: the user's file is wrong.
     """
+    states: dict[str, Mapping[str, Any]] = {}
+
+    def heard(at: str, one: Mapping[str, Any]) -> bool:
+        if at.startswith("asset/"):
+            states[at.split("/")[1]] = one
+        return at == topic
+
     try:
-        with Visit(path, topic, wait_s=wait_s) as visit:
-            told = visit.wait(lambda at, _: at == topic)
+        with Visit(path, topic, *(["asset/+/state"] if assets else []), wait_s=wait_s) as visit:
+            told = visit.wait(heard)
             if told is not None:
-                visit.wait(lambda _at, _one: False, SETTLE_S)
+                visit.wait(lambda at, one: heard(at, one) and False, SETTLE_S)
             if visit.offline:
                 told = None
     except BrokerError as error:
@@ -47,7 +58,7 @@ def look(path: Path, topic: str = "sync", wait_s: float = WAIT_S) -> View:
     if told is None:
         why = "the gateway is offline, or has told nothing yet"
         return View(_noted(path), f"{why}; this is from the database")
-    return View({"sync": told} if topic == "sync" else told)
+    return View({"sync": told} if topic == "sync" else told, assets=states)
 
 
 def _noted(path: Path) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Final
 
 from gateway.core.times import rfc3339
 
-CONFIG: Final = Path("/etc/edge-gateway/gateway.yaml")
+CONFIG: Final = Path(os.environ.get("EDGE_GATEWAY_CONFIG") or "/etc/edge-gateway/gateway.yaml")
+"""The file of a command that names none."""
 _WIDEST: Final = 60
 _YEAR_9999_MS: Final = 253_370_764_800_000
 

@@ -6,7 +6,8 @@ The settings are cheap; what reads a file takes 12 MB, and is imported when it i
 from typing import TYPE_CHECKING
 
 from gateway.config.problems import BadFileError, Problem
-from gateway.config.settings import Limits, Log, ModelSettings, Settings, Source
+from gateway.config.settings import Limits, ModelSettings, Settings, Source
+from gateway.config.watching import Log
 
 if TYPE_CHECKING:
     from gateway.config.loader import load, load_part

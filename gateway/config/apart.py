@@ -19,10 +19,23 @@ ABOUT_S = 60.0
 class Reading:
     """A file that is being read."""
 
-    def __init__(self, path: Path) -> None:
-        """Begin."""
-        command = [sys.executable, "-P", "-m", "gateway.config", str(path)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603  # our own interpreter and words
+    def __init__(self, path: Path, before: bytes = b"", *, fall_back: bool = False) -> None:
+        """Begin.
+
+        Args:
+            path: the file.
+            before: the snapshot of the one before it: then it is found what has changed.
+            fall_back: the last good file stands in for one that is broken.
+        """
+        self.path, self.fall_back, self._before = path, fall_back, before
+        options = [*["--fall-back"] * fall_back, *["--before"] * bool(before)]
+        command = [sys.executable, "-P", "-m", "gateway.config", *options, str(path)]
+        given = subprocess.PIPE if before else subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE)  # noqa: S603  # our own interpreter and words
+
+    def again(self) -> "Reading":
+        """Read the same file once more."""
+        return Reading(self.path, self._before, fall_back=self.fall_back)
 
     def settings(self) -> Settings:
         """Wait for the settings of the file.
@@ -32,7 +45,7 @@ class Reading:
                 read it died, and said why on standard error.
         """
         try:
-            said, _ = self._process.communicate(timeout=ABOUT_S)
+            said, _ = self._process.communicate(self._before or None, timeout=ABOUT_S)
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             self._process.communicate()
@@ -47,10 +60,10 @@ class Reading:
         return found
 
 
-def load(path: Path) -> Settings:
-    """Give the settings of a file, as ``config.load`` does.
+def load(path: Path, before: bytes = b"") -> Settings:
+    """Give the settings of a file, as ``config.load`` does, and what has changed in it.
 
     Raises:
         ConfigError: with every problem of the file, each with its place.
     """
-    return Reading(path).settings()
+    return Reading(path, before).settings()

@@ -12,6 +12,7 @@ from gateway.config import (
     fleet,
     guards,
     inference,
+    metrics,
     people,
     policies,
     rungs,
@@ -20,6 +21,7 @@ from gateway.config import (
     sources,
     telling,
     updates,
+    web,
 )
 from gateway.config.assets import (
     ActionSection,
@@ -30,7 +32,8 @@ from gateway.config.assets import (
 )
 from gateway.config.root import Root
 from gateway.config.schema import BrokerSection, StoreSection, TlsSection
-from gateway.config.settings import Limits, Log, Settings, Source
+from gateway.config.settings import Limits, Settings, Source
+from gateway.config.watching import Log
 from gateway.core import units
 from gateway.core.assets import (
     Action,
@@ -64,7 +67,7 @@ def build(root: Root, file: Path) -> Settings:
         store=store,
         announce_broker=root.gateway.broker or next(iter(root.brokers), ""),
         keep_all_verdicts=root.store.verdicts == "all",
-        log=Log(root.log.level, root.log.format),
+        log=Log(root.log.level, root.log.format, root.log.recorder),
         limits=_limits(root),
         exclusions=guards.exclusions(root.exclusions),
         homeassistant=telling.home_assistant(root.homeassistant),
@@ -77,6 +80,8 @@ def build(root: Root, file: Path) -> Settings:
         security=security.security_of(root.security),
         privacy=security.privacy_of(root.privacy, here),
         updates=updates.updates_of(root.updates, folder, here),
+        web=web.web_of(root.web, here),
+        metrics=metrics.metrics_of(root.metrics, here),
         metric_keep_ms=_metric_keep(root),
     )
 

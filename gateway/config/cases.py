@@ -82,7 +82,7 @@ class _Maker:
         ends += [(one.at_ms or 0) + one.within_ms for one in (*expect, *forbid)]
         return Case(
             name=section.name,
-            place=self.doc.key_mark(place).line,
+            place=self.doc.key_line(place),
             steps=steps,
             expect=expect,
             expect_not=forbid,
@@ -147,7 +147,7 @@ class _Maker:
         if one.verdict is None and not words and one.score is None:
             self._complain(where, "it says nothing: name an event, an action or a verdict")
         return Expected(
-            place=self.doc.key_mark(where).line,
+            place=self.doc.key_line(where),
             asset=asset.id if asset else "",
             at_ms=one.at,
             within_ms=one.within,

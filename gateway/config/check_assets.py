@@ -66,7 +66,8 @@ def _metric(found: Findings, place: Place, metric: MetricSection) -> Iterator[Pr
     for word, value in metric.words.items():
         if not isinstance(value, bool | int | float):
             at = (*place, "words", word)
-            yield found.at(at, f"word {word!r} should mean a number, true or false, not {value!r}")
+            said = f"should mean a number, true or false, not {str(value)!r}"
+            yield found.at(at, f"word {word!r} {said}")
     yield from check_signals.metric(found, place, metric)
     if metric.source_unit is not None:
         yield from _conversion(found, place, metric.source_unit, metric.unit)

@@ -121,10 +121,10 @@ def _filters(found: Findings, filters: Sequence[_Filter]) -> Iterator[Problem]:
 
 
 def _overlap(found: Findings, one: _Filter, other: _Filter) -> Problem:
-    mark = found.doc.key_mark(("sources", one.source))
+    line = found.doc.key_line(("sources", one.source))
     message = (
         f"{other.source!r} subscribes to {other.filter!r}, which overlaps {one.filter!r} of"
-        f" {one.source!r} (line {mark.line}): each message belongs to one source"
+        f" {one.source!r} (line {line}): each message belongs to one source"
     )
     place = _place(found, other.source)
     return found.at(place, message, key=place[-1] == other.source)

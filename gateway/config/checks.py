@@ -14,6 +14,7 @@ from gateway.config import (
     check_sync,
     check_telling,
     check_updates,
+    check_web,
 )
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem
@@ -32,6 +33,7 @@ def problems(root: Root, doc: Document) -> Iterator[Problem]:
     yield from check_telling.problems(found)
     yield from check_sync.problems(found)
     yield from check_updates.problems(found)
+    yield from check_web.problems(found)
     yield from check_people.problems(found)
     yield from check_inference.problems(found)
     yield from check_guards.exclusions(found)

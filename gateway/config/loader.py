@@ -19,7 +19,11 @@ def load(path: Path | str) -> Settings:
     Raises:
         BadFileError: with every problem of the file, each with its place.
     """
-    local, doc = load_document(path)
+    return completed(*load_document(path))
+
+
+def completed(local: Settings, doc: Document) -> Settings:
+    """The settings of a file with what was received over it, where it asks for that."""
     if local.updates is None or not local.updates.may:
         return local
     file = delivery.configuration(local.updates.folder)
@@ -47,11 +51,7 @@ def load_over(local: Settings, doc: Document, data: bytes, file: Path) -> tuple[
     """
     may = local.updates.may if local.updates else ()
     over = received.overlaid(doc, data, file, may)
-    try:
-        settings, _ = _built(over)
-    except BadFileError as error:
-        raise BadFileError(received.placed(error.problems, len(doc.lines), file)) from None
-    settings = replace(settings, received=delivery.digest(data))
+    settings = replace(_built(over)[0], received=delivery.digest(data))
     return received.allowed(local, settings, file), over
 
 
@@ -59,16 +59,21 @@ def load_part(path: Path | str, *sections: str) -> Settings:
     """Give the settings of some sections, as if no other were written.
 
     For those who ask the running gateway, or look into its database: a mistake elsewhere in a file
-    that is being changed keeps no person from stopping a machine.
+    that is being changed keeps no person from stopping a machine; nor does one in these sections,
+    while there is a last good file.
 
     Raises:
         BadFileError: with every problem of these sections, each with its place.
     """
-    doc = document.read(Path(path))
-    if isinstance(doc.root, tree.Mapping):
-        items = {key: node for key, node in doc.root.items.items() if key in sections}
-        doc = replace(doc, root=replace(doc.root, items=items))
-    return _built(doc)[0]
+    try:
+        return _built(document.read(Path(path), sections))[0]
+    except BadFileError as error:
+        from gateway.config import lastgood  # it reads files as we do
+
+        kept = lastgood.fallback(Path(path), str(error))
+        if kept is None:
+            raise
+        return kept
 
 
 def load_document(path: Path | str) -> tuple[Settings, Document]:
@@ -80,11 +85,28 @@ def load_document(path: Path | str) -> tuple[Settings, Document]:
     return _built(document.read(Path(path)))
 
 
+def load_text(data: bytes, path: Path) -> tuple[Settings, Document]:
+    """Give the settings of a text that stands instead of a file, and the text as one.
+
+    Raises:
+        BadFileError: with every problem of it, each with its place.
+    """
+    return _built(document.parse(data, path))
+
+
 def _built(doc: Document) -> tuple[Settings, Document]:
     root, problems = validate.validate(doc)
     if root is not None:
         problems += checks.problems(root, doc)
     if problems or root is None:
         raise BadFileError(problems)
-    digest = sha256("\n".join(doc.lines).encode()).hexdigest()
-    return replace(build.build(root, doc.file), digest=digest), doc
+    included = tuple(dict.fromkeys(part.file.absolute() for part in doc.parts[1:]))
+    settings = build.build(root, doc.file)
+    return replace(settings, digest=_digest(doc), included=included), doc
+
+
+def _digest(doc: Document) -> str:
+    """Of every line of every file, and of what the environment says where it may be shown."""
+    named = [(one.reference, one.text) for one in tree.scalars(doc.root) if one.reference]
+    said = [f"{one.name}={text}" for one, text in named if not one.hidden and not one.is_path]
+    return sha256("\n".join([*doc.lines, *said]).encode()).hexdigest()

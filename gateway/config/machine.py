@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gateway.adapters.mqtt_settings import Broker
-from gateway.config import auditing, check_inference, check_sync, check_telling, updates
+from gateway.config import auditing, check_inference, check_sync, check_telling, check_web, updates
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
 from gateway.config.tree import Document, Place
@@ -47,6 +47,7 @@ def problems(settings: Settings, doc: Document) -> Iterator[Problem]:
     yield from auditing.unusable(settings, doc)
     yield from check_inference.unaskable(settings, doc, _unreadable)
     yield from updates.unusable(settings, doc)
+    yield from check_web.unusable(settings, doc, _unreadable)
 
 
 def warnings(settings: Settings, doc: Document) -> Iterator[Problem]:

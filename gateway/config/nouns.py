@@ -27,6 +27,10 @@ class KindError(ValueError):
         self.hint = hint
 
 
+class SlippedKeyError(KindError):
+    """The key that names the plug-in is nearly there."""
+
+
 class _Noun(Section):
     """A section that stands for a dataclass of the bridge."""
 
@@ -44,6 +48,9 @@ def kind_of(value: object, key: str, kinds: Sequence[str]) -> str:
     kind = value.get(key)
     if kind in kinds:
         return str(kind)
+    slip = next((one for one in value if near(str(one), [key])), None)
+    if kind is None and slip is not None and str(value[slip]) in kinds:
+        raise SlippedKeyError(slip, f"unknown key {slip!r}", near(slip, [key]))
     if kind is None:
         raise KindError(key, f"{key!r} is missing", f"there are {choices(kinds)}")
     hint = near(str(kind), kinds) or f"there are {choices(kinds)}"

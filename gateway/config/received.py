@@ -28,20 +28,16 @@ def overlaid(doc: Document, data: bytes, file: Path, may: Iterable[str]) -> Docu
     Raises:
         BadFileError: it is not YAML, or has another section; places are in ``file``.
     """
-    count = len(doc.lines)
-    try:  # its lines follow the file's, so that one document knows the places of both
-        over = document.parse(b"\n" * count + data, file)
-    except BadFileError as error:
-        raise BadFileError(placed(error.problems, count, file)) from None
+    over = document.parse_received(data, file, doc)
     if wrong := list(_surprises(over, set(may) - {ACT})):
-        raise BadFileError(placed(wrong, count, file))
+        raise BadFileError(wrong)
     base = doc.root
     assert isinstance(base, tree.Mapping)  # noqa: S101  # it was found good
     assert isinstance(over.root, tree.Mapping)  # noqa: S101  # as this was
     root = replace(
         base, items={**base.items, **over.root.items}, keys={**base.keys, **over.root.keys}
     )
-    return Document(doc.file, [*doc.lines, *over.lines[count:]], root)
+    return replace(over, root=root)
 
 
 def _surprises(over: Document, known: Collection[str]) -> Iterator[Problem]:
@@ -51,14 +47,6 @@ def _surprises(over: Document, known: Collection[str]) -> Iterator[Problem]:
     for key in over.root.items:
         if key not in known:
             yield over.problem((key,), f"updates.config.may does not list {key!r}", key=True)
-
-
-def placed(problems: Iterable[Problem], count: int, file: Path) -> list[Problem]:
-    """Problems of the two, each with its own file; ``count``: lines of the user's."""
-    return [
-        replace(one, file=str(file), line=one.line - count) if one.line > count else one
-        for one in problems
-    ]
 
 
 def allowed(local: Settings, new: Settings, file: Path) -> Settings:

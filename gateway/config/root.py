@@ -10,6 +10,7 @@ from gateway.config.auditing import AuditSection
 from gateway.config.cloud import CloudSection
 from gateway.config.fleet import FleetSection
 from gateway.config.guards import Exclusions
+from gateway.config.metrics import MetricsSection
 from gateway.config.people import PeopleSection
 from gateway.config.scalars import Name
 from gateway.config.schema import (
@@ -24,6 +25,7 @@ from gateway.config.schema import (
 from gateway.config.security import PrivacySection, SecuritySection
 from gateway.config.telling import AlertSection, HomeAssistantSection
 from gateway.config.updates import UpdatesSection
+from gateway.config.web import WebSection
 
 
 def _source(value: object) -> object:
@@ -74,5 +76,9 @@ class Root(Section):
     """What has to do with clouds."""
     fleet: FleetSection | None = None
     """Several gateways on one broker; without this section this one is alone."""
+    web: WebSection | None = None
+    """The page in a browser; without this section there is none."""
+    metrics: MetricsSection | None = None
+    """Metrics for Prometheus; without this section there are none."""
     updates: UpdatesSection | None = None
     """Models and configuration from a signed repository; without this section nothing is asked."""

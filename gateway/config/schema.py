@@ -51,7 +51,8 @@ def _tls(value: object) -> object:
         words: dict[str, dict[str, str] | None] = {"true": {}, "false": None}
         if value not in words:
             raise ValueError(
-                "should be true, false, or a mapping with ca_file, cert_file, key_file"
+                "should be true, false, or a mapping with ca_file, cert_file, key_file,"
+                f" not {value[:80]!r}"
             )
         return words[value]
     return value
@@ -125,7 +126,8 @@ def _trial(value: object) -> object:
     if isinstance(value, str):
         words: dict[str, dict[str, str] | None] = {"true": {}, "false": None}
         if value not in words:
-            raise ValueError("should be true, false, or a mapping with shadow, probation ...")
+            form = "true, false, or a mapping with shadow, probation ..."
+            raise ValueError(f"should be {form}, not {value[:80]!r}")
         return words[value]
     return value
 
@@ -188,8 +190,11 @@ class LogSection(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """What is written."""
-    format: Literal["auto", "json", "text"] = "auto"
-    """``auto``: readable on a terminal, JSON elsewhere."""
+    format: Literal["auto", "json", "text", "otel"] = "auto"
+    """``auto``: readable on a terminal, JSON elsewhere; ``otel``: JSON with the fields of
+    OpenTelemetry's log data model."""
+    recorder: Annotated[Size, Field(le=64 << 20)] = 512 << 10
+    """Memory for the last lines at every level, which are dumped on a crash; 0 for none."""
 
 
 class LimitsSection(Section):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.config.watching import Log, MetricsSettings, WebSettings
 from gateway.core.alerts import Route
 from gateway.core.assets import Asset
 from gateway.core.choices import Choice
@@ -84,14 +85,6 @@ class CloudModel:
     output: str = ""
     """Name of the output with the score; empty: as the local model's."""
     datatype: Datatype = "FP32"
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """What is written, and how."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "text"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +188,9 @@ class Settings:
     exclusions: tuple[Exclusion, ...] = ()
     """Actions of which only so many may be in force at one time."""
     digest: str = ""
-    """sha256 of the file's lines, hex."""
+    """sha256 of the lines of the file and of those it includes, hex."""
+    included: tuple[Path, ...] = ()
+    """The files it includes, each once."""
     homeassistant: HomeAssistant | None = None
     """None: it is told nothing."""
     alerts: tuple[Route, ...] = ()
@@ -213,11 +208,22 @@ class Settings:
     """sha256 of the received configuration that is part of this, hex; empty without one."""
     received_why: str = ""
     """Why one that is there is no part of it."""
+    broken_why: str = ""
+    """Why the user's file cannot be read: this is the last good one, and nothing is commanded."""
+    snapshot: bytes = field(default=b"", repr=False, compare=False)
+    """What is kept of the file when the gateway runs well with it; see ``config.lastgood``."""
+    changed: tuple[str, ...] = field(default=(), compare=False)
+    """Key paths in which the file differs from the one before it, where that was given."""
     metric_keep_ms: Mapping[str, int] = field(default_factory=dict)
     """Metric's key -> how long its readings are kept, where that is shorter than the store's."""
 
     sync: Mapping[str, SyncSink] = field(default_factory=dict)
     """Clouds that are told what happens here."""
+
+    web: WebSettings | None = None
+    """None: there is no page."""
+    metrics: MetricsSettings | None = None
+    """None: Prometheus is told nothing."""
 
     @property
     def base(self) -> str:

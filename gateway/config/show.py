@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from gateway.config.problems import MASK
 from gateway.config.settings import Settings
 from gateway.core import durations
 from gateway.core.guards import Deed
@@ -15,14 +16,14 @@ from gateway.core.paths import Path
 from gateway.core.rules import Expression
 
 _SECRET = re.compile(r"(^|_)(password|passphrase|secret|token|key)$")
-MASK = "********"
-"""Stands for a secret; ours are in files, but a plug-in may have declared one by value."""
 
 
 def effective(settings: Settings) -> Mapping[str, Any]:
     """The settings, defaults filled in and secrets masked."""
     tree = plain(settings)
     assert isinstance(tree, dict)  # noqa: S101 - a dataclass becomes a dict
+    for ours in ("broken_why", "snapshot", "changed"):
+        tree.pop(ours)
     return tree
 
 

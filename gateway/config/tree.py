@@ -1,10 +1,13 @@
 """The nouns of a YAML file that was read: every key and value knows its line and column."""
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from gateway.config.problems import Problem
+from gateway.config import slips
+from gateway.config.problems import Problem, discreet
 
 Step = str | int
 Place = tuple[Step, ...]
@@ -12,7 +15,7 @@ Place = tuple[Step, ...]
 
 
 class Mark(NamedTuple):
-    """A position, both numbers from 1."""
+    """A position, both numbers from 1; the lines of included files follow those of the first."""
 
     line: int
     column: int
@@ -24,6 +27,19 @@ class Word(str):
     __slots__ = ()
 
 
+class Reference(NamedTuple):
+    """From where a value came that the file only names."""
+
+    kind: Literal["environment", "credential"]
+    name: str
+    hidden: bool
+    """Nobody is shown it."""
+    by_default: bool = False
+    """It is the default that stands beside the name."""
+    is_path: bool = False
+    """The value is where a credential lies, not what it says."""
+
+
 @dataclass(slots=True)
 class Scalar:
     """A text; empty and unquoted stands for "no value"."""
@@ -31,6 +47,10 @@ class Scalar:
     text: str
     mark: Mark
     quoted: bool
+    reference: Reference | None = None
+    """None: the text stands here."""
+    wrong: tuple[Problem, ...] = ()
+    """Why what should stand here could not be had: a file, a variable, a credential."""
 
 
 @dataclass(slots=True)
@@ -55,13 +75,25 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+class Part(NamedTuple):
+    """A file among those of a document."""
+
+    file: Path
+    before: int
+    """Lines of the document before its first."""
+    at: Mark
+    """Where it is included; of the first file its own beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file that was read."""
+    """A file that was read, with what it includes."""
 
     file: Path
     lines: list[str]
     root: Node
+    parts: tuple[Part, ...] = ()
+    """The files it is made of, in the order of their lines."""
 
     def problem(
         self,
@@ -79,11 +111,30 @@ class Document:
             written = self.line(mark.line)[start - 1 :]
             if written.startswith(node.text[:offset]):
                 mark = Mark(mark.line, start + offset)
+        hint = hint or slips.hint(message)
+        named = node.reference if isinstance(node, Scalar) else None
+        if named is not None and not named.is_path and isinstance(node, Scalar):
+            message, hint = discreet(message, hint, node.text)
         return self.at(mark, message, hint)
 
     def at(self, mark: Mark, message: str, hint: str = "") -> Problem:
-        """A problem at a position."""
-        return Problem(str(self.file), *mark, message, hint, self.line(mark.line))
+        """A problem at a position, in the file where that is."""
+        part = self.part(mark)
+        line, source = mark.line - part.before, self.line(mark.line)
+        via = self.included_at(mark) if part.before else Mark(0, 0)
+        return Problem(str(part.file), line, mark.column, message, hint, source, via)
+
+    def included_at(self, mark: Mark) -> Mark:
+        """The position in the first file that leads to this one."""
+        part = self.part(mark)
+        while part.before:
+            mark, part = part.at, self.part(part.at)
+        return mark
+
+    def part(self, mark: Mark) -> Part:
+        """The file in which a position is."""
+        at = bisect_left(self.parts, mark.line, key=lambda part: part.before)
+        return self.parts[at - 1] if at else Part(self.file, 0, Mark(1, 1))
 
     def line(self, number: int) -> str:
         """One line as the user wrote it, from 1; empty beyond the end."""
@@ -94,9 +145,16 @@ class Document:
         node, _ = self._find(place, key=False, exact=True)
         return node
 
-    def key_mark(self, place: Place) -> Mark:
-        """Where a key stands."""
-        return self._find(place, key=True)[1]
+    def key_line(self, place: Place) -> int:
+        """The line of a key, in its own file."""
+        mark = self._find(place, key=True)[1]
+        return mark.line - self.part(mark).before
+
+    def origin(self, place: Place) -> tuple[Path, int]:
+        """The file and the line in it where a value is, or what it is in."""
+        mark = self._find(place, key=False)[1]
+        part = self.part(mark)
+        return part.file, mark.line - part.before
 
     def existing(self, place: Place) -> Place:
         """As much of a place as the file has."""
@@ -140,3 +198,18 @@ def plain(node: Node) -> object:
     if node.quoted:
         return node.text
     return Word(node.text) if node.text else None
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """Every scalar at and below a node."""
+    if isinstance(node, Scalar):
+        yield node
+        return
+    for below in node.items.values() if isinstance(node, Mapping) else node.items:
+        yield from scalars(below)
+
+
+def hidden(node: Node) -> frozenset[str]:
+    """The texts that nobody is shown."""
+    found = (one for one in scalars(node) if one.reference is not None and one.reference.hidden)
+    return frozenset(one.text for one in found)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config import tree as trees
 from gateway.config.keys import keys_at
-from gateway.config.nouns import KindError
+from gateway.config.nouns import KindError, SlippedKeyError
 from gateway.config.problems import Problem, choices, near
 from gateway.config.root import Root
 from gateway.config.tree import Document, Place
@@ -138,6 +138,9 @@ def _problem(model: type[BaseModel], doc: Document, error: _Error) -> Problem:
         return doc.problem(place, f"{str(place[-1])[:80]!r}: {message}", key=True)
     if entry["type"] == "extra_forbidden":
         return _unknown_key(model, doc, place)
+    slipped = entry.get("ctx", {}).get("error")
+    if isinstance(slipped, SlippedKeyError):
+        return doc.problem(place, str(slipped), slipped.hint, key=True)
     message, hint, offset = _words(entry)
     hint = hint or _cut(doc, place)
     colon = ":" if entry["type"] == "value_error" else ""
@@ -201,7 +204,8 @@ def _unknown_key(model: type[BaseModel], doc: Document, place: Place) -> Problem
     if _SECRET.fullmatch(key) and f"{key}_file" in known:
         hint = f"secrets are never in this file: name a file that holds it with '{key}_file'"
     else:
-        hint = near(key, known) or (f"there are {choices(known, 20)}" if known else "")
+        unused = [one for one in known if doc.node((*place[:-1], one)) is None]
+        hint = near(key, known, unused) or (f"there are {choices(known, 20)}" if known else "")
     return doc.problem(place, f"unknown key {key!r}", hint, key=True)
 
 

@@ -9,7 +9,7 @@ from gateway.core.discovery_controls import AUTHOR
 from gateway.core.discovery_place import Component, Place, device
 from gateway.core.topic_tree import Document
 
-STATES: Final = ("running", "degraded", "stopping")
+STATES: Final = ("running", "degraded", "safe_mode", "stopping")
 
 
 def gateway(place: Place, sources: Iterable[str], models: Iterable[str]) -> Document:

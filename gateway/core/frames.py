@@ -24,6 +24,8 @@ class Frame(NamedTuple):
 
     header: Mapping[str, Any]
     block: bytes | bytearray = b""
+    descriptors: tuple[int, ...] = ()
+    """Open files that came with it; whoever received them closes them."""
 
 
 def encode(header: Mapping[str, object], block: bytes | bytearray = b"") -> bytes:

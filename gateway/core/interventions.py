@@ -118,6 +118,8 @@ class Standing:
         self._held: dict[Key, Intervention] = {}
         self.muted: Mapping[str, str] = {}
         """Assets that another gateway of the fleet commands, and the words for it."""
+        self.safe_mode: Intervention | None = None
+        """The gateway's own stop while its file is broken: no person ends it."""
 
     def __iter__(self) -> Iterator[Intervention]:
         return iter(list(self._held.values()))
@@ -147,8 +149,15 @@ class Standing:
         return min((at for at in times if at is not None), default=None)
 
     def stop(self, mono_ms: int) -> Intervention | None:
-        """The global stop, while it holds."""
-        return self.find(GATEWAY, Kind.STOP, "", mono_ms)
+        """The global stop, while it holds: a person's, else the gateway's own."""
+        return self.find(GATEWAY, Kind.STOP, "", mono_ms) or self.safe_mode
+
+    def stopped(self, mono_ms: int) -> str:
+        """``stopped`` while a person's stop holds, ``stopped: safe mode`` while our own does."""
+        stop = self.stop(mono_ms)
+        if stop is None:
+            return ""
+        return "stopped: safe mode" if stop is self.safe_mode else "stopped"
 
     def stands(self, asset: str, mono_ms: int) -> Stands:
         """What holds of an asset."""
@@ -166,7 +175,7 @@ class Standing:
         """
         said = self.stands(asset, mono_ms)
         if said.stopped or said.maintenance:
-            return "stopped" if said.stopped else "maintenance"
+            return self.stopped(mono_ms) or "maintenance"
         return "hold" if said.hold and not fail_safe else ""
 
     def flags(self, asset: str, mono_ms: int) -> frozenset[str]:

@@ -11,7 +11,7 @@ from gateway.core.sights import Moment
 
 
 def _stopped(limits: Limits, _ask: Ask, moment: Moment) -> str:
-    return "" if limits.standing.stop(moment.mono_ms) is None else "stopped"
+    return limits.standing.stopped(moment.mono_ms)
 
 
 def _maintenance(limits: Limits, ask: Ask, moment: Moment) -> str:

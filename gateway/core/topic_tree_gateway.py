@@ -35,7 +35,7 @@ def info(parts: Mapping[str, object], now_ms: int) -> Document:
 
 
 def state(name: str, since_ms: int, problems: int, now_ms: int) -> Document:
-    """``state``, retained: ``running``, ``degraded`` or ``stopping``."""
+    """``state``, retained: ``running``, ``degraded``, ``safe_mode`` or ``stopping``."""
     return head(now_ms) | {"state": name, "since": rfc3339(since_ms), "problems": problems}
 
 

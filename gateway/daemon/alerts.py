@@ -99,6 +99,13 @@ class Alerts:
         if kind == "source_silent":
             text = f"source {keys['source']} is silent for {keys['silent_s']} s"
             self._take(Notice(Kind.OFFLINE, text, now_ms))
+        elif kind == "safe_mode_entered":
+            why = str(keys["error"]).partition("\n")[0]
+            text = f"safe mode: nothing is commanded, the configuration is wrong: {why}"
+            self._take(Notice(Kind.OFFLINE, text[:300], now_ms))
+        elif kind == "safe_mode_left":
+            text = "safe mode is over: the configuration is right, commands are given again"
+            self._take(Notice(Kind.OFFLINE, text, now_ms))
         elif kind.startswith(SECURITY):
             about = ", ".join(f"{key} {value}" for key, value in keys.items())
             self._take(Notice(Kind.SECURITY, f"{kind}: {about}"[:300], now_ms))

@@ -5,7 +5,7 @@ and health are only worth their newest value: they are published when they chang
 each reconnect.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -37,6 +37,8 @@ class Announce:
         self._journal: Journal | None = None
         self.ears: list[Ear] = []
         """Who else is told of decisions, commands and events."""
+        self.screen: Callable[[str, bytes], None] | None = None
+        """Shown every document, by its topic below the base; whether or not a broker is there."""
         self.shown_ms: dict[str, int] = {}
         """When each asset's state was published last, monotonic ms."""
 
@@ -98,6 +100,7 @@ class Announce:
 
     def _event(self, topic: str, document: Document, *, retain: bool = False) -> None:
         payload = topic_tree_sizes.payload(topic, document)
+        self._show(topic, payload)
         self._keep(OutboxRow(f"{self._base}/{topic}", payload, retain=retain))
 
     def _keep(self, row: OutboxRow) -> None:
@@ -106,6 +109,10 @@ class Announce:
             self.retained.note(row.topic)
         self._journal.batch.outbox.append(row)
         self._journal.changed()
+
+    def _show(self, topic: str, payload: bytes) -> None:
+        if self.screen is not None:
+            self.screen(topic, payload)
 
     def take_back(self, topic: str) -> None:
         """Nobody renews this retained topic any more: empty it, and forget it, in one commit."""
@@ -126,6 +133,7 @@ class Announce:
         for ear in self.ears:
             ear.fresh(asset, fresh=fresh)
         word = b"online" if fresh else b"offline"
+        self._show(f"asset/{asset}/availability", word)
         self.publish(f"{self._base}/asset/{asset}/availability", word)
 
     def health(self, document: Document) -> None:
@@ -134,7 +142,9 @@ class Announce:
 
     def now(self, topic: str, document: Document) -> None:
         """A document that is only worth its newest value; retained."""
-        self.publish(f"{self._base}/{topic}", topic_tree_sizes.payload(topic, document))
+        payload = topic_tree_sizes.payload(topic, document)
+        self._show(topic, payload)
+        self.publish(f"{self._base}/{topic}", payload)
 
     def publish(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = True) -> bool:
         """Publish now or not at all; whether it was handed over."""

@@ -98,6 +98,7 @@ class Daemon:
         yield "traffic", parts.traffic.run()
         yield "clouds", parts.clouds.run()
         yield "sync", parts.sync.run()
+        yield "page", parts.page.run()
         yield "errands", parts.errands.run()
         yield "fleet", watch(parts.standby)
         yield "updates", parts.updates.run(self.reload)
@@ -136,7 +137,7 @@ class Daemon:
                 await parts.outbox.settled()
                 await parts.journal.committed()
         parts.decide.close()
-        closing = (parts.inference, parts.clouds, parts.sync)
+        closing = (parts.inference, parts.clouds, parts.sync, parts.page)
         await asyncio.gather(parts.links.stop(), *(part.close() for part in closing))
 
     async def _connections(self) -> None:

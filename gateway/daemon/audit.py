@@ -38,11 +38,13 @@ LOOK_S: Final = 5.0
 EVENTS: Final[Mapping[str, tuple[Kind, str]]] = {
     "configuration_loaded": (Kind.CONFIGURATION, "file"),
     "configuration_rejected": (Kind.CONFIGURATION, "file"),
-    "model_version_changed": (Kind.MODEL, "model"),
-    "model_calibrated": (Kind.MODEL, "model"),
+    "safe_mode_entered": (Kind.CONFIGURATION, "file"),
+    "safe_mode_left": (Kind.CONFIGURATION, "file"),
+    **dict.fromkeys(("model_version_changed", "model_calibrated"), (Kind.MODEL, "model")),
     **dict.fromkeys(OF_DEVICES, (Kind.SECURITY, "device")),
     "update_changed": (Kind.UPDATE, "about"),
     "security_repository_refused": (Kind.UPDATE, "about"),
+    "log_level_changed": (Kind.GATEWAY, "level"),
     **dict.fromkeys(OF_SOURCES, (Kind.SECURITY, "source")),
 }
 """Events that are records, too: kind, and which key names what they are about."""

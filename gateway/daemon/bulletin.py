@@ -75,8 +75,8 @@ class Bulletin:
     def site(self, site: Site) -> None:
         self._site, self._files = site, self._files + 1
         self._mapped = mapped(site.settings)
-        for gone in self._fresh.keys() - site.watches.keys():
-            del self._fresh[gone]
+        self._fresh.clear()  # said again, with the problems: a page may have come with the file
+        self._said.pop("problems", None)
         self._due_ms.pop("devices", None)
         self._announce.retained.changed = True
 
@@ -192,6 +192,7 @@ class Bulletin:
         active = lineage.active if lineage else None
         other = lineage.candidate if lineage else None
         ready = other is not None and other.state is State.READY
+        manifest = self._versions.manifest(model)
         return {
             "version": active.version if active else None,
             "hash": active.hash if active else None,
@@ -199,6 +200,8 @@ class Bulletin:
             "candidate": other.version if other else None,
             "candidate_state": other.state.value if other else None,
             "ready": other.version if other and ready else None,
+            "task": manifest.task if manifest else None,
+            "unit": (manifest.scored.unit if manifest else "") or None,
         }
 
     # -- what nobody renews ---------------------------------------------------------------------

@@ -5,7 +5,7 @@ comes is held in bounded memory, and health says so.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Final
 
@@ -50,6 +50,8 @@ class Forget:
         self._store = store
         self._pool = pool
         self._running: asyncio.Task[Erased] | None = None
+        self.also: Callable[[str], None] = lambda _device: None
+        """Called in a thread of its own: who else remembers a device."""
 
     async def answer(self, request: Request) -> Mapping[str, object]:
         """``request/forget`` with ``device``: ``<source>/<device>``.
@@ -90,6 +92,7 @@ class Forget:
         finally:
             if self._journal.trouble == TROUBLE:
                 self._journal.trouble = ""
+        await asyncio.to_thread(self.also, device)
         log.info("device_forgotten", source=source, **done._asdict())
         # The record says that, not whom: a name in the chain could never be erased.
         self._announce.event("security_device_forgotten", source=source, rows=sum(done[:6]))

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
+from gateway.config.changes import shown as shown_keys
 from gateway.core import topic_tree
 from gateway.core.interventions import GATEWAY, Standing
 from gateway.core.interventions_told import mode_override, shown
@@ -17,6 +18,7 @@ from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
 from gateway.daemon.maintenance import Maintenance
+from gateway.daemon.page import Page
 from gateway.daemon.periods import Periods
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.site import Feed, Site
@@ -38,8 +40,14 @@ class Fellow(Protocol):
         ...
 
 
+SAFE_MODE: Final = "configuration: safe mode: "
+"""How the problem begins that says so."""
+
+
 def state_of(problems: Sequence[str]) -> str:
-    """``running``, or ``degraded`` while there are problems."""
+    """``running``, ``degraded`` while there are problems, or ``safe_mode``."""
+    if any(one.startswith(SAFE_MODE) for one in problems):
+        return "safe_mode"
     return "degraded" if problems else "running"
 
 
@@ -78,8 +86,11 @@ class Health:
         self.updates: Updates | None = None
         self.clouds: Clouds | None = None
         self.sync: Sync | None = None
+        self.page: Page | None = None
         self.audit: Audit | None = None
         """Attached before the first look."""
+        self.restart_required: tuple[str, ...] = ()
+        """Keys of the file that hold at the next start."""
         self.fleet: Fellow | None = None
         """The fleet as this gateway sees it; None: it is alone."""
 
@@ -103,7 +114,7 @@ class Health:
         if self._journal.trouble:
             found.append(f"store: {self._journal.trouble}")
         if self._inference.state == "down":
-            found.append("worker: down")
+            found.append(": ".join(filter(None, ("worker: down", self._inference.failed))))
         found += [f"model {name}: {why}" for name, why in self._inference.refused.items()]
         found += self._periods.problems()
         for feed in self.site.feeds.values():
@@ -118,7 +129,9 @@ class Health:
         if not self._ingest.clock_ok:
             found.append("clock: not synchronised")
         stop = self._standing.stop(self._clock.mono_ms())
-        if stop is not None:
+        if stop is not None and stop is self._standing.safe_mode:
+            found.append(f"{SAFE_MODE}{stop.reason}: nothing is commanded")
+        elif stop is not None:
             found.append(f"gateway: stopped by {stop.author}: {stop.reason}".removesuffix(": "))
         return found
 
@@ -129,6 +142,7 @@ class Health:
         found += self.updates.problems() if self.updates is not None else []
         found += self.clouds.problems() if self.clouds is not None else []
         found += self.sync.problems() if self.sync is not None else []
+        found += self.page.problems() if self.page is not None else []
         found += self.fleet.problems() if self.fleet is not None else []
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
@@ -139,11 +153,14 @@ class Health:
         problems = self.problems()
         parts: Document = {
             "problems": problems,
+            "restart_required": shown_keys(self.restart_required),
             "brokers": {name: _link(link) for name, link in self._links.items()},
             "sources": {name: self._feed(feed) for name, feed in self.site.feeds.items()},
             "store": {
                 "state": self._journal.trouble or store.state,
                 "bytes": store.bytes,
+                "max_bytes": (most := self.site.settings.store.max_bytes),
+                "full_in_s": store.full_in_s(most),
                 "free_disk_bytes": store.free_disk_bytes,
                 "rows": dict(store.rows),
             },
@@ -166,6 +183,8 @@ class Health:
         parts |= {"fleet": self.fleet.document()} if self.fleet is not None else {}
         if self.updates is not None and (updates := self.updates.document()):
             parts["updates"] = updates
+        if self.page is not None and (page := self.page.document()):
+            parts["page"] = page
         return topic_tree.health(state_of(problems), self._clock.now_ms(), parts)
 
     def _feed(self, feed: Feed) -> Document:

@@ -53,6 +53,8 @@ class Inference:
         self._closed = False
         self.resident: Mapping[str, Package] = {}
         """Our own, beside the site's; set before the first ``want``."""
+        self.failed = ""
+        """Why it did not start the last time."""
         self.took_ms = 0.0
         """How long the last answer took."""
         self.restarts = 0
@@ -184,15 +186,17 @@ class Inference:
             for name in self._berths.first():
                 await self._loading.load(name)
         except ModelError as error:
-            log.error("worker_start_failed", error=str(error), loading=name)
+            if str(error) != self.failed:  # a missing onnxruntime stays missing
+                log.error("worker_start_failed", error=str(error), loading=name)
+            self.failed = str(error)
             self.state = "down"
             if name:
                 self._loading.strike(name, error)
             await self._blocking(self._worker.stop)
             return False
-        self.state = "running"
-        names = self._berths.names
-        log.info("worker_started", models=sorted(names), loaded=sorted(self._berths.taken))
+        self.state, self.failed = "running", ""
+        told = {"loaded": sorted(self._berths.taken), "confined": self._worker.confined}
+        log.info("worker_started", models=sorted(self._berths.names), **told)
         return True
 
     async def _exchange(self) -> None:

@@ -73,6 +73,7 @@ class Ingest:
         self.roll = Roll()
         self.others: Callable[[Message], bool] = lambda _message: False
         """Takes what is neither a source's nor a pulse; a request otherwise."""
+        self.heard: Callable[[Sequence[Message]], object] = lambda _messages: None
         self._closed = False
         self._draining = asyncio.Lock()
 
@@ -102,6 +103,7 @@ class Ingest:
         if chunk is None:
             return False
         await self._journal.room()
+        self.heard(chunk)
         for message in chunk:
             self.take(link, message)
             if self._decide.hasty:

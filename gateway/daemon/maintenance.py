@@ -84,14 +84,19 @@ class Maintenance:
         return changed
 
     def _say(self, watch: Watch) -> None:
-        causes = [
-            cause
-            for model, state in watch.models.items()
-            if state.drift is not None
-            for cause in _causes(watch, model, state.columns, state.drift)
-        ]
+        causes = drifted(watch)
         log.warning("drift_changed", asset=watch.asset.id, causes=causes)
         self._announce.maintenance(watch.asset.id, causes)
+
+
+def drifted(watch: Watch) -> list[Document]:
+    """What of an asset is not any more where it was."""
+    return [
+        cause
+        for model, state in watch.models.items()
+        if state.drift is not None
+        for cause in _causes(watch, model, state.columns, state.drift)
+    ]
 
 
 def drift_key(asset: str, model: str, model_hash: str) -> tuple[str, str]:

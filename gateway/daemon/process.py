@@ -1,14 +1,16 @@
-"""The daemon as a process: signals, and what the interpreter is told."""
+"""The daemon as a process: signals, what the interpreter is told, and what is left of a crash."""
 
 import asyncio
 import gc
 import signal
 from typing import Final
 
+from gateway import __version__
 from gateway.config.settings import Settings
 from gateway.daemon.app import Daemon
 from gateway.daemon.clock import SystemClock
-from gateway.errors import GatewayError
+from gateway.daemon.flight import Flight
+from gateway.errors import ConfigError, GatewayError
 
 COLLECT: Final = (20_000, 20, 20)
 """Python's own (700, 10, 10) looks for cycles several times in each batch of messages, which have
@@ -21,12 +23,35 @@ def run(settings: Settings) -> None:
     Raises:
         GatewayError: it cannot go on.
     """
-    asyncio.run(_run(settings))
+    if not settings.log.recorder_bytes:
+        asyncio.run(_run(settings))
+        return
+    flight = Flight(settings, SystemClock())
+    flight.start()
+    try:
+        asyncio.run(_run(settings, flight))
+    except (ConfigError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        flight.crashed("crashed", error)
+        raise
+    finally:
+        flight.close()
 
 
-async def _run(settings: Settings) -> None:
+def resource(settings: Settings) -> dict[str, str]:
+    """What the lines of this process's log are from, in OpenTelemetry's words."""
+    return {
+        "service.name": "edge-gateway",
+        "service.version": __version__,
+        "service.instance.id": settings.gateway_id,
+    }
+
+
+async def _run(settings: Settings, flight: Flight | None = None) -> None:
     gc.set_threshold(*COLLECT)
     daemon = Daemon(settings, SystemClock())
+    daemon.flight = flight
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop.set)

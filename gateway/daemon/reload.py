@@ -1,14 +1,22 @@
-"""Reload: take the file again, all of it or nothing of it."""
+"""Reload: take the file again: what it can do while it runs at once, the rest at the next start.
+
+A file that is wrong changes nothing. Of one that is right, what belongs to the frame (see
+``config.frame``) waits for a restart, and everything else holds at once; where the rest cannot be
+had without its frame, as a source on a broker that is not connected yet, nothing of it holds.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
 
-from gateway.adapters import systemd
-from gateway.config import apart
+from gateway.adapters import logs, systemd
+from gateway.config import apart, frame
+from gateway.config.changes import shown
 from gateway.config.settings import Settings
+from gateway.core.requests import Request, RequestError
 from gateway.daemon.announce import Announce
 from gateway.daemon.audit import of_file
 from gateway.daemon.clock import Clock
@@ -18,15 +26,8 @@ from gateway.daemon.telling import Telling
 from gateway.daemon.versions import Versions
 from gateway.errors import ConfigError
 
-NEEDS_RESTART: Final = (
-    "gateway_id",
-    "announce_broker",
-    "brokers",
-    "store",
-    "log",
-    "audit",
-    "fleet",
-)
+STATUS: Final = 200
+"""Characters of systemd's line."""
 
 log = structlog.get_logger()
 
@@ -58,6 +59,10 @@ class Reload:
         self._announce = announce
         self._telling = telling
         self._clock = clock
+        self._one = asyncio.Lock()
+        self._read = site.settings
+        """The file as it was read last; what of it holds is the site's."""
+        self._waiting: tuple[str, ...] = ()
 
     def add(self, *parts: Part) -> None:
         """These are given the new site, too."""
@@ -68,49 +73,111 @@ class Reload:
         while True:
             await asked.wait()
             asked.clear()
+            with suppress(ConfigError):
+                await self._reload()
+
+    async def answer(self, request: Request) -> Mapping[str, object]:
+        """``request/reload``: as SIGHUP, and what came of it; ``dry_run``: what would.
+
+        Raises:
+            RequestError: the file is wrong, or needs a restart; nothing was changed.
+        """
+        if strange := sorted(request.fields.keys() - {"dry_run"}):
+            raise RequestError(f"unknown key {strange[0][:40]!r}; there is dry_run")
+        dry = request.fields.get("dry_run", False)
+        if not isinstance(dry, bool):
+            raise RequestError("dry_run should be true or false")
+        try:
+            return await (self._looked() if dry else self._reload())
+        except ConfigError as error:
+            raise RequestError(str(error)) from error
+
+    @property
+    def status(self) -> str:
+        """How it stands, for systemd."""
+        settings = self.site.settings
+        head = f"SAFE MODE: {settings.broken_why.partition(chr(10))[0]}; " * bool(
+            settings.broken_why
+        )
+        tail = f"; restart to change {', '.join(self._waiting)}" * bool(self._waiting)
+        about = f"{len(self.site.watches)} assets, {len(self._links)} brokers"
+        return f"{head}{about}{tail}"[:STATUS]
+
+    async def _reload(self) -> Mapping[str, object]:
+        """Load the file again, and say what came of it.
+
+        Raises:
+            ConfigError: nothing was changed.
+        """
+        async with self._one:
             systemd.reloading()
             try:
-                await self._exchange()
+                return await self._exchange()
             except ConfigError as error:
                 log.error("configuration_rejected", error=str(error))
                 name = self.site.settings.file.name
                 self._announce.event("configuration_rejected", error=str(error), file=name)
-            systemd.ready(f"{len(self.site.watches)} assets, {len(self._links)} brokers")
+                raise
+            finally:
+                systemd.ready(self.status)
 
-    async def _exchange(self) -> None:
+    async def _looked(self) -> Mapping[str, object]:
+        settings = await asyncio.to_thread(apart.load, self.site.settings.file, self._read.snapshot)
+        kept = frame.kept(self.site.settings, settings)
+        return _told(settings, self._paths(settings, kept))
+
+    async def _exchange(self) -> Mapping[str, object]:
         """Load, build, and only then exchange.
 
         Raises:
             ConfigError: nothing was changed.
         """
-        settings = await asyncio.to_thread(apart.load, self.site.settings.file)
-        self._same_frame(self.site.settings, settings)
+        read = await asyncio.to_thread(apart.load, self.site.settings.file, self._read.snapshot)
+        kept = frame.kept(self.site.settings, read)
+        waiting = self._paths(read, kept)
+        self._wait_for(waiting)
+        settings = frame.within(self.site.settings, read, kept)
         fleet = await asyncio.to_thread(self._versions.open, settings)
         site = build(settings, fleet.active, self._clock)
         self._versions.adopt(fleet, site)
+        self._take(site)
+        self._read = read
+        told = _told(read, waiting)
+        log.info("configuration_loaded", assets=len(site.watches), sources=len(site.feeds), **told)
+        self._announce.event("configuration_loaded", **of_file(read), **told)
+        for watch in site.watches.values():
+            self._announce.asset(watch)
+            if watch.policy.lost:
+                self._announce.alert(watch)
+        return told
+
+    def _take(self, site: Site) -> None:
+        """Every part works on the new site."""
+        level = site.settings.log.level
+        if level != self.site.settings.log.level:
+            logs.set_level(level)
         _carry_over(self.site, site)
         self.site = site
         for part in self._parts:
             part.site = site
         for name, link in self._links.items():
             link.subscribe(site.subscriptions(name))
-        log.info("configuration_loaded", assets=len(site.watches), sources=len(site.feeds))
-        self._announce.event("configuration_loaded", **of_file(settings))
-        for watch in site.watches.values():
-            self._announce.asset(watch)
-            if watch.policy.lost:
-                self._announce.alert(watch)
 
-    def _same_frame(self, old: Settings, new: Settings) -> None:
-        """What needs a restart, which ``info`` shows, too.
+    def _paths(self, read: Settings, kept: Sequence[str]) -> tuple[str, ...]:
+        """The key paths that wait for a restart, those from before among them."""
+        found = dict.fromkeys((*self._waiting, *read.changed))
+        return frame.waiting(tuple(found), kept)
 
-        Raises:
-            ConfigError: it names what changed.
-        """
-        changed = [name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
-        self._telling.restart_required(tuple(changed))
-        if changed:
-            raise ConfigError(f"restart the gateway to change {', '.join(changed)}")
+    def _wait_for(self, paths: tuple[str, ...]) -> None:
+        """Show what waits for a restart."""
+        self._waiting = paths
+        self._telling.restart_required(paths)
+
+
+def _told(read: Settings, waiting: tuple[str, ...]) -> dict[str, object]:
+    """What changed, and what of it waits."""
+    applied = [path for path in read.changed if path not in waiting]
+    return {"changed": shown(applied), "restart_required": shown(waiting)}
 
 
 def _carry_over(old: Site, new: Site) -> None:

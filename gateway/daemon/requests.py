@@ -6,6 +6,7 @@ stop does not wait behind a calibration.
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -24,6 +25,8 @@ from gateway.errors import NotConnectedError
 WAITING: Final = 32
 """Requests of a lane that wait for the one before them; more are refused."""
 ANSWER_S: Final = 60.0
+HEARD_S: Final = 15.0
+"""Longest wait for the answer of somebody in this process."""
 
 Answer = Callable[[Request], Awaitable[Mapping[str, object]]]
 """Does what is asked and returns the data; raises RequestError."""
@@ -59,6 +62,8 @@ class Requests:
         self._announce = announce
         self._clock = clock
         self._lanes = {False: _Lane(), True: _Lane()}
+        self._asked: dict[object, asyncio.Future[Response]] = {}
+        """Transaction -> who waits for the response inside this process."""
         self.part: Callable[[Request, str], Part | None] = lambda request, _base: Part(request)
         """What is ours of a request on the ``set`` topics of a base; None: nothing."""
         filters = (requests.REQUESTS, *requests.SETS)
@@ -95,6 +100,29 @@ class Requests:
             return True
         self._lanes[about.sets].waiting.put_nowait((asked, base))
         return True
+
+    async def ask(self, request: Request) -> Response:
+        """Have done what somebody asks of a ``set`` topic, as if it had been heard.
+
+        In a fleet it is said on our own topics, where every member hears it.
+        """
+        request = request._replace(transaction=f"page-{secrets.token_hex(8)}")
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._asked[request.transaction] = answered
+        try:
+            self._check(request, Asked(request.name, request.asset, sets=True))
+            if self.site.settings.fleet is None:
+                self._lanes[True].waiting.put_nowait((request, self._base))
+            else:
+                self._link.publish(_message(self._base, request), expires_s=ANSWER_S, done=ignore)
+            async with asyncio.timeout(HEARD_S):
+                return await answered
+        except (RequestError, NotConnectedError) as error:
+            return Response({}, str(error))
+        except TimeoutError:
+            return Response({}, f"not answered within {HEARD_S:g} s: look whether it was done")
+        finally:
+            del self._asked[request.transaction]
 
     def _report(self, message: Message) -> None:
         """A retained request is told to everybody: it waits there until somebody clears it."""
@@ -141,6 +169,9 @@ class Requests:
 
     def _say(self, request: Request, response: Response, base: str) -> None:
         """To the response topic of the base, and to the one that was given."""
+        asked = self._asked.get(request.transaction)
+        if asked is not None and not asked.done():
+            asked.set_result(response)
         payload = topic_tree.encode(
             requests.document(request, response, self._clock.now_ms()),
         )
@@ -159,3 +190,10 @@ class Requests:
             self._link.publish(outgoing, expires_s=ANSWER_S, done=ignore)
         except (NotConnectedError, ValueError) as error:
             log.warning("response_lost", topic=outgoing.topic, error=str(error))
+
+
+def _message(base: str, request: Request) -> Outgoing:
+    """A request as a person would have published it."""
+    place = f"asset/{request.asset}/{request.name}" if request.asset else request.name
+    document = dict(request.fields) | {"transaction": request.transaction}
+    return Outgoing(f"{base}/{place}/set", topic_tree.encode(document))

@@ -186,8 +186,7 @@ class Standby:
 
     async def _succeed(self) -> None:
         while True:
-            slot = await self._taken.get()
-            if self.slots[slot].held:
+            if self.slots[slot := await self._taken.get()].held:
                 await self._takeover.take(self.assets(slot))
 
     def look(self) -> None:

@@ -1,4 +1,4 @@
-"""The process of sync, as the daemon holds it: started, told, heard, ended."""
+"""The process of sync, or of the page, as the daemon holds it: started, told, heard, ended."""
 
 import asyncio
 import json
@@ -9,9 +9,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
-
-from gateway.sync.spec import Spec
+from typing import Final, Protocol, Self
 
 KEPT: Final = (
     *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TZ", "TZDIR"),
@@ -24,6 +22,14 @@ WORDS: Final = 2_000
 """Bytes of its last words that are kept."""
 
 
+class Spec(Protocol):
+    """What it is told at its start."""
+
+    def line(self) -> bytes:
+        """As one line."""
+        ...
+
+
 class SyncChild:
     """One life of the process."""
 
@@ -34,14 +40,14 @@ class SyncChild:
         self._errors = asyncio.create_task(self._overhear(), name="sync_errors")
 
     @classmethod
-    async def start(cls, spec: Spec) -> Self:
+    async def start(cls, spec: Spec, module: str = "gateway.sync") -> Self:
         """Start it, from the thread that outlives it.
 
         Raises:
             OSError: it cannot be started.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "gateway.sync"),
+            *(sys.executable, "-P", "-m", module),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -59,6 +65,18 @@ class SyncChild:
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.write(json.dumps(what).encode() + b"\n")
+
+    def send(self, lines: bytes) -> None:
+        """Lines that are written already; it may be gone."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.write(lines)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that it was told and did not take yet."""
+        pipe = self._process.stdin
+        return 0 if pipe is None else pipe.transport.get_write_buffer_size()
 
     async def lines(self) -> AsyncIterator[bytes]:
         """What it says, until it ends."""

@@ -48,6 +48,7 @@ class Telling:
         self.tidings.adopt(())
         self._alerts.also = self.tidings.notice
         announce.ears.append(self._alerts)
+        self._health = health
         health.failing = self._alerts.failing
         self._lines.listen()
         self.site = site
@@ -69,7 +70,7 @@ class Telling:
 
     def restart_required(self, keys: tuple[str, ...]) -> None:
         """The file has changes that only a restart takes up; none: it has not."""
-        self._bulletin.restart_required = keys
+        self._bulletin.restart_required = self._health.restart_required = keys
 
     def on_connected(self) -> None:
         """The broker may have forgotten everything."""

@@ -122,8 +122,8 @@ class Updates:
                 if await asyncio.to_thread(arrivals.differ, self.site.settings):
                     await self._trial.prepare(settings.folder)
                     reload.set()
-            if settings.may:
-                await self._watch(settings)
+            if settings.may and not self.site.settings.broken_why:
+                await self._watch(settings)  # what commands nothing shows nothing of itself
 
     async def _watch(self, settings: UpdateSettings) -> None:
         """A configuration on trial: kept, or gone back from."""

@@ -30,6 +30,8 @@ from gateway.daemon.site import Site
 ROOM: Final = "fail_safe"
 """Where the store keeps, by asset, what may be done without us."""
 LOOK_S: Final = 1.0
+STOPPED: Final = "stopped"
+"""So begins what is said of everything, known or not."""
 LATER_S: Final = 10
 """A will waits so much longer than ``on_death``."""
 
@@ -108,16 +110,19 @@ class Wills:
             line = self._lines[asset] = self._open(watch, said)
         armed = line is not None and line.said is not None and line.client.state.connected
         taken = line is not None and line.said is None
-        if not taken:
+        if refused.startswith(STOPPED):  # the last word is that, whatever the broker still has
+            self._note(asset, refused, armed=armed or (taken and not arrived))
+        elif not taken:
             self._note(asset, refused, armed=armed)
 
     def _refused(self, watch: Watch) -> str:
         safe = watch.asset.fail_safe
         if safe is None or not declared(watch.asset):
             return "not in the configuration"
-        if watch.latest.evidence_mono_ms is None:
+        refused = self._permits.action(watch.asset.id, safe.action, safe.value, By.FAIL_SAFE)
+        if watch.latest.evidence_mono_ms is None and not refused.startswith(STOPPED):
             return "nothing is known of it yet"
-        return self._permits.action(watch.asset.id, safe.action, safe.value, By.FAIL_SAFE)
+        return refused
 
     def _said(self, watch: Watch) -> Outgoing | None:
         safe = watch.asset.fail_safe

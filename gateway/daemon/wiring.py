@@ -4,7 +4,7 @@ What the store remembers is taken up here; nothing runs yet.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final, TypeVar
@@ -37,11 +37,13 @@ from gateway.daemon.held import Held
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
+from gateway.daemon.last_good import LastGood
 from gateway.daemon.last_orders import LastOrders
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
 from gateway.daemon.opening import history_of, recent_decisions, worker_settings
 from gateway.daemon.outbox import Outbox
+from gateway.daemon.page import Page
 from gateway.daemon.people import People
 from gateway.daemon.periods import Periods
 from gateway.daemon.permits import Permits
@@ -52,6 +54,7 @@ from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
 from gateway.daemon.retained import Retained
 from gateway.daemon.retry import Retry
+from gateway.daemon.safe_mode import SafeMode
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.sync import Sync
@@ -71,7 +74,6 @@ KEPT: Final = (
 )
 """Rooms of the store that the models and what people decided start from."""
 
-Keep = Mapping[str, dict[str, str]]
 T = TypeVar("T")
 
 
@@ -89,7 +91,7 @@ class Wiring:
         """Make every part and take up what the store remembers."""
         store = self._store
         rooms = (*KEPT, *ROOMS)
-        self._keep: Keep = {one: await self._in_store(partial(store.kept, one)) for one in rooms}
+        self._keep = {one: await self._in_store(partial(store.kept, one)) for one in rooms}
         self._make_models()
         await self._make_records()
         permits = await self._make_acting()
@@ -97,11 +99,12 @@ class Wiring:
         calibrate = self._make_calibrations()
         away = await self._make_ingest()
         self._make_health(looks, (permits, shadow, calibrate, self.periods))
+        self._make_safe()
         self._make_people(permits)
         await self._make_absence(permits, away)
         self._make_fleet(permits)
-        promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
-        self.requests.register("model", promotion.answer)
+        shown = (self._versions, self.inference, self.journal, self._clock)
+        self.requests.register("model", Promotion(*shown).answer)
         health, told = self.beat.health, (self.journal, self.announce)
         self.updates = health.updates = Updates(
             self.site, self._versions, *told, health.problems, self._clock
@@ -110,7 +113,9 @@ class Wiring:
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
         forget = Forget(self.site, self.guard, self.ingest.roll, *told, self._store, self._pool)
         self.requests.register("forget", forget.answer)
-        self.reload.add(self.updates, forget)
+        self.forget = forget
+        self.page = health.page = Page(self.site, self.requests, self.announce, self._clock)
+        self.reload.add(self.updates, forget, self.page)
 
     def _make_models(self) -> None:
         settings, clock, keep = self._settings, self._clock, self._keep
@@ -142,11 +147,11 @@ class Wiring:
     async def _make_acting(self) -> Permits:
         site, journal, clock = self.site, self.journal, self._clock
         sent = await self._in_store(partial(history_of, self._store, self._settings, clock))
-        self._standing = Standing()
-        permits = Permits(site, journal, clock, sent, self._standing)
-        links, announce = self.links.by_name, self.announce
-        self.docket = Docket(links, journal, announce, permits, clock)
-        self.act = Act(site, links, journal, announce, self.docket, permits, clock)
+        self.standing = Standing()
+        permits = Permits(site, journal, clock, sent, self.standing)
+        told = (self.links.by_name, journal, self.announce)
+        self.docket = Docket(*told, permits, clock)
+        self.act = Act(site, *told, self.docket, permits, clock)
         return permits
 
     def _make_judging(self, permits: Permits) -> tuple[Maintenance, Shadow]:
@@ -156,9 +161,8 @@ class Wiring:
         looks = Maintenance(site, journal, announce)
         self.clouds = Clouds(site, self.links.by_name, self._keep[INFERENCE], journal, self._clock)
         self.errands = Errands(site, self.clouds, self._clock)
-        asked = (permits, self.errands, self._clock)
-        shown = (self.explain, looks, shadow)
-        self.decide = Decide(site, self.inference, journal, self.act, *shown, announce, *asked)
+        shown = (self.explain, looks, shadow, announce, permits, self.errands, self._clock)
+        self.decide = Decide(site, self.inference, journal, self.act, *shown)
         return looks, shadow
 
     def _make_calibrations(self) -> Calibrate:
@@ -195,11 +199,10 @@ class Wiring:
         kept = (clock, self._store, self._pool)
         upkeep = Upkeep(site, journal, ingest, announce, looks, self.guard, *kept)
         models = self.inference, looks, self.periods
-        health = Health(site, links, self.pulses, journal, ingest, *models, self._standing, clock)
-        health.audit, health.guard = self.audit, self.guard
+        health = Health(site, links, self.pulses, journal, ingest, *models, self.standing, clock)
         self.traffic = Traffic(site, links, self.inference, journal, announce, clock)
         self.traffic.restore(self._keep[TRAFFIC])
-        self._health = health
+        health.audit, health.guard = self.audit, self.guard
         health.traffic, health.clouds = self.traffic, self.clouds
         told = (self._versions, ingest.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
@@ -213,10 +216,19 @@ class Wiring:
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 
+    def _make_safe(self) -> None:
+        """What holds while the user's file is broken, and what is kept of it while it is good."""
+        safe = SafeMode(self.site, self.standing, self.announce, self._clock)
+        safe.hurry = self.beat.hurry
+        safe.begun()
+        self.last_good = LastGood(self.site, self._link, self._clock)
+        self.reload.add(self.last_good, safe)
+        self.requests.register("reload", self.reload.answer)
+
     def _make_people(self, permits: Permits) -> None:
         """What hears people; what they decided before holds again."""
         clock, journal, site = self._clock, self.journal, self.site
-        self.held = Held(site, self._standing, journal, self.announce, clock)
+        self.held = Held(site, self.standing, journal, self.announce, clock)
         self.held.hurry = self.beat.hurry
         force = Force(site, self.act, self.docket, permits, self.explain, clock)
         people = People(site, self.held, force, journal, clock)
@@ -241,9 +253,9 @@ class Wiring:
 
     def _make_fleet(self, permits: Permits) -> None:
         """What tells whose assets are ours, where there are several gateways."""
-        told = (self.requests, self.last_orders, self._health, self.journal, self.announce)
+        told = (self.requests, self.last_orders, self.beat.health, self.journal, self.announce)
         acts = (self.act, self.docket, permits, self.explain, self.held)
-        self.standby = enlist(self.site, self._standing, *acts, *told, self._clock)
+        self.standby = enlist(self.site, self.standing, *acts, *told, self._clock)
         self.reload.add(*[self.standby] if self.standby else [])
 
     def _in_store(self, call: Callable[[], T]) -> Awaitable[T]:

@@ -8,22 +8,24 @@ after their own next uplink; a malformed downlink command gets no answer at all.
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from random import Random
 from re import compile as pattern
-from struct import pack
 
 from gateway.core.ports import Outgoing
 from gateway.demo import stamps
 from gateway.demo.agenda import Agenda
-from gateway.demo.plant import PUMPS, Plant, Pump
+from gateway.demo.plant import PUMPS, Plant
+from gateway.demo.pump_things import Shaker
+from gateway.demo.thing import Clock, Thing, obey
 
 APPLICATION = "9b3c1f0e-5f0d-4c53-8f57-2f6f7a0d1c44"
 UPLINK_S = 1.0
-STATUS_S = 30.0
+STATUS_UPLINKS = 30
+"""A device tells of its battery once in so many uplinks."""
 BACKLOG_MS = 900_000
 """How old a late uplink is: a gateway that had lost its backhaul delivers what it kept."""
 ODDS = {"duplicate": 0.03, "malformed": 0.015, "late uplink": 0.015}
@@ -33,30 +35,36 @@ _COMMAND = pattern(rf"^application/{APPLICATION}/device/([0-9a-f]{{16}})/command
 
 @dataclass(slots=True)
 class Sensor:
-    """A vibration and temperature sensor on a pump, class A, and what waits for it."""
+    """A device of class A, and what waits for it."""
 
-    eui: str
-    pump: Pump
+    thing: Thing
     address: str
     frames: int = 0
     frames_down: int = 0
     queue: list[dict[str, object]] = field(default_factory=list)
     unacknowledged: list[tuple[str, int]] = field(default_factory=list)
 
+    @property
+    def eui(self) -> str:
+        """Its devEUI."""
+        return self.thing.id
+
 
 class Radio:
-    """One LoRaWAN application: a sensor per pump, heard by two gateways."""
+    """One LoRaWAN application, heard by two gateways; by itself that of the cooling plant."""
 
     filters = (f"application/{APPLICATION}/device/+/command/down",)
     will = None
 
-    def __init__(self, plant: Plant, random: Random) -> None:
+    def __init__(self, clock: Clock, random: Random, things: Sequence[Thing] | None = None) -> None:
         self.noise = dict.fromkeys(ODDS, 0)
         self._random = random
-        self._agenda = Agenda(plant)
+        self._agenda = Agenda(clock)
+        if things is None and isinstance(clock, Plant):
+            things = shakers(clock)
         self._sensors = {
-            eui: Sensor(eui, plant.pumps[pump], f"00d1{index:04x}")
-            for index, (eui, pump) in enumerate(EUIS.items(), 1)
+            thing.id: Sensor(thing, f"00d1{index:04x}")
+            for index, thing in enumerate(things or (), 1)
         }
 
     def birth(self, now_ms: int) -> Iterator[Outgoing]:
@@ -64,9 +72,10 @@ class Radio:
         for sensor in self._sensors.values():
             head = self._head(sensor, now_ms)
             yield _message(sensor, "join", head | {"devAddr": sensor.address})
-            start_s = UPLINK_S * self._random.random()
+            every_s = sensor.thing.every_s
+            start_s = every_s * self._random.random()
             self._agenda.after(start_s, partial(self._uplink, sensor))
-            self._agenda.after(start_s + 2.0, partial(self._status, sensor))
+            self._agenda.after(start_s + 2.0 * every_s, partial(self._status, sensor))
 
     def tick(self, now_ms: int) -> Iterator[Outgoing]:
         """What is due at the plant's time."""
@@ -87,6 +96,12 @@ class Radio:
         yield from ()
 
     def _uplink(self, sensor: Sensor, now_ms: int) -> Iterator[Outgoing]:
+        if not sensor.thing.silent:
+            yield from self._heard(sensor, now_ms)
+        again_s = sensor.thing.every_s * self._random.uniform(0.9, 1.1)
+        self._agenda.after(again_s, partial(self._uplink, sensor))
+
+    def _heard(self, sensor: Sensor, now_ms: int) -> Iterator[Outgoing]:
         """One uplink, perhaps with what goes wrong on the way, then the downlink slot it opens."""
         kind = self._chance()
         at_ms = now_ms - BACKLOG_MS if kind == "late uplink" else now_ms
@@ -98,7 +113,6 @@ class Radio:
             yield message
         yield from self._acknowledge(sensor, now_ms)
         yield from self._slot(sensor, now_ms)
-        self._agenda.after(UPLINK_S * self._random.uniform(0.9, 1.1), partial(self._uplink, sensor))
 
     def _chance(self) -> str:
         draw = self._random.random()
@@ -110,11 +124,8 @@ class Radio:
         return ""
 
     def _document(self, sensor: Sensor, at_ms: int) -> dict[str, object]:
-        row = sensor.pump.row
-        vibration, temperature = round(row.vibration, 2), round(row.temperature, 1)
         frame = sensor.frames
         sensor.frames += 1
-        raw = pack(">HhB", int(vibration * 100), int(temperature * 10), 230)
         return self._head(sensor, at_ms) | {
             "devAddr": sensor.address,
             "adr": True,
@@ -122,8 +133,8 @@ class Radio:
             "fCnt": frame,
             "fPort": 85,
             "confirmed": False,
-            "data": b64encode(raw).decode(),
-            "object": {"vibration": vibration, "temperature": temperature, "battery": 3.6},
+            "data": b64encode(sensor.thing.frame()).decode(),
+            "object": sensor.thing.feel(),
             "rxInfo": [self._reception(at_ms, gateway) for gateway in GATEWAYS],
             "txInfo": _TX,
             "regionConfigId": "eu868",
@@ -162,6 +173,7 @@ class Radio:
             yield _message(
                 sensor, "txack", self._head(sensor, now_ms, dedup=False) | sent | gateway
             )
+            obey(sensor.thing, item.get("object"))
             if item.get("confirmed"):
                 sensor.unacknowledged.append((str(item["id"]), sensor.frames_down))
             return
@@ -178,11 +190,11 @@ class Radio:
         yield _message(
             sensor, "status", self._head(sensor, now_ms) | state | {"batteryLevel": 91.3}
         )
-        self._agenda.after(STATUS_S, partial(self._status, sensor))
+        self._agenda.after(STATUS_UPLINKS * sensor.thing.every_s, partial(self._status, sensor))
 
     def _head(self, sensor: Sensor, at_ms: int, *, dedup: bool = True) -> dict[str, object]:
         ids = {"deduplicationId": stamps.uuid(self._random)} if dedup else {}
-        info = _DEVICE | {"deviceName": f"{sensor.pump.id} vibration", "devEui": sensor.eui}
+        info = _DEVICE | {"deviceName": sensor.thing.name, "devEui": sensor.eui}
         return ids | {"time": stamps.nano_offset(at_ms, self._random), "deviceInfo": info}
 
 
@@ -202,6 +214,13 @@ _DEVICE = {
 }
 _LORA = {"bandwidth": 125000, "spreadingFactor": 7, "codeRate": "CR_4_5"}
 _TX = {"frequency": 868100000, "modulation": {"lora": _LORA}}
+
+
+def shakers(plant: Plant) -> list[Thing]:
+    """The vibration sensors of the cooling plant."""
+    return [
+        Shaker(eui, f"{pump} vibration", plant.pumps[pump], UPLINK_S) for eui, pump in EUIS.items()
+    ]
 
 
 def _message(sensor: Sensor, event: str, document: dict[str, object]) -> Outgoing:

@@ -7,17 +7,18 @@ times have nine digits; our own ``correlation_ids`` come back with everything ab
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from re import compile as pattern
-from struct import pack
 
 from gateway.core.ports import Outgoing
 from gateway.demo import stamps
 from gateway.demo.agenda import Agenda
-from gateway.demo.plant import PUMPS, Plant, Pump
+from gateway.demo.plant import PUMPS, Plant
+from gateway.demo.pump_things import FlowMeter
+from gateway.demo.thing import Clock, Thing, obey
 
 APPLICATION = "cooling"
 USER = f"{APPLICATION}@plant"
@@ -31,30 +32,36 @@ _COMMAND = pattern(rf"^v3/{USER}/devices/([a-z0-9-]+)/down/(push|replace)$")
 
 @dataclass(slots=True)
 class Meter:
-    """A flow meter in a pump's outlet, class A, and what waits for it."""
+    """A device of class A, and what waits for it."""
 
-    id: str
-    pump: Pump
+    thing: Thing
     address: str
     session: str
     frames: int = 0
     queue: list[dict[str, object]] = field(default_factory=list)
     unacknowledged: list[dict[str, object]] = field(default_factory=list)
 
+    @property
+    def id(self) -> str:
+        """Its device id."""
+        return self.thing.id
+
 
 class Radio:
-    """One application of a tenant: a flow meter per pump."""
+    """One application of a tenant; by itself the flow meters of the cooling plant."""
 
     filters = (f"v3/{USER}/devices/+/down/push", f"v3/{USER}/devices/+/down/replace")
     will = None
 
-    def __init__(self, plant: Plant, random: Random) -> None:
+    def __init__(self, clock: Clock, random: Random, things: Sequence[Thing] | None = None) -> None:
         self.noise = dict.fromkeys(ODDS, 0)
         self._random = random
-        self._agenda = Agenda(plant)
+        self._agenda = Agenda(clock)
+        if things is None and isinstance(clock, Plant):
+            things = flow_meters(clock)
         self._meters = {
-            device: Meter(device, plant.pumps[pump], f"260B{index:04X}", _session(random))
-            for index, (device, pump) in enumerate(METERS.items(), 1)
+            thing.id: Meter(thing, f"260B{index:04X}", _session(random))
+            for index, thing in enumerate(things or (), 1)
         }
 
     def birth(self, now_ms: int) -> Iterator[Outgoing]:
@@ -62,7 +69,8 @@ class Radio:
         for meter in self._meters.values():
             accepted = {"session_key_id": meter.session}
             yield _message(meter, "join", self._head(meter, now_ms) | {"join_accept": accepted})
-            self._agenda.after(UPLINK_S * self._random.random(), partial(self._uplink, meter))
+            start_s = meter.thing.every_s * self._random.random()
+            self._agenda.after(start_s, partial(self._uplink, meter))
 
     def tick(self, now_ms: int) -> Iterator[Outgoing]:
         """What is due at the plant's time."""
@@ -87,6 +95,12 @@ class Radio:
         yield from ()
 
     def _uplink(self, meter: Meter, now_ms: int) -> Iterator[Outgoing]:
+        if not meter.thing.silent:
+            yield from self._heard(meter, now_ms)
+        again_s = meter.thing.every_s * self._random.uniform(0.9, 1.1)
+        self._agenda.after(again_s, partial(self._uplink, meter))
+
+    def _heard(self, meter: Meter, now_ms: int) -> Iterator[Outgoing]:
         message = _message(meter, "up", self._document(meter, now_ms))
         draw = self._random.random()
         if draw < ODDS["malformed"]:
@@ -97,18 +111,16 @@ class Radio:
             self.noise["duplicate"] += 1
             yield message
         yield from self._answer(meter, now_ms)
-        self._agenda.after(UPLINK_S * self._random.uniform(0.9, 1.1), partial(self._uplink, meter))
 
     def _document(self, meter: Meter, now_ms: int) -> dict[str, object]:
-        flow = round(meter.pump.row.flow, 1)
         frame = meter.frames
         meter.frames += 1
         uplink: dict[str, object] = {"session_key_id": meter.session, "f_port": 2}
         if frame:
             uplink["f_cnt"] = frame
         uplink |= {
-            "frm_payload": b64encode(pack(">HB", int(flow * 10), 36)).decode(),
-            "decoded_payload": {"battery": 3.6, "flow": flow},
+            "frm_payload": b64encode(meter.thing.frame()).decode(),
+            "decoded_payload": meter.thing.feel(),
             "rx_metadata": [self._reception(now_ms)],
             "settings": {"data_rate": {"lora": _LORA}, "frequency": "868300000"},
             "received_at": stamps.nano_z(now_ms - 20, self._random),
@@ -138,6 +150,7 @@ class Radio:
         item = meter.queue.pop(0)
         head = self._head(meter, now_ms) | {"correlation_ids": item.get("correlation_ids", [])}
         yield _message(meter, "down/sent", head | {"downlink_sent": item})
+        obey(meter.thing, item.get("decoded_payload"))
         if item.get("confirmed"):
             meter.unacknowledged.append(item)
 
@@ -148,6 +161,13 @@ class Radio:
 
 
 _LORA = {"bandwidth": 125000, "spreading_factor": 7, "coding_rate": "4/5"}
+
+
+def flow_meters(plant: Plant) -> list[Thing]:
+    """Those of the cooling plant."""
+    return [
+        FlowMeter(device, device, plant.pumps[pump], UPLINK_S) for device, pump in METERS.items()
+    ]
 
 
 def _session(random: Random) -> str:

@@ -7,7 +7,7 @@ that fails is a line in ``bridge/logging`` and nothing else; a retained ``set`` 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -16,8 +16,10 @@ from re import compile as pattern
 from gateway.core.ports import Outgoing
 from gateway.demo import stamps
 from gateway.demo.agenda import Agenda
-from gateway.demo.plant import Plant, Pump
-from gateway.demo.registry_zigbee2mqtt import BEHAVIORS, WORDS, coordinator, info, plug_entry
+from gateway.demo.plant import Plant
+from gateway.demo.pump_things import PumpPlug
+from gateway.demo.registry_zigbee2mqtt import WORDS, coordinator, entry, info
+from gateway.demo.thing import Clock, Thing
 
 BASE = "zigbee2mqtt"
 PLUGS = {
@@ -26,63 +28,63 @@ PLUGS = {
     "pump-7": "plant/line 3/pump plug",
 }
 REPORT_S = 0.8  # the plug's metering report comes round
-REPEAT_S = 2.3  # something else was heard of it: link quality and last_seen move, the rest repeats
+REPEAT_REPORTS = 2.875  # reports until something else is heard of it: only link quality moves then
 ANSWER_S = 0.12  # a ZCL command and its default response
 SETTLE_S = 0.6  # until the meter has measured again after a switch
-HEALTH_S = 20.0
-MAINS_V = 230
+HEALTH_REPORTS = 25
 
 _COMMAND = pattern(rf"^{BASE}/(?!bridge)(.+?)/(get|set)(?:/(.+))?$")
 
 
 @dataclass(slots=True)
 class Plug:
-    """A metering smart plug, and what the bridge remembers of it."""
+    """A device, and what the bridge remembers of it."""
 
-    name: str
-    address: str
-    pump: Pump
+    thing: Thing
     cache: dict[str, object] = field(default_factory=dict)
     messages: int = 0
 
+    @property
+    def name(self) -> str:
+        """Its friendly name."""
+        return self.thing.name
+
     def measure(self) -> None:
-        """Take a metering report into the cache."""
-        power = round(self.pump.row.power, 1) or 0
-        self.cache["current"] = round(power / MAINS_V, 2)
-        self.cache["energy"] = round(self.pump.energy_kwh, 3)
-        self.cache["power"] = power
-        self.cache["state"] = "ON" if self.pump.on else "OFF"
+        """Take a report into the cache."""
+        self.cache |= self.thing.feel()
 
 
 class Radio:
-    """One Zigbee network: three plugs, its registry, its log."""
+    """One Zigbee network, its registry, its log; by itself that of the cooling plant."""
 
     filters = (f"{BASE}/#",)
     will = Outgoing(f"{BASE}/bridge/state", b'{"state":"offline"}', qos=1, retain=True)
 
-    def __init__(self, plant: Plant, random: Random) -> None:
+    def __init__(self, clock: Clock, random: Random, things: Sequence[Thing] | None = None) -> None:
         self.noise = {"cached repeat": 0}
         self._random = random
-        self._agenda = Agenda(plant)
+        self._agenda = Agenda(clock)
         self._last_line = ""
-        self._plugs = {
-            name: Plug(name, f"0x00158d00045ab{index:03x}", plant.pumps[pump])
-            for index, (pump, name) in enumerate(PLUGS.items(), 1)
-        }
+        if things is None and isinstance(clock, Plant):
+            things = plugs(clock)
+        self._plugs = {thing.name: Plug(thing) for thing in things or ()}
+        periods_s = [plug.thing.every_s for plug in self._plugs.values()]
+        self._health_s = HEALTH_REPORTS * min(periods_s, default=REPORT_S)
 
     def birth(self, now_ms: int) -> Iterator[Outgoing]:
         """What it publishes when it starts; from then on its reports come round."""
         yield _message("bridge/state", {"state": "online"}, qos=1, retain=True)
         yield _message("bridge/info", info(), retain=True)
-        entries = [coordinator(), *(plug_entry(p.name, p.address) for p in self._plugs.values())]
+        entries = [coordinator(), *(entry(plug.thing) for plug in self._plugs.values())]
         yield _message("bridge/devices", entries, retain=True)
         yield _message("bridge/groups", [], retain=True)
         yield from self._health(now_ms)
         for plug in self._plugs.values():
-            plug.cache |= {"power_on_behavior": "previous", "update": _IDLE, "voltage": MAINS_V}
+            plug.cache["update"] = _IDLE
             yield _message(f"{plug.name}/availability", {"state": "online"}, qos=1, retain=True)
             yield from self._report(plug, now_ms)
-            self._agenda.after(REPEAT_S * self._random.random(), partial(self._repeat, plug))
+            repeat_s = REPEAT_REPORTS * plug.thing.every_s
+            self._agenda.after(repeat_s * self._random.random(), partial(self._repeat, plug))
 
     def tick(self, now_ms: int) -> Iterator[Outgoing]:
         """What is due at the plant's time."""
@@ -111,18 +113,16 @@ class Radio:
         yield self.will
 
     def _find(self, name: str) -> Plug | None:
-        by_address = (plug for plug in self._plugs.values() if plug.address == name)
+        by_address = (plug for plug in self._plugs.values() if plug.thing.id == name)
         return self._plugs.get(name) or next(by_address, None)
 
     def _set(self, plug: Plug, wanted: dict[str, object]) -> Iterator[Outgoing]:
         """Keys are obeyed one by one: one may fail, the rest pass."""
         for key, value in wanted.items():
-            if key == "state" and str(value).upper() in WORDS:
-                self._agenda.after(ANSWER_S, partial(self._switch, plug, str(value).upper()))
-            elif key == "power_on_behavior" and value in BEHAVIORS:
-                plug.cache[key] = value
-                self._agenda.after(ANSWER_S, partial(self._publish, plug))
-            elif key in {"state", "power_on_behavior"}:
+            answer = plug.thing.answer(key, value)
+            if answer == "taken":
+                self._agenda.after(ANSWER_S, partial(self._obey, plug, key, value))
+            elif answer == "refused":
                 reason = f"'Error: {key} does not accept: {value}'"
                 line = f"Publish 'set' '{key}' to '{plug.name}' failed: {reason}"
                 yield from self._log("error", line)
@@ -131,25 +131,32 @@ class Radio:
                 line = f"No converter available for '{key}' on '{plug.name}': ({shown})"
                 yield from self._log("error", line)
 
-    def _switch(self, plug: Plug, word: str, now_ms: int) -> Iterator[Outgoing]:
+    def _obey(self, plug: Plug, key: str, value: object, now_ms: int) -> Iterator[Outgoing]:
         """The relay moves; the state comes at once, with the power of the last report."""
-        plug.pump.on = not plug.pump.on if word == "TOGGLE" else word == "ON"
-        plug.cache["state"] = "ON" if plug.pump.on else "OFF"
+        if plug.thing.silent:
+            return
+        shown = plug.thing.obey(key, value)
+        plug.cache[key] = plug.thing.feel()[key]
         yield from self._publish(plug, now_ms)
-        self._agenda.after(SETTLE_S, partial(self._measured, plug))
+        if shown:
+            self._agenda.after(SETTLE_S, partial(self._measured, plug))
 
     def _report(self, plug: Plug, now_ms: int) -> Iterator[Outgoing]:
         yield from self._measured(plug, now_ms)
-        self._agenda.after(REPORT_S * self._random.uniform(0.9, 1.1), partial(self._report, plug))
+        again_s = plug.thing.every_s * self._random.uniform(0.9, 1.1)
+        self._agenda.after(again_s, partial(self._report, plug))
 
     def _measured(self, plug: Plug, now_ms: int) -> Iterator[Outgoing]:
-        plug.measure()
-        yield from self._publish(plug, now_ms)
+        if not plug.thing.silent:
+            plug.measure()
+            yield from self._publish(plug, now_ms)
 
     def _repeat(self, plug: Plug, now_ms: int) -> Iterator[Outgoing]:
-        self.noise["cached repeat"] += 1
-        yield from self._publish(plug, now_ms)
-        self._agenda.after(REPEAT_S * self._random.uniform(0.7, 1.3), partial(self._repeat, plug))
+        if not plug.thing.silent:
+            self.noise["cached repeat"] += 1
+            yield from self._publish(plug, now_ms)
+        again_s = REPEAT_REPORTS * plug.thing.every_s * self._random.uniform(0.7, 1.3)
+        self._agenda.after(again_s, partial(self._repeat, plug))
 
     def _publish(self, plug: Plug, now_ms: int) -> Iterator[Outgoing]:
         plug.messages += 1
@@ -163,7 +170,7 @@ class Radio:
 
     def _health(self, now_ms: int) -> Iterator[Outgoing]:
         counts = {
-            plug.address: {
+            plug.thing.id: {
                 "messages": plug.messages,
                 "messages_per_sec": 1.7,
                 "leave_count": 0,
@@ -173,7 +180,7 @@ class Radio:
         }
         document = {"response_time": now_ms, "mqtt": _LINK, "devices": counts}
         yield _message("bridge/health", document, qos=1, retain=True)
-        self._agenda.after(HEALTH_S, self._health)
+        self._agenda.after(self._health_s, self._health)
 
     def _log(self, level: str, line: str, namespace: str = "z2m") -> Iterator[Outgoing]:
         """One line of its log; the same line twice in a row is published once."""
@@ -184,6 +191,14 @@ class Radio:
 
 _IDLE = {"installed_version": 268513381, "latest_version": 268513381, "state": "idle"}
 _LINK = {"connected": True, "queued": 0}
+
+
+def plugs(plant: Plant) -> list[Thing]:
+    """Those that the cooling plant's pumps are on."""
+    return [
+        PumpPlug(f"0x00158d00045ab{index:03x}", name, plant.pumps[pump], REPORT_S)
+        for index, (pump, name) in enumerate(PLUGS.items(), 1)
+    ]
 
 
 def _message(topic: str, document: object, *, qos: int = 0, retain: bool = False) -> Outgoing:

@@ -4,6 +4,8 @@ Source: zigbee2mqtt.io, "MQTT topics and messages" and "Exposes". ``access``: 1 
 2 it may be set, 4 it may be asked for.
 """
 
+from gateway.demo.thing import Thing
+
 WORDS = ("ON", "OFF", "TOGGLE")
 BEHAVIORS = ("off", "on", "previous", "toggle")
 
@@ -44,26 +46,26 @@ def coordinator() -> Entry:
     }
 
 
-def plug_entry(name: str, address: str) -> Entry:
-    """A metering plug."""
+def entry(thing: Thing) -> Entry:
+    """A device."""
     return {
         "definition": {
             "source": "native",
             "model": "DEMO-PLUG",
             "vendor": "Demo",
             "description": "Metering plug of the simulated plant",
-            "exposes": _exposes(),
+            "exposes": thing.exposes(),
             "options": [],
             "supports_ota": True,
         },
         "disabled": False,
-        "friendly_name": name,
-        "ieee_address": address,
+        "friendly_name": thing.name,
+        "ieee_address": thing.id,
         "interview_completed": True,
         "interview_state": "SUCCESSFUL",
         "manufacturer": "Demo",
         "model_id": "DEMO-PLUG",
-        "network_address": int(address[-4:], 16),
+        "network_address": int(thing.id[-4:], 16),
         "power_source": "Mains (single phase)",
         "supported": True,
         "type": "Router",
@@ -71,7 +73,21 @@ def plug_entry(name: str, address: str) -> Entry:
     }
 
 
-def _exposes() -> list[Entry]:
+def plug_exposes() -> list[Entry]:
+    """Those of a metering plug."""
+    return [
+        switch(),
+        behavior(),
+        numeric("power", "W", access=5),
+        numeric("current", "A", access=5),
+        numeric("voltage", "V", access=5),
+        numeric("energy", "kWh", access=5),
+        numeric("linkquality", "lqi", access=1) | {"value_min": 0, "value_max": 255},
+    ]
+
+
+def switch() -> Entry:
+    """A relay that answers when it is asked."""
     relay = {
         "type": "binary",
         "name": "state",
@@ -83,7 +99,12 @@ def _exposes() -> list[Entry]:
         "value_toggle": "TOGGLE",
         "description": "On/off state of the switch",
     }
-    behavior = {
+    return {"type": "switch", "features": [relay]}
+
+
+def behavior() -> Entry:
+    """What a plug does when its power comes back."""
+    return {
         "type": "enum",
         "name": "power_on_behavior",
         "property": "power_on_behavior",
@@ -92,21 +113,20 @@ def _exposes() -> list[Entry]:
         "category": "config",
         "values": list(BEHAVIORS),
     }
-    return [
-        {"type": "switch", "features": [relay]},
-        behavior,
-        _numeric("power", "W", access=5),
-        _numeric("current", "A", access=5),
-        _numeric("voltage", "V", access=5),
-        _numeric("energy", "kWh", access=5),
-        _numeric("linkquality", "lqi", access=1) | {"value_min": 0, "value_max": 255},
-    ]
 
 
-def _numeric(name: str, unit: str, access: int) -> Entry:
-    label = name.capitalize()
+def numeric(name: str, unit: str, access: int) -> Entry:
+    """A number."""
+    label = name.replace("_", " ").capitalize()
     kind = {"type": "numeric", "access": access, "unit": unit}
     return kind | {"name": name, "property": name, "label": label}
+
+
+def binary(name: str, on: object, off: object) -> Entry:
+    """Something that is so or not, and cannot be set."""
+    label = name.replace("_", " ").capitalize()
+    words = {"value_on": on, "value_off": off}
+    return {"type": "binary", "access": 1, "name": name, "property": name, "label": label} | words
 
 
 def _endpoint() -> Entry:

@@ -13,6 +13,7 @@ from typing import Literal
 from gateway.demo import radio_chirpstack, radio_thethings, radio_zigbee2mqtt
 from gateway.demo.broker import DemoBroker
 from gateway.demo.ledger import count
+from gateway.demo.page import open_page
 from gateway.demo.plant import PUMPS, WEARING, Plant
 from gateway.demo.process import Daemon
 from gateway.demo.site import Link, Site
@@ -32,7 +33,7 @@ PACKAGE = "packages/pump-anomaly"
 LOG, DATABASE = "gateway.log", "gateway.db"
 
 Show = Callable[[Event], None]
-_PROTOCOLS = {"amqtt": "3.1.1"}
+PROTOCOLS = {"amqtt": "3.1.1"}
 """amqtt never answers a version 5 CONNECT that has properties, so it is not asked."""
 
 
@@ -49,6 +50,8 @@ class Options:
     seed: int = 7
     broker: Literal["auto", "mosquitto", "amqtt"] = "auto"
     """auto: mosquitto where it is installed, else amqtt, which comes with the package."""
+    web: bool = False
+    """With the page; then it goes on to its end when the story is told."""
 
 
 def play(options: Options, show: Show) -> Event:
@@ -61,18 +64,20 @@ def play(options: Options, show: Show) -> Event:
     start_s = time.monotonic()
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(TemporaryDirectory("-edge-gateway")))
-        _claim(folder)
+        claim(folder)
         broker = stack.enter_context(DemoBroker(options.broker))
-        config = _configuration(folder, broker.port, _PROTOCOLS.get(broker.kind, "auto"))
+        config = _configuration(folder, broker.port, PROTOCOLS.get(broker.kind, "auto"))
         place = {"broker": broker.kind, "host": broker.host, "port": broker.port}
         show({"kind": "broker", "at_s": time.monotonic() - start_s, **place})
         watcher = Link("watcher", (f"{Story.base}/#",))
         watcher.start(broker.host, broker.port)
         stack.callback(watcher.stop)
-        site = _site(options.seed)
-        site.start(broker.host, broker.port, _now_ms())
+        site = whole_site(options.seed)
+        site.start(broker.host, broker.port, now_ms())
         stack.callback(site.stop)
         show({"kind": "radios", "at_s": time.monotonic() - start_s, "pumps": len(PUMPS)})
+        if options.web:
+            show({"kind": "page", "at_s": time.monotonic() - start_s, "port": open_page(config)})
         show({"kind": "starting", "at_s": time.monotonic() - start_s, "config": str(config)})
         daemon = stack.enter_context(Daemon(config, folder / LOG))
         summary = _Run(options, site, watcher, daemon, show, start_s).play()
@@ -85,7 +90,7 @@ class _Run:
     def __init__(
         self,
         options: Options,
-        site: Site,
+        site: Site[Plant],
         watcher: Link,
         daemon: Daemon,
         show: Show,
@@ -141,12 +146,13 @@ class _Run:
             if pulse_s <= at_s < end_s:
                 self._tell(self._story.pulse([pumps[WEARING]], at_s))
                 pulse_s += PULSE_S
-            if (told_at_s := self._story.told_at_s) is not None:
+            told_at_s = self._story.told_at_s
+            if told_at_s is not None and not self._options.web:
                 end_s = min(end_s, told_at_s + AFTERGLOW_S)
         self._tell(self._story.pulse(pumps.values(), at_s))
 
     def _step(self, dt_s: float, at_s: float) -> None:
-        self._site.step(dt_s, _now_ms())
+        self._site.step(dt_s, now_ms())
         self._twin.step(dt_s)
         self._hear(at_s)
         self._tell(self._story.watch(self._site.plant.pumps[WEARING], at_s))
@@ -174,7 +180,8 @@ class _Run:
         return time.monotonic() - self._start_s
 
 
-def _site(seed: int) -> Site:
+def whole_site(seed: int) -> Site[Plant]:
+    """The plant of a seed, with its three radios."""
     plant = Plant(seed)
     kinds = (radio_zigbee2mqtt, radio_chirpstack, radio_thethings)
     names = [kind.__name__.rpartition("radio_")[2] for kind in kinds]
@@ -187,7 +194,7 @@ def _site(seed: int) -> Site:
     )
 
 
-def _claim(folder: Path) -> None:
+def claim(folder: Path) -> None:
     """Make the folder. With the database of an earlier demo the story would begin in its middle."""
     if (folder / DATABASE).exists():
         raise ConfigError(f"{folder} holds the database of an earlier demo: give another folder")
@@ -209,5 +216,6 @@ def _configuration(folder: Path, port: int, protocol: str = "auto") -> Path:
     return config
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """UTC epoch ms."""
     return time.time_ns() // 1_000_000

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from gateway.demo import screen_recipe
+from gateway.demo.screen_recipe import BOLD, DIM, GREEN, PLAIN, RED, YELLOW, Said
 from gateway.demo.story import Event
 
-PLAIN, DIM, GREEN, YELLOW, RED, BOLD = "0", "2", "32", "33", "31", "1"
 _LABEL_COLOURS = {"normal": GREEN, "alarm": RED}
 
 
@@ -17,10 +18,6 @@ def line(event: Event, *, colours: bool) -> str:
     return f"\x1b[{colour}m{body}\x1b[0m" if colours and colour != PLAIN else body
 
 
-Said = tuple[str, str, str]
-"""Who, what, colour."""
-
-
 def _started(event: Event) -> Said:
     tip = f"look in: mosquitto_sub -p {event['port']} -v -t 'edge/#'"
     return "broker", f"{event['broker']} on {event['host']}:{event['port']}   {tip}", DIM
@@ -28,6 +25,10 @@ def _started(event: Event) -> Said:
 
 def _starting(event: Event) -> Said:
     return "gateway", f"starts on {event['config']}", DIM
+
+
+def _page(event: Event) -> Said:
+    return "page", f"soon on http://127.0.0.1:{event['port']}/   (Ctrl-C ends all)", BOLD
 
 
 def _radios(event: Event) -> Said:
@@ -97,6 +98,8 @@ def _alert(event: Event) -> Said:
 
 
 def _summary(event: Event) -> Said:
+    if "promises" in event:
+        return screen_recipe.summary(event)
     noise = ", ".join(f"{number} {kind}" for kind, number in _mapping(event["noise"]).items())
     radios = f"radio noise on purpose: {noise}" if noise else "no radio noise"
     counts = (
@@ -129,6 +132,7 @@ _END = {True: GREEN, False: RED}
 _WORDS: Mapping[str, Callable[[Event], Said]] = {
     "broker": _started,
     "radios": _radios,
+    "page": _page,
     "starting": _starting,
     "gateway": _gateway,
     "health": _health,
@@ -139,6 +143,7 @@ _WORDS: Mapping[str, Callable[[Event], Said]] = {
     "command": _command,
     "alert": _alert,
     "summary": _summary,
+    **screen_recipe.WORDS,
 }
 
 

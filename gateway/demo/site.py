@@ -7,7 +7,7 @@ knows. paho's threads only put what they hear into queues: plant and radios belo
 from collections.abc import Iterator, Mapping
 from queue import Empty, SimpleQueue
 from threading import Event
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
@@ -15,7 +15,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.core.ports import Outgoing
-from gateway.demo.plant import Plant
 from gateway.errors import NotConnectedError
 
 SUBSCRIBED_WITHIN_S = 10.0
@@ -46,6 +45,16 @@ class Radio(Protocol):
 
     def death(self) -> Iterator[Outgoing]:
         """What is published at an orderly stop."""
+
+
+class Living(Protocol):
+    """What is simulated behind the radios."""
+
+    def step(self, dt_s: float) -> None:
+        """Let so many seconds pass."""
+
+
+Behind = TypeVar("Behind", bound=Living)
 
 
 class Link:
@@ -111,10 +120,10 @@ class Link:
         self._heard.put((message.topic, bytes(message.payload)))
 
 
-class Site:
+class Site(Generic[Behind]):
     """A plant, its radios, and a link for each of them."""
 
-    def __init__(self, plant: Plant, radios: Mapping[str, Radio]) -> None:
+    def __init__(self, plant: Behind, radios: Mapping[str, Radio]) -> None:
         self.plant = plant
         self._radios = [
             (radio, Link(name, radio.filters, radio.will)) for name, radio in radios.items()

@@ -13,7 +13,7 @@ from gateway.demo.plant import WEARING, Pump
 
 Event = dict[str, object]
 
-_KEPT: Mapping[str, tuple[str, ...]] = {
+KEPT: Mapping[str, tuple[str, ...]] = {
     "decision": (
         "asset",
         "event",
@@ -177,7 +177,7 @@ class Story:
         verdict = document.get("verdict")
         whole = {**document, **verdict} if isinstance(verdict, dict) else document
         if news:
-            kept = {key: whole[key] for key in _KEPT[kind] if key in whole}
+            kept = {key: whole[key] for key in KEPT[kind] if key in whole}
             yield {"kind": kind, "at_s": at_s, **kept}
 
     def _note(self, kind: str, document: Mapping[str, object], at_s: float) -> None:

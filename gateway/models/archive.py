@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from gateway.models import files
-from gateway.models.files import MAX_FILE_BYTES, refused
+from gateway.models.files import MAX_FILE_BYTES, MAX_FILES, Handed, refused
 
 BLOCK: Final = 512
-MAX_MEMBERS: Final = 40
-"""The manifest lists at most 32 files; it and its signature come on top."""
 MAX_TAR_BYTES: Final = 98 * 1024 * 1024
 _KINDS: Final[Mapping[bytes, str]] = {
     b"1": "a hard link",
@@ -82,6 +80,8 @@ class Archive(NamedTuple):
 
     path: Path
     places: Mapping[str, Place]
+    handed: int | None = None
+    """The open file, where somebody else opened it."""
 
     def names(self) -> set[str]:
         """What lies in it."""
@@ -100,26 +100,31 @@ class Archive(NamedTuple):
         if place.bytes > max_bytes:
             found = f"{place.bytes} bytes"
             raise refused(name, "", f"at most {max_bytes} bytes", found, "use a smaller model")
-        with _open(self.path) as tar:
+        with _open(self.path, self.handed) as tar:
             tar.seek(place.offset)
             content = tar.read(place.bytes)
         _refuse_compressed(name, content)
         return content
 
 
-Box = Folder | Archive
+Box = Folder | Handed | Archive
 
 
-def opened(path: Path) -> Box:
+def opened(path: Path, handed: Mapping[str, int] | None = None) -> Box:
     """The package at a path: a directory, or a ``.tar`` whose members are listed, unread.
+
+    With ``handed`` (name -> descriptor; of a ``.tar`` the one name is empty) no file is opened.
 
     Raises:
         PackageError: it is a file, and no plain tar.
     """
-    if not path.is_file():
+    tar_file = handed.get("") if handed else None
+    if handed and tar_file is None:
+        return Handed(path, handed)
+    if not handed and not path.is_file():
         return Folder(path)
-    with _open(path) as tar:
-        return Archive(path, dict(_members(path.name, tar)))
+    with _open(path, tar_file) as tar:
+        return Archive(path, dict(_members(path.name, tar)), tar_file)
 
 
 def pack(contents: Mapping[str, bytes], out: Path) -> None:
@@ -146,7 +151,10 @@ def pack(contents: Mapping[str, bytes], out: Path) -> None:
             raise
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path, handed: int | None = None) -> BinaryIO:
+    if handed is not None:
+        files.check(path.name, os.fstat(handed), MAX_TAR_BYTES)
+        return os.fdopen(handed, "rb", closefd=False)
     try:
         return os.fdopen(files.descriptor(path.parent, path.name, MAX_TAR_BYTES), "rb")
     except OSError as error:
@@ -169,8 +177,8 @@ def _members(file: str, tar: BinaryIO) -> Iterator[tuple[str, Place]]:
         offset += BLOCK
         if name:
             problem = _surprise(name, seen)
-            if problem or len(seen) >= MAX_MEMBERS:
-                found = problem or f"more than {MAX_MEMBERS} members"
+            if problem or len(seen) >= MAX_FILES:
+                found = problem or f"more than {MAX_FILES} members"
                 raise refused(file, _shown(name), "a file of a package", found, _ADVICE)
             if offset + length > size:
                 found = f"{size - offset} of {length} bytes"

@@ -1,4 +1,4 @@
-"""What the worker gives up before it looks at a model: memory, files, priority, outliving us."""
+"""What the worker gives up before it looks at a model: memory, files, network, processes."""
 
 import contextlib
 import ctypes
@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 from typing import Final
+
+from gateway.models import landlock, seccomp
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NO_NEW_PRIVS: Final = 38
@@ -43,6 +45,19 @@ def confine(memory_bytes: int, niceness: int) -> None:
     _limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
     with contextlib.suppress(OSError):  # a container may forbid it
         os.nice(niceness)
+
+
+def shut_in() -> tuple[str, ...]:
+    """Give up files, network, other processes and programs: call after ``confine``, last of all.
+
+    What is open stays open; what is needed from now on comes over the socket. Where a kernel has
+    only one of the two means, the other does it alone.
+
+    Returns:
+        by which means; empty where the kernel has none.
+    """
+    means = (landlock.close_files(), seccomp.refuse())
+    return tuple(one for one in means if one)
 
 
 def offer_to_oom_killer() -> None:

@@ -6,6 +6,7 @@ The format is ``manifest.schema.json`` beside this file; what a schema cannot sa
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,8 +72,9 @@ def parse(content: bytes) -> Manifest:
     return manifest
 
 
+@cache
 def schema() -> Schema:
-    """The published JSON Schema."""
+    """The published JSON Schema, read once: the worker can read no file when it needs it."""
     tree: Schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
     return tree
 

@@ -84,14 +84,22 @@ def verify(path: Path | str, trust: str = "") -> Package:
     return unpack(path, trust)[0]
 
 
-def unpack(path: Path | str, trust: str = "") -> tuple[Package, Mapping[str, bytes]]:
+def unpack(
+    path: Path | str, trust: str = "", handed: Mapping[str, int] | None = None
+) -> tuple[Package, Mapping[str, bytes]]:
     """Check a package and hand over the very bytes that were checked, by file name.
+
+    Args:
+        path: its directory, or its ``.tar``.
+        trust: the public key (PEM) that must have signed it; empty: no signature is asked for.
+        handed: the same, opened by somebody who may: name -> descriptor, or of the ``.tar`` alone
+            with an empty name. Then the path only names it.
 
     Raises:
         PackageError: one line per problem.
     """
     path = Path(path)
-    box = opened(path)
+    box = opened(path, handed)
     names = box.names()
     told = _trusted(box, names, trust)
     manifest = parse(told)

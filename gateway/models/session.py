@@ -16,6 +16,7 @@ os.environ.update(
 )
 
 import numpy as np  # the environment comes first
+import numpy.ma  # np.median imports it, when no file can be read any more
 import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state

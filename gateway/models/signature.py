@@ -9,6 +9,7 @@ reads and writes the same: ``openssl pkeyutl -verify -pubin -inkey key.pub -rawi
 import hashlib
 import os
 import stat
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,6 +23,11 @@ SIGNATURE: Final = "manifest.sig"
 SIGNATURE_BYTES: Final = 64
 MAX_KEY_BYTES: Final = 4096
 _OTHERS: Final = 0o077
+_PARTS: Final = (
+    "exceptions",
+    "hazmat.primitives.asymmetric.ed25519",
+    "hazmat.primitives.serialization",
+)
 _FETCH: Final = "fetch the package again, or have it signed: edge-gateway model sign"
 
 
@@ -117,6 +123,12 @@ def check(manifest: bytes, signature: bytes | None, pem: str) -> None:
     except InvalidSignature as error:
         found = f"one by another key, or over another {MANIFEST}"
         raise refused(SIGNATURE, "", expected, found, _FETCH) from error
+
+
+def prepare() -> None:
+    """Import now what ``check`` needs: later no file can be read."""
+    for part in _PARTS:
+        import_module(f"cryptography.{part}")
 
 
 def fingerprint(pem: str) -> str:

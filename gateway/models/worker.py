@@ -6,7 +6,8 @@ Started as ``python -m gateway.models.worker FD PARENT MEMORY_BYTES NICENESS``; 
 =======  ============================================  =========================================
 op       asks                                          answers
 =======  ============================================  =========================================
-load     name, path, trust, seal, limit_s              version, sha256; or refused
+load     name, path, files, trust, seal, limit_s;      version, sha256; or refused
+         with it the open files, in their order
 unload   name                                          (nothing)
 judge    limit_s, groups [model, count, rows,          groups [error] or [outputs, refused];
          columns, state] and as the block their        block: per group scores, then each output,
@@ -17,9 +18,13 @@ explain  limit_s, model, method, rows, columns,        method, or error; block: 
          and one window as the block
 =======  ============================================  =========================================
 
-The first frame comes unasked, with ``seq`` 0: ready. The worker ends when its socket does.
+The first frame comes unasked, with ``seq`` 0: ready; or ``missing``, why nothing can run here. The
+worker ends when its socket does. Once ready it can open no file and no connection any more
+(``gateway.models.confine``): a package reaches it as descriptors of its files (``files`` are their
+names; the one name ``""``: it is a ``.tar``).
 """
 
+import os
 import socket
 import sys
 import time
@@ -28,8 +33,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.core.frames import HEAD, Frame, FrameError, encode, parse, sizes
 from gateway.errors import PackageError
-from gateway.models.confine import confine, die_with, offer_to_oom_killer
-from gateway.models.files import MANIFEST, MODEL, refused
+from gateway.models import signature
+from gateway.models.confine import confine, die_with, offer_to_oom_killer, shut_in
+from gateway.models.files import MANIFEST, MAX_FILES, MODEL, refused
+from gateway.models.manifest import schema
 from gateway.models.package import unpack
 from gateway.models.watchdog import Watchdog
 
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from gateway.models.session import Floats
 
 EXIT_PROTOCOL: Final = 3
+EXIT_RUNTIME: Final = 4
 _CHANGED: Final = "it was changed meanwhile: reload the configuration to take it up"
 
 
@@ -46,16 +54,20 @@ def main(arguments: list[str]) -> int:
     die_with(parent)
     offer_to_oom_killer()
     link = socket.socket(fileno=descriptor)
-    desk = Desk()
+    try:
+        desk = Desk()
+    except (ImportError, RuntimeError) as error:  # numpy says so of a processor it cannot use
+        link.sendall(encode({"seq": 0, "missing": str(error)}))
+        return EXIT_RUNTIME
     confine(memory_bytes, niceness)
-    link.sendall(encode({"seq": 0, "runtime": desk.runtime}))
+    link.sendall(encode({"seq": 0, "runtime": desk.runtime, "confined": shut_in()}))
     try:
         for question in questions(link):
             link.sendall(desk.answer(question))
     except FrameError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_PROTOCOL
-    except OSError:  # the daemon is gone
+    except ConnectionError:  # the daemon is gone
         return 0
     return 0
 
@@ -67,12 +79,21 @@ def questions(link: socket.socket) -> Iterator[Frame]:
         FrameError: that is not the daemon.
         OSError: the socket failed.
     """
-    while head := _exactly(link, HEAD.size):
-        wanted = sizes(head)
-        header, block = (_exactly(link, size) for size in wanted)
-        if (len(header), len(block)) != wanted:
-            return
-        yield Frame(parse(header), block)
+    while True:
+        head, descriptors, _, _ = socket.recv_fds(link, HEAD.size, MAX_FILES)
+        try:
+            if head:
+                head += _exactly(link, HEAD.size - len(head))
+            if len(head) < HEAD.size:
+                return
+            wanted = sizes(head)
+            header, block = (_exactly(link, size) for size in wanted)
+            if (len(header), len(block)) != wanted:
+                return
+            yield Frame(parse(header), block, tuple(descriptors))
+        finally:
+            for one in descriptors:
+                os.close(one)
 
 
 def _exactly(link: socket.socket, size: int) -> bytearray:
@@ -99,6 +120,8 @@ class Desk:
         self._means: dict[str, Floats] = {}
         """Per model the mean of its golden windows, for explanations."""
         self.runtime = session.RUNTIME
+        schema()  # what packages are checked with is read now: later no file can be
+        signature.prepare()
 
     def answer(self, question: Frame) -> bytes:
         """The answer to one question, as a frame.
@@ -110,7 +133,7 @@ class Desk:
         try:
             match header["op"]:
                 case "load":
-                    answer, block = self._load(header), b""
+                    answer, block = self._load(header, question.descriptors), b""
                 case "unload":
                     self._models.pop(header["name"], None)
                     answer, block = {}, b""
@@ -124,9 +147,10 @@ class Desk:
         except (KeyError, TypeError, ValueError) as error:
             raise FrameError(f"a question that is malformed: {error}") from error
 
-    def _load(self, header: Mapping[str, Any]) -> dict[str, object]:
+    def _load(self, header: Mapping[str, Any], descriptors: tuple[int, ...]) -> dict[str, object]:
+        handed = dict(zip(header.get("files", ()), descriptors, strict=True))
         try:
-            package, contents = unpack(header["path"], header.get("trust", ""))
+            package, contents = unpack(header["path"], header.get("trust", ""), handed)
             if header.get("seal", "") not in ("", package.seal):
                 raise refused(MANIFEST, "", "the package that was checked", "another", _CHANGED)
             loaded = self._session.open_session(

@@ -4,6 +4,7 @@ Prints one JSON object; ends with 0 when the repository was asked and believed, 
 caller says that the clock is right, and ends the process when it takes too long.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -29,7 +30,8 @@ def main(words: list[str]) -> int:
     file, dry = Path(name), "--check" in options
     now_ms = time.time_ns() // 1_000_000
     logging.getLogger("tuf").setLevel(logging.CRITICAL)
-    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # a sandbox may forbid it
+        os.nice(NICENESS)
     said: dict[str, object] = {"found": [], "why": ""}
     try:
         settings = load_part(file, "gateway", "brokers", "store", "updates")

@@ -30,7 +30,7 @@ def settings(reading: apart.Reading) -> Settings:
             gone = configuration.started(found.updates.folder, record)
     except OSError:  # nothing can be counted: the daemon will say that the disk is in trouble
         return found
-    return apart.load(found.file) if gone else found
+    return reading.again().settings() if gone else found
 
 
 @contextmanager

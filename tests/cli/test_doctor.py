@@ -51,6 +51,9 @@ def doctor(folder: Path, text: str, *options: str, code: int) -> dict[str, str]:
     ranks = ["ok", "warning", "error"]
     found: dict[str, str] = {}
     for one in told["findings"]:
+        if not one["id"].startswith(("broker-", "retained-")):
+            assert one["severity"] != "error", one  # this machine is in order
+            continue
         assert one["cure"] or one["severity"] == "ok", one
         assert f"\n### {one['id']}\n" in TROUBLE, one
         worst = max(found.get(one["id"], "ok"), one["severity"], key=ranks.index)

@@ -5,8 +5,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import document
-from gateway.config.document import MAX_BYTES, MAX_DEPTH, parse, read
+from gateway.config import events
+from gateway.config.document import MAX_BYTES, parse, read
+from gateway.config.events import MAX_DEPTH
 from gateway.config.problems import BadFileError
 from gateway.config.tree import plain
 
@@ -17,7 +18,7 @@ FILE = Path("plant.yaml")
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both parsers must say the same; a build without libyaml has only the second."""
     loader = yaml.CBaseLoader if request.param == "libyaml" else yaml.BaseLoader
-    monkeypatch.setattr(document, "_Loader", loader)
+    monkeypatch.setattr(events, "_Loader", loader)
 
 
 def tree(text: str) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import keeping, lastgood
 from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
@@ -144,6 +145,28 @@ def test_systemds_helper_does_it_once_and_takes_the_will_back(
         records = daemon.rows("SELECT kind FROM audit WHERE kind IN ('decision', 'command')")
         assert [kind for (kind,) in records].count("decision") == 1
         assert len(zigbee.orders) == 1
+
+
+def test_with_a_broken_file_the_helper_does_what_the_last_good_one_says(
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
+) -> None:
+    with Daemon(tmp_path, text(broker, "after: 1h, do: stop, on_death: 20m")) as daemon:
+        armed(zigbee, daemon)
+        snapshot = keeping.unpacked(lastgood.read(daemon.file).snapshot)
+        keeping.place(tmp_path / "gateway.db").write_bytes(snapshot)
+        daemon.file.write_text(daemon.file.read_text().replace("assets:", "assets: ["))
+        daemon.kill()
+        done = helper(daemon, "--now")
+        assert (done.returncode, done.stdout) == (0, "pump: told stop, acknowledged\n"), done.stderr
+        assert "as the last good file says" in done.stderr
+        wait_until(lambda: zigbee.orders, "the order")
+        daemon.start()  # in safe mode, in which nothing is left for its death
+        zigbee.tell("plug", state="OFF", power=0)
+        wait_until(lambda: "safe mode" in str(kept(daemon).get("refused")), "its last word")
+        daemon.kill()
+        daemon.folder.joinpath("gateway.db.fail-safe").unlink(missing_ok=True)
+        done = helper(daemon, "--now")
+        assert (done.returncode, done.stdout) == (1, "pump: stopped: safe mode\n")
 
 
 def test_the_helper_does_nothing_while_the_gateway_runs(

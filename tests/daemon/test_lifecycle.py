@@ -102,7 +102,9 @@ def test_a_good_file_is_taken_without_losing_what_was_known(tmp_path: Path, zigb
 
 SPOILT: dict[str, Callable[[str], str]] = {
     "did you mean": lambda text: text + "  fan: {metrics: {speed: {form: zigbee/fan}}}\n",
-    "restart the gateway to change": lambda text: text.replace("id: here", "id: there"),
+    "what is new needs brokers.b": lambda text: text.replace(
+        "sources: {", "sources: {x: {bridge: tasmota, broker: b}, "
+    ).replace("}}\nsources", "}, b: {host: 127.0.0.1}}\nsources"),
     "gateway.yaml:1": lambda _text: "][",
 }
 

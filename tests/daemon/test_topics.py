@@ -142,7 +142,7 @@ def test_a_change_that_needs_a_restart_is_named_until_it_is_taken_back(story: St
         story.text.replace("name: Here", "name: There").replace("path: gateway", "path: g")
     )
     assert "restart" in story.newest("event")["error"]
-    story.until("info", lambda one: one["restart_required"] == ["store"])
+    story.until("info", lambda one: one["restart_required"] == ["store.path"])
     before = len(story.documents("info"))
     story.reload(story.text)
     wait_until(lambda: story.documents("info")[before:], "another info")

@@ -3,11 +3,13 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from gateway import config
+from gateway.config.settings import Settings
 from gateway.daemon.app import Daemon
 from tests.fakes.records import Records
 
@@ -58,9 +60,11 @@ class Clocks:
 class Inside(Records):
     """A daemon on a thread of this process."""
 
-    def __init__(self, file: Path, clock: Clocks) -> None:
+    def __init__(
+        self, file: Path, clock: Clocks, read: Callable[[Path], Settings] = config.load
+    ) -> None:
         self.folder = file.parent
-        self._settings = config.load(file)
+        self._settings = read(file)
         self._clock = clock
         self._thread = threading.Thread(target=self._run)
         self._made = threading.Event()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import PackageError
-from gateway.models.archive import BLOCK, MAX_MEMBERS, MAX_TAR_BYTES, opened, pack
+from gateway.models.archive import BLOCK, MAX_TAR_BYTES, opened, pack
+from gateway.models.files import MAX_FILES
 from gateway.models.manifest import load_manifest
 from gateway.models.package import unpack, verify
 from tests.models import make
@@ -145,8 +146,8 @@ def test_what_is_no_plain_file_is_refused(
 
 
 def test_many_members_are_refused(contents: dict[str, bytes], tmp_path: Path) -> None:
-    many = {f"file{number}": b"" for number in range(MAX_MEMBERS)}
-    assert f"more than {MAX_MEMBERS} members" in refusal(packed(tmp_path, contents | many))
+    many = {f"file{number}": b"" for number in range(MAX_FILES)}
+    assert f"more than {MAX_FILES} members" in refusal(packed(tmp_path, contents | many))
 
 
 def test_a_member_that_claims_more_than_there_is_is_refused(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from numpy import fft  # numpy imports it at its first use, when the worker can read no file
 
 from gateway.models.features.presets import Vibration
 
@@ -17,7 +18,7 @@ def vibration(blocks: Floats, speed_rpm: Floats, settings: Vibration) -> Floats:
     n, samples, signals = blocks.shape
     off = blocks - blocks[:, :1]  # a sensor that stands still has exactly no shakes
     off = np.moveaxis(off - off.mean(axis=1, keepdims=True), 1, 2)
-    spectrum = np.fft.rfft(off)
+    spectrum = fft.rfft(off)
     parts = [
         shakes(off),
         bands(spectrum, samples, settings),
@@ -40,7 +41,7 @@ def shakes(off: Floats) -> Floats:
 
 def bands(spectrum: npt.NDArray[np.complex128], samples: int, settings: Vibration) -> Floats:
     """Mean square per band (Parseval): the bands of a partition add up to the squared rms."""
-    frequencies = np.fft.rfftfreq(samples, 1 / settings.rate_hz)
+    frequencies = fft.rfftfreq(samples, 1 / settings.rate_hz)
     power = (spectrum.real**2 + spectrum.imag**2) * 2 / samples**2
     power[..., 0] /= 2
     if samples % 2 == 0:
@@ -59,13 +60,13 @@ def envelope(spectrum: npt.NDArray[np.complex128], samples: int, settings: Vibra
     The positive half of a band alone, turned back into time, has the envelope as its modulus.
     """
     low, high = settings.ringing_hz
-    frequencies = np.fft.rfftfreq(samples, 1 / settings.rate_hz)
+    frequencies = fft.rfftfreq(samples, 1 / settings.rate_hz)
     analytic = np.zeros((*spectrum.shape[:-1], samples), dtype=np.complex128)
     half = frequencies.size
     analytic[..., :half] = np.where((frequencies >= low) & (frequencies <= high), spectrum, 0)
-    shape = 2 * np.abs(np.fft.ifft(analytic))
+    shape = 2 * np.abs(fft.ifft(analytic))
     shape -= shape.mean(axis=-1, keepdims=True)
-    lines: Floats = np.abs(np.fft.rfft(shape * np.hanning(samples)))
+    lines: Floats = np.abs(fft.rfft(shape * np.hanning(samples)))
     return lines
 
 

@@ -1,0 +1,46 @@
+"""What differs between two files, by key path: ``assets.pump-7.metrics.power.range``."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+from gateway.config import tree
+from gateway.config.tree import Node
+
+SHOWN: Final = 40
+"""More key paths than these are counted, not named."""
+
+
+def changes(before: Node | None, after: Node | None, path: str = "") -> Iterator[str]:
+    """Every key path whose value is another, is new or is gone; the deepest that says so."""
+    if isinstance(before, tree.Mapping) and isinstance(after, tree.Mapping):
+        for key in dict.fromkeys(chain(before.items, after.items)):
+            below = f"{path}.{key}" if path else key
+            yield from changes(before.items.get(key), after.items.get(key), below)
+    elif isinstance(before, tree.Sequence) and isinstance(after, tree.Sequence):
+        if len(before.items) != len(after.items):
+            yield path
+            return
+        for at, pair in enumerate(zip(before.items, after.items, strict=True)):
+            yield from changes(*pair, f"{path}[{at}]")
+    elif _said(before) != _said(after):
+        yield path
+
+
+def _said(node: Node | None) -> object:
+    """A missing key, and one without a value, say the same."""
+    if isinstance(node, tree.Scalar):
+        return (node.text, node.quoted) if node.text or node.quoted else None
+    return None if node is None else (type(node), tree.plain(node))
+
+
+def under(path: str, key: str) -> bool:
+    """A key path is this key, or below it."""
+    return path == key or path.startswith((f"{key}.", f"{key}["))
+
+
+def shown(paths: Iterable[str]) -> list[str]:
+    """Key paths for an event: not more than people read."""
+    every = list(paths)
+    more = len(every) - SHOWN
+    return [*every[:SHOWN], f"and {more} more"] if more > 0 else every
