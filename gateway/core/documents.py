@@ -27,6 +27,7 @@ MAX_KEYS: Final = 5_000
 _MAX_FLOAT = 1.7976931348623157e308
 _INT_DIGITS = 18
 """So many characters always fit SQLite's 64-bit INTEGER."""
+_SPACE = b" \t\n\r"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -85,7 +86,7 @@ def _plain(payload: bytes) -> Tree:
     try:
         tree = orjson.loads(payload)
         # integers beyond 53 bits are refused, too
-        if orjson.dumps(tree, option=orjson.OPT_STRICT_INTEGER) != payload:
+        if orjson.dumps(tree, option=orjson.OPT_STRICT_INTEGER) != payload.rstrip(_SPACE):
             return None
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return None

@@ -137,11 +137,10 @@ class Standby:
 
     def filters(self) -> list[str]:
         """What the lookout listens to."""
-        base = fleet_topics.root(self.fleet.site)
         others = [member.id for member in self.fleet.members if member.id != self.fleet.me]
         topics = ("availability", "asset/+/+/set", "+/set")
         return [
-            f"{base}/slot/+/+",
+            f"{fleet_topics.root(self.fleet.site)}/slot/+/+",
             *(f"edge/{other}/{topic}" for other in others for topic in topics),
             *self._books.topics(),
         ]
@@ -154,9 +153,8 @@ class Standby:
         for asset, owner in self.owners.items():
             slot = self.slots[owner]
             if not slot.held or self._closed:
-                who = slot.seat.holder
-                known = who and who != self.fleet.me
-                muted[asset] = f"fleet: {who} commands it" if known else "fleet: nobody commands it"
+                who = slot.seat.holder if slot.seat.holder != self.fleet.me else ""
+                muted[asset] = f"fleet: {who or 'nobody'} commands it"
         if muted != self._standing.muted:
             self._standing.muted = muted
             self.hurry()

@@ -75,7 +75,7 @@ class Daemon(Records):
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / "notify"))
-        self._listener = threading.Thread(target=self._listen)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def __enter__(self) -> Self:
@@ -125,7 +125,7 @@ class Daemon(Records):
             cwd=self.folder,
             env=os.environ | environment,
         )
-        self._writer = threading.Thread(target=self._write, args=[self._process])
+        self._writer = threading.Thread(target=self._write, args=[self._process], daemon=True)
         self._writer.start()
 
     @property
