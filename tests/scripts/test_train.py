@@ -22,7 +22,7 @@ SHIPPED = plant.OUT
 
 @cache
 def model() -> Distance:
-    """Made within a test, where nothing is traced: for a fixture it would take ten times as long."""
+    """Made within a test, where nothing is traced: a fixture would take ten times as long."""
     return plant.train()
 
 
