@@ -1,9 +1,7 @@
 """Received configurations in the running daemon: on trial, kept, given up, left out."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,30 +46,15 @@ def test_a_configuration_is_tried_kept_and_put_on_record(plant: Plant, zigbee: Z
         wait_until(lambda: zigbee.newest("health")["updates"]["configuration"], "health says so")
 
 
-@contextmanager
-def talking(zigbee: Zigbee) -> Iterator[None]:
-    """The probe says its temperature again and again."""
-    over = threading.Event()
-
-    def talk() -> None:
-        while not over.wait(0.2):
-            zigbee.tell("probe", temperature=20.0)
-
-    thread = threading.Thread(target=talk)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(10)
-
-
 def test_a_configuration_that_makes_an_asset_deaf_is_rolled_back(
     plant: Plant, zigbee: Zigbee
 ) -> None:
     plant.text = plant.text.replace("unit: degC", "unit: degC, stale: 5s")
     deaf = LOUD.replace("unit: degC", "unit: degC, stale: 5s").replace("/probe", "/prob")
-    with running(plant, zigbee, config=CONFIG.replace("3s", "10s")) as daemon, talking(zigbee):
+    with (
+        running(plant, zigbee, config=CONFIG.replace("3s", "10s")) as daemon,
+        zigbee.talking("probe", 0.2, temperature=[20.0]),
+    ):
         zigbee.online()
         wait_until(lambda: zigbee.newest("asset/pump/state").get("score") == 20.0, "it judges")
         plant.offer_config(deaf)
