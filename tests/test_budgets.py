@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -30,11 +31,19 @@ def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
+@cache
+def _nodes() -> list[tuple[Path, ast.AST]]:
+    """What is looked at, of all files: they are read once."""
+    kinds = (Function, ast.ExceptHandler, ast.ClassDef)
+    return [
+        (file, node) for file in FILES for node in ast.walk(_tree(file)) if isinstance(node, kinds)
+    ]
+
+
 def _functions() -> Iterator[tuple[str, Function]]:
-    for file in FILES:
-        for node in ast.walk(_tree(file)):
-            if isinstance(node, Function):
-                yield f"{_name(file)}:{node.lineno} {node.name}", node
+    for file, node in _nodes():
+        if isinstance(node, Function):
+            yield f"{_name(file)}:{node.lineno} {node.name}", node
 
 
 def _lines(function: Function) -> int:
@@ -75,8 +84,7 @@ def test_nothing_catches_everything() -> None:
     """A blind except hides the bug that it was written for."""
     blind = [
         f"{_name(file)}:{node.lineno}"
-        for file in FILES
-        for node in ast.walk(_tree(file))
+        for file, node in _nodes()
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or "Exception" in {one.id for one in _names(node.type)})
     ]
@@ -90,8 +98,7 @@ def _names(node: ast.expr) -> Iterator[ast.Name]:
 def test_what_catches_base_exceptions_raises_them_again() -> None:
     silent = [
         f"{_name(file)}:{node.lineno}"
-        for file in FILES
-        for node in ast.walk(_tree(file))
+        for file, node in _nodes()
         if isinstance(node, ast.ExceptHandler)
         and node.type is not None
         and "BaseException" in {one.id for one in _names(node.type)}
@@ -105,8 +112,7 @@ def test_names_say_what_a_thing_is() -> None:
     assert [_name(file) for file in FILES if file.stem in VAGUE_FILES] == []
     classes = [
         f"{_name(file)} {node.name}"
-        for file in FILES
-        for node in ast.walk(_tree(file))
+        for file, node in _nodes()
         if isinstance(node, ast.ClassDef) and VAGUE_CLASSES.fullmatch(node.name)
     ]
     assert classes == []

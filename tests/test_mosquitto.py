@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -153,11 +154,23 @@ def test_a_certificate_does_not_let_anybody_take_the_gateways_session(shipped: S
 # -- the whole thing -----------------------------------------------------------------------------
 
 
+@contextmanager
+def registry(bridge: Gateway) -> Iterator[None]:
+    """The devices, retained; taken back at the end, for others listen to the same broker."""
+    for at, (topic, document) in enumerate(REGISTRY.items(), 1):
+        whole = json.dumps(document).encode()
+        assert bridge.publishes(f"zigbee2mqtt/{topic}", whole, at, retain=True)
+    yield
+    for at, topic in enumerate(REGISTRY, 21):
+        assert bridge.publishes(f"zigbee2mqtt/{topic}", b"", at, retain=True)
+
+
 def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
     """A hot pump is stopped and proved; a person holds it; a viewer does nothing."""
     text = pump(shipped.port, (f"{{host: 127.0.0.1, port: {shipped.port}}}", broker))
     with (
         shipped.client("zigbee2mqtt", "zigbee2mqtt/plug/set", tls=tls) as bridge,
+        ExitStack() as stack,
         shipped.client("anna", "edge/here/#", tls=tls) as anna,
         shipped.client("viewer", tls=tls) as viewer,
         shipped.client("homeassistant", "homeassistant/#", tls=tls) as home,
@@ -166,9 +179,7 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         for client in (bridge, anna, viewer, home):
             client.ready()
         home.publishes("homeassistant/status", b"online", 1)
-        for at, (topic, document) in enumerate(REGISTRY.items(), 1):
-            whole = json.dumps(document).encode()
-            assert bridge.publishes(f"zigbee2mqtt/{topic}", whole, at, retain=True)
+        stack.enter_context(registry(bridge))
         wait_until(lambda: daemon.logged("bridge_changed"), "the bridge is known")
         wait_until(lambda: _fresh(daemon), "what comes now is fresh")
         bridge.publishes("zigbee2mqtt/probe", b'{"temperature": 95}', 11)
@@ -190,8 +201,10 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
 
 def _fresh(daemon: Daemon) -> bool:
     """Nothing was kept for it, or all of that is in."""
-    (connected,) = daemon.logged("broker_connected") or [{"session_present": True}]
-    return not connected["session_present"] or bool(daemon.logged("backlog_taken"))
+    connected = daemon.logged("broker_connected")
+    if not connected:
+        return False
+    return not connected[0]["session_present"] or bool(daemon.logged("backlog_taken"))
 
 
 def _heard(client: Gateway) -> bytes:

@@ -49,22 +49,21 @@ def beside(every: Sequence[Floats]) -> Floats:
 
 def judged(package: Path, every: Sequence[Floats]) -> list[Floats]:
     """The package's score of each value of each file."""
-    names = [str(column) for column in range(len(every))]
     worker, states = Worker(), [(0.0,) * detector.SIZE] * len(every)
-    said = []
+    said: list[list[float | None]] = [[] for _ in every]
     worker.start()
     worker.load("stream", package)
-    for row in beside(every):
+    for row in range(max(map(len, every))):
+        live = [column for column, values in enumerate(every) if row < len(values)]
         jobs = [
-            Job("stream", name, array("d", [value]), 1, 1, state)
-            for name, value, state in zip(names, row.tolist(), states, strict=True)
+            Job("stream", str(column), array("d", [every[column][row]]), 1, 1, states[column])
+            for column in live
         ]
-        answers = worker.judge(jobs, LIMIT_S)
-        said.append([answer.score for answer in answers])
-        states = [tuple(answer.outputs["next"]) for answer in answers]
+        for column, answer in zip(live, worker.judge(jobs, LIMIT_S), strict=True):
+            said[column].append(answer.score)
+            states[column] = tuple(answer.outputs["next"])
     worker.stop()
-    table = np.array(said, dtype=np.float64)
-    return [table[: len(values), column] for column, values in enumerate(every)]
+    return [np.array(scores, dtype=np.float64) for scores in said]
 
 
 def alarms(scores: Floats, manifest: Manifest, rows: int) -> Flags:

@@ -107,7 +107,7 @@ class Acting(RuleBasedStateMachine):
 
 
 Acting.TestCase.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
-TestActing = Acting.TestCase
+TestActing = pytest.mark.no_cover(Acting.TestCase)  # traced it takes three times as long
 
 
 def well(rig):
@@ -172,10 +172,20 @@ BREAKS = {
 """What the oracle says when a limit is missing; without the list of actions nothing can be sent."""
 
 
-def found(order, wanted=""):
+SHOWN_AT = {
+    "hold": 1,
+    "only_if": 2,
+    "never_with": 8,
+    "commands_per_hour": 8,
+    "commands_per_day": 34,
+}
+"""The first of the lives that shows it; where there is nothing, the first of all."""
+
+
+def found(order, wanted, first):
     """What the oracle finds in many lives; the first that is wanted ends the search."""
     said = []
-    for seed in SEEDS:
+    for seed in (first, *SEEDS):
         rig = Rig(SETTINGS, order)
         try:
             said += drive(rig, seed)
@@ -222,6 +232,7 @@ def live(chance, rig):
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # what it runs through 10,000 times, others show once
 def test_ten_thousand_alarms_break_no_rule_and_every_command_ends():
     chance, alarms = random.Random(4), 0
     rig = Rig(SETTINGS)
@@ -252,7 +263,7 @@ def test_ten_thousand_alarms_break_no_rule_and_every_command_ends():
 def test_the_oracle_finds_a_limit_that_is_missing(name):
     order = tuple(limit for limit in ORDER if limit.name != name)
     assert len(order) == len(ORDER) - 1
-    assert BREAKS[name] in found(order, BREAKS[name])
+    assert BREAKS[name] in found(order, BREAKS[name], SHOWN_AT.get(name, 0))
 
 
 def test_every_limit_has_its_control():

@@ -1,9 +1,10 @@
-"""One daemon that lived a day, for all tests that look at what it published."""
+"""One daemon that lived a day, for all who look at what it published; two beside each other."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.fakes.fleet import Fleet
 from tests.fakes.mosquitto import PROGRAM, Mosquitto
 from tests.fakes.telling import Story, day, running
 
@@ -18,3 +19,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         day(story)
         yield story
     broker.kill()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two gateways; each test leaves both running."""
+    with Fleet(tmp_path_factory.mktemp("pair")) as fleet:
+        fleet.start()
+        yield fleet

@@ -1,6 +1,5 @@
 """``edge-gateway calibrate`` against a running daemon: shown, redone, reset, kept."""
 
-import itertools
 import json
 import time
 from collections.abc import Callable
@@ -21,6 +20,8 @@ from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+
+NEAR = (20.0, 21.0, 22.0)
 
 
 def package(folder: Path) -> None:
@@ -62,28 +63,17 @@ def test_a_calibration_is_shown_redone_reset_and_kept(
 
         zigbee.online()
         assert "0 whole rows are stored" in refused() or "nothing was stored" in refused()
-        near = itertools.cycle((20.0, 21.0, 22.0))
-        wait_until(
-            lambda: (
-                zigbee.tell("probe", temperature=next(near))
-                or (calibrate("--show")["seen"] >= 30 and len(daemon.values("temperature")) >= 60)  # type: ignore[operator]
-            ),
-            "thirty rows",
-            60,
-        )
+        with zigbee.talking("probe", 0.06, temperature=NEAR):
+            wait_until(lambda: len(daemon.values("temperature")) >= 60, "sixty values")
+            wait_until(lambda: calibrate("--show")["seen"] >= 30, "thirty rows")  # type: ignore[operator]
         first = calibrate("--show")
         assert (first["number"], first["ready"], first["source"]) == (1, False, "first rows")
         made = calibrate("--rows", "25")
         assert (made["number"], made["ready"], made["rows"]) == (2, True, 25)
         assert made["channels"]["temperature"]["mean"] == pytest.approx(21, abs=0.5)  # type: ignore[index]
-        wait_until(
-            lambda: (
-                zigbee.tell("probe", temperature=next(near))
-                or zigbee.newest("asset/pump/state").get("rung") == "model:heat"
-            ),
-            "the model judges",
-            30,
-        )
+        with zigbee.talking("probe", 0.06, temperature=NEAR):
+            judged = lambda: zigbee.newest("asset/pump/state")["rung"] == "model:heat"
+            wait_until(judged, "the model judges")
         shown = zigbee.newest("asset/pump/state")["calibrations"]["heat"]
         assert (shown["number"], shown["source"]) == (2, "last 25 rows")
         times = ("--from", "2020-01-01T00:00:00Z", "--to", "2020-02-01T00:00:00Z")
@@ -134,14 +124,13 @@ def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
     with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text()) as daemon:
         zigbee.online()
         since = rfc3339(time.time_ns() // 1_000_000)
-        near = itertools.cycle((20.0, 21.0, 22.0))
 
         def rows() -> int:
-            zigbee.tell("probe", temperature=next(near))
             answer = json.loads(asked("--json"))["calibrations"]
             return int(answer[0]["seen"])
 
-        wait_until(lambda: rows() >= 40, "forty rows", 60)
+        with zigbee.talking("probe", 0.06, temperature=NEAR):
+            wait_until(lambda: rows() >= 40, "forty rows")
         until = rfc3339(time.time_ns() // 1_000_000)
         wait_until(lambda: time.time_ns() // 1_000_000 > times.parse(until, "iso8601"), "passed")
         zigbee.tell("probe", temperature=60.0)
@@ -157,14 +146,9 @@ def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
         learnt = json.loads(asked("pump", "--show", "--json"))["calibrations"]["heat"]
         assert learnt["channels"]["temperature"]["mean"] == pytest.approx(21, abs=0.6)
         assert source in asked()
-        wait_until(
-            lambda: (
-                zigbee.tell("probe", temperature=next(near))
-                or zigbee.newest("asset/pump/state").get("rung") == "model:heat"
-            ),
-            "the model judges",
-            30,
-        )
+        with zigbee.talking("probe", 0.06, temperature=NEAR):
+            judged = lambda: zigbee.newest("asset/pump/state")["rung"] == "model:heat"
+            wait_until(judged, "the model judges")
         asked("pump", "--rows", "25")
         daemon.stop()
         zigbee.peer.heard.clear()

@@ -267,6 +267,13 @@ class Fleet:
         self.judged("normal")
         let_pass(0.3)  # the books follow
 
+    def whole(self) -> tuple[str, str]:
+        """Everything runs and is normal; who commands the first pump, and who does not."""
+        self.settled()
+        self.calm()
+        owner = self.owner[FIRST]
+        return owner, next(one for one in self.members if one != owner)
+
     def findings(self) -> Iterator[str]:
         """Commands that no commander of the time gave."""
         epochs: dict[str, tuple[int, str]] = {}
@@ -360,6 +367,14 @@ def trial(fleet: Fleet, chance: random.Random, fault: str) -> Trial:
         max(waits, default=float("inf")) if len(waits) == len(hot) else float("inf"),
         [len(fleet.plant.orders(pump, since)) for pump in numbers(fleet.pumps)],
     )
+
+
+def played(fleet: Fleet, seed: int, fault: str) -> None:
+    """One of them, as it must end: the short form of scripts/prove_fleet."""
+    one = trial(fleet, random.Random(seed), fault)
+    assert one.orders == [1] * fleet.pumps
+    assert one.late_s < 10
+    assert list(fleet.findings()) == []
 
 
 def _play(

@@ -10,12 +10,21 @@ PATIENCE_S = 60.0
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = PATIENCE_S) -> None:
-    """Look again and again until it is true, for as long as the deadline allows."""
+    """Look again and again until it is true, for as long as the deadline allows.
+
+    A document that has not come yet, or has not all of its keys yet, is not the end of it.
+    """
     until = time.monotonic() + deadline_s
-    pause_s = 0.002
-    while not condition():
+    pause_s, missing = 0.002, ""
+    while True:
+        try:
+            if condition():
+                return
+            missing = ""
+        except LookupError as error:
+            missing = f"; at last there was no {error}"
         if time.monotonic() > until:
-            pytest.fail(f"waited {deadline_s} s: {what}")
+            pytest.fail(f"waited {deadline_s} s: {what}{missing}")
         time.sleep(pause_s)
         pause_s = min(1.2 * pause_s, 0.02)  # looking takes time from what is waited for
 

@@ -1,6 +1,10 @@
 """A Zigbee2MQTT with a plug and a probe, and an ear on everything that is ordered and announced."""
 
+import itertools
 import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -79,6 +83,24 @@ class Zigbee:
     def tell(self, name: str, **values: object) -> None:
         """A device reports; the broker has it when this returns."""
         self.peer.publish(f"zigbee2mqtt/{name}", json.dumps(values))
+
+    @contextmanager
+    def talking(self, name: str, every_s: float, **values: Sequence[object]) -> Iterator[None]:
+        """A device reports by itself, again and again: the values of each key in turn."""
+        over, turn = threading.Event(), itertools.count()
+
+        def talk() -> None:
+            while not over.wait(every_s):
+                at = next(turn)
+                self.tell(name, **{key: given[at % len(given)] for key, given in values.items()})
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(10)
 
     def heard(self, topic: str) -> list[Any]:
         """Documents on a topic, oldest first."""

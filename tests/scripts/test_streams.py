@@ -153,6 +153,7 @@ def test_training_sees_the_alarms_that_the_package_will_give() -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
+@pytest.mark.no_cover  # 160,000 questions to a worker
 def test_the_docs_give_what_the_script_prints() -> None:
     if not score.DATA.is_dir():
         pytest.skip("needs ../shared/data/nab")
