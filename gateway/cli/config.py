@@ -5,12 +5,16 @@ from pathlib import Path
 
 import click
 
+from gateway.cli import config_migrate
 from gateway.cli.tables import CONFIG
 
 
 @click.group("config")
 def command() -> None:
     """About the configuration file."""
+
+
+command.add_command(config_migrate.command)
 
 
 @command.command("schema")
