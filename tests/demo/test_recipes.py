@@ -135,9 +135,15 @@ class TestFiles:
 
     def test_what_it_is_printed_as_is_good_where_it_is_put(self, name, tmp_path):
         result = CliRunner().invoke(cli, ["demo", "--recipe", name, "--print-config"])
-        file = tmp_path / "gateway.yaml"
-        file.write_text(result.output)
-        assert config.load(file).assets.keys() == settings(name).assets.keys()
+        (tmp_path / "printed.yaml").write_text(result.output)
+        wanted = settings(name).assets.keys()
+        assert config.load(tmp_path / "printed.yaml").assets.keys() == wanted
+        start = ["demo", "--recipe", name, "--write", str(tmp_path)]
+        assert CliRunner().invoke(cli, start).exit_code == 0
+        assert (tmp_path / "gateway.yaml").read_text() == result.output
+        assert load_cases(tmp_path / "cases.yaml").cases
+        again = CliRunner().invoke(cli, start, catch_exceptions=True)
+        assert "is there already" in str(again.exception)
 
     def test_it_is_rehearsed_on_the_same_file_at_another_pace(self, name, tmp_path):
         speed = recipe.read(name).speed
@@ -184,7 +190,7 @@ def test_every_radio_of_a_recipe_is_there():
     ("options", "said"),
     [
         (["--recipe", "nothing"], "there are cold-chain, energy-meter"),
-        (["--print-config"], "needs --recipe"),
+        (["--print-config"], "need --recipe"),
         (["--recipe", "heating", "--plant-only"], "--plant-only is for"),
     ],
 )
