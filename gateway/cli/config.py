@@ -20,9 +20,9 @@ command.add_command(config_migrate.command)
 @command.command("schema")
 def schema() -> None:
     """Print the JSON Schema, for editors."""
-    from gateway.config import jsonschema
+    from gateway.config import editors
 
-    click.echo(json.dumps(jsonschema.schema(), indent=2, ensure_ascii=False))
+    click.echo(editors.text(), nl=False)
 
 
 @command.command("reference")
