@@ -151,7 +151,9 @@ def _problem(model: type[BaseModel], doc: Document, error: _Error) -> Problem:
 def _cut(doc: Document, place: Place) -> str:
     """A rule that ends at a comma: inside ``{ }`` or ``[ ]`` an unquoted comma ends a value."""
     node = doc.node(place)
-    if not isinstance(node, trees.Scalar) or node.quoted or "(" not in node.text:
+    if not isinstance(node, trees.Scalar) or node.quoted:
+        return ""
+    if node.text.count("(") <= node.text.count(")"):
         return ""
     after = doc.line(node.mark.line)[node.mark.column - 1 + len(node.text) :]
     return "quote it: the comma ends an unquoted value here" if after[:1] == "," else ""
