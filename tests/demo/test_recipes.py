@@ -1,9 +1,11 @@
 """Each recipe does what it promises: its configuration, in virtual time and in the real daemon."""
 
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -203,3 +205,8 @@ def test_options_that_do_not_go_together_are_told(options, said):
 def test_the_list_names_them_all():
     result = CliRunner().invoke(cli, ["demo", "--list"])
     assert [line.split()[0] for line in result.output.splitlines()] == NAMES
+
+
+def test_every_recipe_has_its_section_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs/recipes.md").read_text()
+    assert set(NAMES) <= set(re.findall(r"^## (.+)$", page, re.MULTILINE))
