@@ -100,9 +100,10 @@ def test_commands_in_backticks_exist() -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors of headings, as they are made from their text."""
+    """The anchors of headings, as they are made from their text, and those in rows of tables."""
+    rows = set(re.findall(r'<a id="([^"]+)"></a>', page.read_text()))
     headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+    return rows | {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_ids(PAGES))

@@ -54,6 +54,11 @@ INTERRUPTED = 130
 )
 @click.option("--print-config", is_flag=True, help="Print the recipe's configuration, to keep.")
 @click.option(
+    "--write",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the recipe's gateway.yaml and cases.yaml into this folder, to start from.",
+)
+@click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep configuration, database and log in this folder.",
@@ -66,6 +71,7 @@ def command(
     as_json: bool,
     keep: Path | None,
     name: str | None,
+    write: Path | None,
     *,
     web: bool,
     plant_only: bool,
@@ -80,7 +86,7 @@ def command(
     With --recipe it is another site, with the configuration that the recipe is about, and the exit
     code is 0 only if all came as the recipe promises (docs/recipes.md).
     """
-    chosen = _chosen(name, lonely=plant_only, printed=print_config)
+    chosen = _chosen(name, lonely=plant_only, printed=print_config, folder=write)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     options = Options(duration or 60.0, speed, keep, seed, broker, web=web)
@@ -109,15 +115,18 @@ def _list(context: click.Context) -> None:
     context.exit()
 
 
-def _chosen(name: str | None, *, lonely: bool, printed: bool) -> recipe.Recipe | None:
-    """The recipe that was asked for; with ``printed`` its configuration is printed, and the end.
+def _chosen(
+    name: str | None, *, lonely: bool, printed: bool, folder: Path | None
+) -> recipe.Recipe | None:
+    """The recipe that was asked for; where its files are what is wanted, they are all.
 
     Raises:
         UsageError: there is none of that name, or the options do not go together.
+        ConfigError: the folder has such files already.
     """
     if name is None:
-        if printed:
-            raise click.UsageError("--print-config needs --recipe NAME")
+        if printed or folder:
+            raise click.UsageError("--print-config and --write need --recipe NAME")
         return None
     if lonely:
         raise click.UsageError("--plant-only is for the plant of the demo itself")
@@ -126,6 +135,10 @@ def _chosen(name: str | None, *, lonely: bool, printed: bool) -> recipe.Recipe |
     found = recipe.read(name)
     if printed:
         click.echo(tempo.placed(found.config.read_text("utf-8"), recipe.PACKAGES), nl=False)
+    if folder:
+        for file in tempo.give(found.folder, folder, recipe.PACKAGES):
+            click.echo(f"written: {file}", err=printed)
+    if printed or folder:
         click.get_current_context().exit()
     return found
 

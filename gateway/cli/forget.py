@@ -51,6 +51,7 @@ def _forget(path: Path, source: str, device: str) -> Mapping[str, object]:
         GatewayError: it was not erased.
     """
     from gateway import config
+    from gateway.adapters import dumps
     from gateway.cli.asking import ask
     from gateway.daemon.clock import SystemClock
     from gateway.store.writer import Store
@@ -63,6 +64,7 @@ def _forget(path: Path, source: str, device: str) -> Mapping[str, object]:
         return dict(ask(path, "forget", {"device": f"{source}/{device}"}, wait_s=60.0))
     try:
         done = store.forget_recorded(source, device)
+        dumps.forget(dumps.folder_of(settings.store.path), device)
     finally:
         store.close()
     return {"device": f"{source}/{device}", "done": True} | done._asdict()

@@ -16,6 +16,7 @@ from gateway.cli.init_listen import Heard, Tell, listen
 from gateway.cli.init_metrics import slug
 from gateway.cli.init_proposal import Place, Proposal
 from gateway.cli.spans import SPAN
+from gateway.config import modeline
 from gateway.errors import ConfigError, GatewayError, NotConnectedError
 from gateway.store.settings import StoreSettings
 
@@ -168,12 +169,13 @@ def _say(proposal: Proposal, output: Path, *, as_json: bool) -> None:
 
 
 def _write(output: Path, text: str) -> None:
-    """Write it whole or not at all, and only if it is a configuration.
+    """Write it whole or not at all, and only if it is a configuration; the schema beside it.
 
     Raises:
         BadFileError: it is none, which is our mistake; the draft stays, to be shown to us.
         ConfigError: it cannot be written there.
     """
+    from gateway.config import editors
     from gateway.config.loader import load_document
 
     draft = output.with_name(f".{output.name}.draft")
@@ -181,5 +183,6 @@ def _write(output: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
         load_document(draft)
         draft.replace(output)
+        output.with_name(modeline.NAME).write_text(editors.text(), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{output}: {error.strerror or error}") from None

@@ -10,10 +10,12 @@ from gateway.cli import init_proposal
 from gateway.cli.init_metrics import Deed, Found
 from gateway.cli.init_proposal import Asset, Part, Place, Proposal
 from gateway.cli.init_sight import Sight
+from gateway.config.modeline import MODELINE
 from gateway.core.times import rfc3339
 
 _PLAIN: Final = re.compile(r"[0-9]+[smhd]|[A-Za-z][A-Za-z0-9_./%+-]*(?: [A-Za-z0-9_./+-]+)*")
 _HEAD: Final = """\
+{modeline}
 # Proposed by `edge-gateway init` from what it heard at {when}.
 #
 # Look through it, give the machines the names you use, and join devices that watch the same machine
@@ -38,7 +40,7 @@ def section(assets: Mapping[str, Asset]) -> str:
 
 
 def _lines(proposal: Proposal, file: str, at_ms: int) -> Iterator[str]:
-    yield _HEAD.format(when=rfc3339(at_ms), file=_comment(file))
+    yield _HEAD.format(modeline=MODELINE, when=rfc3339(at_ms), file=_comment(file))
     yield f"gateway: {{id: {word(proposal.gateway_id)}}}"
     yield ""
     yield "brokers:"

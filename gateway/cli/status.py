@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.tables import CONFIG
 from gateway.core.glances import status, worst_first
+from gateway.core.problem_ids import link_of
 
 if TYPE_CHECKING:
     from gateway.cli.sync_view import View
@@ -56,7 +57,9 @@ def lines(view: "View", path: Path) -> Iterator[str]:
         yield from _stored(path)
     else:
         yield f"gateway   {health.get('state')}, as of {health.get('ts')}"
-    yield from (f"problem   {problem}" for problem in health.get("problems", ()))
+    for problem in health.get("problems", ()):
+        yield f"problem   {problem}"
+        yield f"          {link_of(problem)}"
     yield from (f"restart   to change {key}" for key in health.get("restart_required", ()))
     for name, broker in health.get("brokers", {}).items():
         up = f"connected, MQTT {broker['protocol']}" if broker["connected"] else broker["error"]

@@ -80,15 +80,17 @@ def _parts(path: Path, wait_s: float, *, payloads: bool) -> tuple[Masker, list[t
     parts: list[tuple[str, Part]] = [("versions.json", support_bundle_parts.versions)]
     parts.append(("check.json", lambda: support_bundle_parts.checked(path)))
     try:
-        said = tree.plain(document.read(path).root)
+        root = document.read(path, lenient=True).root
     except ConfigError:
         return Masker({}, path.parent), parts  # not YAML: what is secret in it cannot be told
-    masker = Masker(said, path.absolute().parent)
+    said = tree.plain(root)
+    masker = Masker(said, path.absolute().parent, tree.hidden(root))
     parts.append(("configuration.yaml", lambda: said))
     try:
         settings = config.load(path)
     except ConfigError:
         return masker, parts
+    parts.append(("origins.txt", lambda: support_bundle_parts.origins(path)))
     parts += _living(path, settings, wait_s, payloads=payloads)
     return masker, parts
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,16 @@ _FILE: Final = re.compile(r".*_(?:file|folder)|file")
 class Masker:
     """Knows the secrets of a site; whatever it is given it gives back without them."""
 
-    def __init__(self, tree: object, folder: Path) -> None:
-        """Read the files that the configuration names, and those that systemd hands over."""
-        found = {one for file in _files(tree, folder) for one in _secrets(file)}
+    def __init__(self, tree: object, folder: Path, hidden: Iterable[str] = ()) -> None:
+        """Read the files that the configuration names, and those that systemd hands over.
+
+        Args:
+            tree: the configuration.
+            folder: where it lies.
+            hidden: what it takes from elsewhere and shows nobody.
+        """
+        found = set(hidden)
+        found |= {one for file in _files(tree, folder) for one in _secrets(file)}
         found |= set(_values(tree))
         self.text = Mask(found).text
         """Gives a text back without secrets."""

@@ -66,6 +66,13 @@ def checked(path: Path) -> object:
     return {"ok": True, **report, "warnings": _records(warnings)}
 
 
+def origins(path: Path) -> str:
+    """Each value and where it comes from."""
+    from gateway.config import origins as all_
+
+    return "\n".join(f"{one.key}: {one.text}  # {one.origin}" for one in all_.values(path))
+
+
 def _records(problems: Any) -> list[Mapping[str, object]]:
     return [{"line": one.line, "message": one.message, "hint": one.hint} for one in problems]
 

@@ -10,7 +10,8 @@ from gateway.config.settings import Limits, ModelSettings, Settings, Source
 from gateway.config.watching import Log
 
 if TYPE_CHECKING:
-    from gateway.config.loader import load, load_part
+    from gateway.config.loader import load
+    from gateway.config.parts import load_part
 
 __all__ = [
     "BadFileError", "Limits", "Log", "ModelSettings", "Problem", "Settings", "Source", "load",
@@ -22,6 +23,6 @@ def __getattr__(name: str) -> object:
     """``load`` and ``load_part``, imported by the first who asks (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gateway.config import loader
+    from gateway.config import loader, parts
 
-    return getattr(loader, name)
+    return getattr(loader if name == "load" else parts, name)

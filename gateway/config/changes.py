@@ -16,7 +16,10 @@ def changes(before: Node | None, after: Node | None, path: str = "") -> Iterator
     if isinstance(before, tree.Mapping) and isinstance(after, tree.Mapping):
         for key in dict.fromkeys(chain(before.items, after.items)):
             below = f"{path}.{key}" if path else key
-            yield from changes(before.items.get(key), after.items.get(key), below)
+            old, new = before.items.get(key), after.items.get(key)
+            if not path:  # a section that is new, or gone, is so many keys
+                old, new = _section(old, new), _section(new, old)
+            yield from changes(old, new, below)
     elif isinstance(before, tree.Sequence) and isinstance(after, tree.Sequence):
         if len(before.items) != len(after.items):
             yield path
@@ -25,6 +28,13 @@ def changes(before: Node | None, after: Node | None, path: str = "") -> Iterator
             yield from changes(*pair, f"{path}[{at}]")
     elif _said(before) != _said(after):
         yield path
+
+
+def _section(one: Node | None, other: Node | None) -> Node | None:
+    """A section that is not there, as an empty one."""
+    if isinstance(other, tree.Mapping) and _said(one) is None:
+        return tree.Mapping(other.mark)
+    return one
 
 
 def _said(node: Node | None) -> object:

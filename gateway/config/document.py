@@ -22,12 +22,13 @@ from gateway.config.tree import Document, Mapping, Mark, scalars
 MAX_BYTES = 1 << 20
 
 
-def read(file: Path, only: Collection[str] | None = None) -> Document:
+def read(file: Path, only: Collection[str] | None = None, *, lenient: bool = False) -> Document:
     """Read a file, with what it includes.
 
     Args:
         file: the file.
         only: sections to keep; whatever the others name is not missed.
+        lenient: nothing that is named is missed; it has no value.
 
     Raises:
         BadFileError: it cannot be read, or is not the YAML we take; with every problem of it.
@@ -39,11 +40,16 @@ def read(file: Path, only: Collection[str] | None = None) -> Document:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise BadFileError([Problem(str(file), 0, 1, f"cannot be read: {why}")]) from None
-    return parse(data, file, only)
+    return parse(data, file, only, lenient=lenient)
 
 
 def parse(
-    data: bytes, file: Path, only: Collection[str] | None = None, reach: Reach | None = None
+    data: bytes,
+    file: Path,
+    only: Collection[str] | None = None,
+    reach: Reach | None = None,
+    *,
+    lenient: bool = False,
 ) -> Document:
     """Read a file's bytes.
 
@@ -52,6 +58,7 @@ def parse(
         file: where it lies, or would; names of files are relative to it.
         only: sections to keep.
         reach: which files it may include; usually any.
+        lenient: nothing that is named is missed.
 
     Raises:
         BadFileError: with every problem.
@@ -62,7 +69,7 @@ def parse(
         kept = {key: node for key, node in doc.root.items.items() if key in only}
         doc = replace(doc, root=replace(doc.root, items=kept))
     missed = [problem for one in scalars(doc.root) for problem in one.wrong]
-    if missed:
+    if missed and not lenient:
         raise BadFileError(missed)
     return doc
 

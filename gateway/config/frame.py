@@ -33,7 +33,7 @@ LIVE: Final = frozenset(
     {
         *("gateway_name", "sources", "assets", "models", "clouds", "sync", "keep_all_verdicts"),
         *("exclusions", "homeassistant", "alerts", "people", "security", "privacy", "updates"),
-        *("metric_keep_ms", "web"),
+        *("metric_keep_ms", "metrics", "web"),
     }
 )
 """Settings that hold at a reload."""

@@ -118,6 +118,13 @@ def docs_of(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 @cache
+def defaults_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The defaults of a section by key, as a user would write them."""
+    entries: Mapping[str, Schema] = _described(model).get("properties", {})
+    return {key: entry.get("default") for key, entry in entries.items()}
+
+
+@cache
 def _docs(of: type) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(of)))
@@ -140,7 +147,15 @@ def _written(entry: Schema) -> Any:
     if example == "15m" and isinstance(default, int):
         return durations.render(default)
     if example == "2GiB" and isinstance(default, int):
-        return f"{default >> 20}MiB"
+        return size_of(default)
     if example == "3 of 5" and default is not None:
         return f"{default[0]} of {default[1]}"
     return default
+
+
+def size_of(count: int) -> str:
+    """Bytes in the user's words: 2147483648 is 2GiB."""
+    if not count:
+        return "0"
+    power = next(one for one in (30, 20, 10, 0) if count % (1 << one) == 0)
+    return f"{count >> power}{ {30: 'GiB', 20: 'MiB', 10: 'KiB', 0: ''}[power] }"

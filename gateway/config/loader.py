@@ -56,24 +56,12 @@ def load_over(local: Settings, doc: Document, data: bytes, file: Path) -> tuple[
 
 
 def load_part(path: Path | str, *sections: str) -> Settings:
-    """Give the settings of some sections, as if no other were written.
-
-    For those who ask the running gateway, or look into its database: a mistake elsewhere in a file
-    that is being changed keeps no person from stopping a machine; nor does one in these sections,
-    while there is a last good file.
+    """Give the settings of some sections, as if no other were written; see ``parts``.
 
     Raises:
         BadFileError: with every problem of these sections, each with its place.
     """
-    try:
-        return _built(document.read(Path(path), sections))[0]
-    except BadFileError as error:
-        from gateway.config import lastgood  # it reads files as we do
-
-        kept = lastgood.fallback(Path(path), str(error))
-        if kept is None:
-            raise
-        return kept
+    return _built(document.read(Path(path), sections))[0]
 
 
 def load_document(path: Path | str) -> tuple[Settings, Document]:

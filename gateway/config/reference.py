@@ -11,7 +11,8 @@ INTRODUCTION = """\
 
 One YAML file configures the gateway. `edge-gateway check FILE` shows every mistake in it, each with
 its line and column, and what the file makes; `edge-gateway config show FILE` prints the settings
-with all defaults; `edge-gateway config schema` prints a JSON Schema for editors. This page is
+with all defaults, with `--origin` where each comes from; `edge-gateway config schema` prints a JSON
+Schema for editors. This page is
 written by `edge-gateway config reference`; a test fails when it is stale.
 
 ## How values are written
@@ -30,8 +31,10 @@ written by `edge-gateway config reference`; a test fails when it is stale.
 | file | `ttn.secret`, `/etc/ca.pem` | relative to the configuration file |
 
 A value under `set` or `options` has the type it looks like (`true`, `50`, `0.3`) unless it is
-quoted; anything else is text. Duplicate keys are errors. Anchors, aliases, merge keys and tags are
-refused. Secrets are never in this file: it names the file that holds one.
+quoted; anything else is text. Duplicate keys are errors. Anchors, aliases and merge keys are
+refused, and all tags but `!include`, `!env` and `!credential`
+([several files, variables, credentials](config-files.md)). Secrets are never in this file: it names
+the file that holds one.
 
 ## Rules
 

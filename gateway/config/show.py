@@ -1,7 +1,8 @@
 """The effective settings as a tree of plain values: what the daemon will really use."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -18,13 +19,35 @@ from gateway.core.rules import Expression
 _SECRET = re.compile(r"(^|_)(password|passphrase|secret|token|key)$")
 
 
-def effective(settings: Settings) -> Mapping[str, Any]:
-    """The settings, defaults filled in and secrets masked."""
-    tree = plain(settings)
+def effective(settings: Settings, hidden: Collection[str] = ()) -> Mapping[str, Any]:
+    """The settings, defaults filled in and secrets masked; ``hidden``: texts that are secrets."""
+    tree = _without(plain(settings), {form for text in hidden for form in _forms(text)})
     assert isinstance(tree, dict)  # noqa: S101 - a dataclass becomes a dict
     for ours in ("broken_why", "snapshot", "changed"):
         tree.pop(ours)
     return tree
+
+
+def secret(key: str, value: object) -> bool:
+    """A plug-in has declared a secret by value."""
+    return _SECRET.search(key) is not None and isinstance(value, str) and value != ""
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A text as it may look once it was read."""
+    yield text
+    with suppress(ValueError):
+        yield durations.render(durations.parse(text))
+    with suppress(ValueError):
+        yield str(float(text))
+
+
+def _without(node: Any, hidden: Collection[str]) -> Any:
+    if isinstance(node, dict):
+        return {key: _without(one, hidden) for key, one in node.items()}
+    if isinstance(node, list):
+        return [_without(one, hidden) for one in node]
+    return MASK if hidden and str(node) in hidden else node
 
 
 def plain(value: object) -> Any:
@@ -44,7 +67,7 @@ def plain(value: object) -> Any:
 
 
 def _field(name: str, value: object) -> tuple[str, Any]:
-    if _SECRET.search(name) and isinstance(value, str) and value:
+    if secret(name, value):
         return name, MASK
     if name == "keep_ms" and isinstance(value, Mapping):
         return "keep", {kind: durations.render(kept) for kind, kept in value.items()}

@@ -19,6 +19,8 @@ def _listed(found: re.Match[str]) -> Iterable[str]:
 
 _KNOWN: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterable[str]]], ...]] = (
     (re.compile(r"no function '(\w+)'; there are (.+)"), _listed),
+    (re.compile(r"'(\w+)' is no day; they are (.+)"), _listed),
+    (re.compile(r"has \{(\w+)\}; known: (.+)"), lambda found: re.findall(r"\w+", found[2])),
     (re.compile(r"unexpected '([a-z]+)'"), lambda _: ("and", "or", "not")),
     (re.compile(r"'([^']+)': no such time zone"), lambda _: available_timezones()),
     (re.compile(r"no such time zone: '([^']+)'"), lambda _: available_timezones()),
@@ -27,7 +29,8 @@ _KNOWN: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterable[st
     (re.compile(r"should be true, false, or a mapping.*, not '([^']+)'"), lambda _: _TRUTH),
 )
 _COUNT: Final = re.compile(r"not a count: '([0-9]+) +[a-z]{1,4} +([0-9]+)'")
-_SECURE: Final = re.compile(r"'([A-Za-z]{3,7})(://[^']*)' should match \^(https)")
+_ADDRESS: Final = re.compile(r"'([A-Za-z+]{2,7})(://[^']*)'(.*)")
+_SCHEME: Final = re.compile(r"([a-z]+)://")
 
 
 def hint(message: str) -> str:
@@ -39,7 +42,8 @@ def hint(message: str) -> str:
     count = _COUNT.search(message)
     if count is not None:
         return f"did you mean '{count[1]} of {count[2]}'?"
-    address = _SECURE.search(message)
-    if address is not None and near(address[1], [address[3]]):
-        return f"did you mean '{address[3]}{address[2]}'?"
-    return ""
+    address = _ADDRESS.search(message)
+    meant = [] if address is None else [
+        one for one in _SCHEME.findall(address[3]) if near(address[1], [one])
+    ]  # fmt: skip
+    return f"did you mean '{meant[0]}{address[2]}'?" if address and meant else ""

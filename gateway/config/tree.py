@@ -114,7 +114,8 @@ class Document:
         hint = hint or slips.hint(message)
         named = node.reference if isinstance(node, Scalar) else None
         if named is not None and not named.is_path and isinstance(node, Scalar):
-            message, hint = discreet(message, hint, node.text)
+            message, kept = discreet(message, hint, node.text)
+            hint = hint if key else kept
         return self.at(mark, message, hint)
 
     def at(self, mark: Mark, message: str, hint: str = "") -> Problem:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.config import migrations
 from gateway.config import tree as trees
 from gateway.config.keys import keys_at
 from gateway.config.nouns import KindError, SlippedKeyError
@@ -142,7 +143,7 @@ def _problem(model: type[BaseModel], doc: Document, error: _Error) -> Problem:
     if isinstance(slipped, SlippedKeyError):
         return doc.problem(place, str(slipped), slipped.hint, key=True)
     message, hint, offset = _words(entry)
-    hint = hint or _cut(doc, place)
+    hint = migrations.hint(place, str(entry["input"])) or hint or _cut(doc, place)
     colon = ":" if entry["type"] == "value_error" else ""
     return doc.problem(place, f"{_title(place)}{colon} {message}", hint, offset=offset)
 
@@ -150,7 +151,9 @@ def _problem(model: type[BaseModel], doc: Document, error: _Error) -> Problem:
 def _cut(doc: Document, place: Place) -> str:
     """A rule that ends at a comma: inside ``{ }`` or ``[ ]`` an unquoted comma ends a value."""
     node = doc.node(place)
-    if not isinstance(node, trees.Scalar) or node.quoted or "(" not in node.text:
+    if not isinstance(node, trees.Scalar) or node.quoted:
+        return ""
+    if node.text.count("(") <= node.text.count(")"):
         return ""
     after = doc.line(node.mark.line)[node.mark.column - 1 + len(node.text) :]
     return "quote it: the comma ends an unquoted value here" if after[:1] == "," else ""
@@ -205,7 +208,8 @@ def _unknown_key(model: type[BaseModel], doc: Document, place: Place) -> Problem
         hint = f"secrets are never in this file: name a file that holds it with '{key}_file'"
     else:
         unused = [one for one in known if doc.node((*place[:-1], one)) is None]
-        hint = near(key, known, unused) or (f"there are {choices(known, 20)}" if known else "")
+        hint = migrations.hint(place) or near(key, known, unused)
+        hint = hint or (f"there are {choices(known, 20)}" if known else "")
     return doc.problem(place, f"unknown key {key!r}", hint, key=True)
 
 

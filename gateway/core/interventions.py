@@ -116,10 +116,8 @@ class Standing:
     def __init__(self) -> None:
         """Nothing was decided."""
         self._held: dict[Key, Intervention] = {}
-        self.muted: Mapping[str, str] = {}
-        """Assets that another gateway of the fleet commands, and the words for it."""
-        self.safe_mode: Intervention | None = None
-        """The gateway's own stop while its file is broken: no person ends it."""
+        self.muted: Mapping[str, str] = {}  # what others of the fleet command, and words for it
+        self.safe_mode: Intervention | None = None  # our own stop, which no person ends
 
     def __iter__(self) -> Iterator[Intervention]:
         return iter(list(self._held.values()))
@@ -155,9 +153,7 @@ class Standing:
     def stopped(self, mono_ms: int) -> str:
         """``stopped`` while a person's stop holds, ``stopped: safe mode`` while our own does."""
         stop = self.stop(mono_ms)
-        if stop is None:
-            return ""
-        return "stopped: safe mode" if stop is self.safe_mode else "stopped"
+        return f"stopped{': safe mode' * (stop is self.safe_mode)}" if stop else ""
 
     def stands(self, asset: str, mono_ms: int) -> Stands:
         """What holds of an asset."""
@@ -174,9 +170,8 @@ class Standing:
         holds a machine wants it left as it is, not left blind, so a hold does not forbid it.
         """
         said = self.stands(asset, mono_ms)
-        if said.stopped or said.maintenance:
-            return self.stopped(mono_ms) or "maintenance"
-        return "hold" if said.hold and not fail_safe else ""
+        own = "hold" if said.hold and not fail_safe else ""
+        return self.stopped(mono_ms) or ("maintenance" if said.maintenance else own)
 
     def flags(self, asset: str, mono_ms: int) -> frozenset[str]:
         """The flags that are set on an asset."""

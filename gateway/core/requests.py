@@ -30,6 +30,7 @@ _TEXTS: Final = {0x03: 1, _RESPONSE_TOPIC: 1, _CORRELATION_DATA: 1, 0x26: 2}
 
 
 REQUESTS: Final = "request/#"
+RESPONSES: Final = "response/+"
 SETS: Final = ("asset/+/+/set", "+/set")
 """Filters of our own, below the base."""
 
@@ -161,6 +162,26 @@ def may_answer(topic: str, filters: Iterable[str]) -> bool:
     if bad or any(sign in topic for sign in "+#\0\ufffd"):
         return False
     return not any(each.split("/", 1)[0] in (first, "+", "#") for each in filters)
+
+
+def is_response(topic: str, base: str) -> bool:
+    """An answer on a topic below the base."""
+    return topic.startswith(f"{base}/response/")
+
+
+def answered(payload: bytes) -> tuple[str, Response]:
+    """Transaction and response of what ``document`` wrote; an empty transaction: of nobody here."""
+    try:
+        tree = documents.load(payload, max_bytes=MAX_BYTES)
+    except DecodeError:
+        return "", Response({})
+    told = tree if isinstance(tree, dict) else {}
+    transaction, data = told.get("transaction"), told.get("data")
+    error = "" if told.get("status") == "ok" else str(told.get("error") or "refused")
+    return (
+        transaction if isinstance(transaction, str) else "",
+        Response(data if isinstance(data, dict) else {}, error),
+    )
 
 
 def document(request: Request, response: Response, now_ms: int) -> Document:

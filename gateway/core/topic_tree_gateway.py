@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from gateway.core.problem_ids import id_of
 from gateway.core.topic_tree import VERSION, Document, head, rfc3339
 from gateway.core.topic_tree_list import TOPICS
 
@@ -42,7 +43,8 @@ def state(name: str, since_ms: int, problems: int, now_ms: int) -> Document:
 def problems(found: Iterable[Problem], now_ms: int) -> Document:
     """``problems``, retained: what is wrong now, the oldest first."""
     rows = [
-        {"about": one.text.split(" ", 1)[0].rstrip(":"), "text": one.text} | _since(one)
+        {"id": id_of(one.text), "about": one.text.split(" ", 1)[0].rstrip(":"), "text": one.text}
+        | _since(one)
         for one in sorted(found, key=lambda one: one.since_ms)
     ]
     return head(now_ms) | {"count": len(rows), "problems": rows}

@@ -17,6 +17,8 @@ from gateway.adapters import systemd
 from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock, HeldClock
 from gateway.daemon.enlisting import leave, watch
+from gateway.daemon.flight import Flight
+from gateway.daemon.observing import Observing
 from gateway.daemon.opening import open_store
 from gateway.daemon.wiring import Wiring
 from gateway.errors import StoreError
@@ -38,6 +40,8 @@ class Daemon:
         self.clock = HeldClock(clock)
         self.stop = asyncio.Event()
         self.reload = asyncio.Event()
+        self.flight: Flight | None = None
+        """Set before ``run``; None: nothing is recorded."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store")
 
     async def run(self) -> None:
@@ -50,6 +54,7 @@ class Daemon:
         try:
             self.parts = Wiring(self.settings, self.clock, self._store, self._pool)
             await self.parts.make()
+            self.observing = Observing(self.settings, self.parts, self.flight, self.clock)
             await self._serve()
         finally:
             try:
@@ -72,7 +77,7 @@ class Daemon:
                 link.client.start()
             await parts.absence.settled()
             log.info("gateway_started", version=__version__, gateway=self.settings.gateway_id)
-            systemd.ready(f"{len(parts.site.watches)} assets, {len(parts.links.by_name)} brokers")
+            systemd.ready(parts.reload.status)
             tasks.append(group.create_task(parts.reload.run(self.reload), name="reload"))
             await self.stop.wait()
             await self._shut_down()
@@ -102,6 +107,8 @@ class Daemon:
         yield "errands", parts.errands.run()
         yield "fleet", watch(parts.standby)
         yield "updates", parts.updates.run(self.reload)
+        yield "last_good", parts.last_good.run()
+        yield from self.observing.works()
         yield "beat", parts.beat.run()
         yield "connections", self._connections()
         yield "threads", parts.links.watch_threads()
@@ -137,7 +144,7 @@ class Daemon:
                 await parts.outbox.settled()
                 await parts.journal.committed()
         parts.decide.close()
-        closing = (parts.inference, parts.clouds, parts.sync, parts.page)
+        closing = (parts.inference, parts.clouds, parts.sync, parts.page, self.observing)
         await asyncio.gather(parts.links.stop(), *(part.close() for part in closing))
 
     async def _connections(self) -> None:

@@ -27,7 +27,7 @@ from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
 from gateway.daemon.journal import Journal
 from gateway.daemon.links import Link
-from gateway.daemon.security_events import OF_DEVICES, OF_SOURCES
+from gateway.daemon.security_events import OF_DEVICES, OF_FILES, OF_SOURCES
 from gateway.daemon.witness import Witness
 from gateway.errors import ConfigError
 from gateway.store.batch import Opened
@@ -36,10 +36,7 @@ TOPIC: Final = "audit/checkpoint"
 LOOK_S: Final = 5.0
 """So often it is looked whether a checkpoint is due by time."""
 EVENTS: Final[Mapping[str, tuple[Kind, str]]] = {
-    "configuration_loaded": (Kind.CONFIGURATION, "file"),
-    "configuration_rejected": (Kind.CONFIGURATION, "file"),
-    "safe_mode_entered": (Kind.CONFIGURATION, "file"),
-    "safe_mode_left": (Kind.CONFIGURATION, "file"),
+    **dict.fromkeys(OF_FILES, (Kind.CONFIGURATION, "file")),
     **dict.fromkeys(("model_version_changed", "model_calibrated"), (Kind.MODEL, "model")),
     **dict.fromkeys(OF_DEVICES, (Kind.SECURITY, "device")),
     "update_changed": (Kind.UPDATE, "about"),

@@ -43,7 +43,7 @@ class Beat:
         clock: Clock,
     ) -> None:
         """Nothing has happened yet."""
-        self._upkeep = upkeep
+        self.upkeep = upkeep
         self.health = health
         self._pulses = pulses
         self._journal = journal
@@ -63,7 +63,7 @@ class Beat:
             await asyncio.sleep(TICK_S)
             for pulse in self._pulses.values():
                 pulse.beat()
-            await self._upkeep.look()
+            await self.upkeep.look()
             if self._moves():
                 systemd.watchdog()
             problems = self.health.problems()
@@ -73,8 +73,8 @@ class Beat:
     def last(self) -> None:
         """The daemon is about to stop: nothing that was learnt may be lost."""
         self._telling.last()
-        self._upkeep.last()
-        self._upkeep.keep_states()
+        self.upkeep.last()
+        self.upkeep.keep_states()
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
 
     def hurry(self) -> None:
@@ -116,10 +116,10 @@ class Beat:
         elif now_ms < self._health_due_ms and not more:
             return
         self._health_due_ms = now_ms + HEALTH_MS
-        self._upkeep.keep_states()
+        self.upkeep.keep_states()
         self._journal.batch.kept["daemon", "alive"] = alive_text(self._clock)
         self._journal.changed()
-        store, counters = await self._upkeep.store_health()
+        store, counters = await self.upkeep.store_health()
         document = self.health.document(store, counters)
         self._announce.health(document)
         self._telling.tidings.health(document)

@@ -77,14 +77,14 @@ class Decide:
         self._journal = journal
         self._act = act
         self._explain = explain
-        self._maintenance = maintenance
+        self.maintenance = maintenance
         self._shadow = shadow
         self._announce = announce
         self._wanted = partial(permits.claim, By.POLICY)
         self._safe = partial(permits.claim, By.FAIL_SAFE)
         self._errands = errands
         self._clock = clock
-        self._due = Queue()
+        self.due = Queue()
         self._wake = asyncio.Event()
         errands.wake = self._wake.set
         self._settled = asyncio.Event()
@@ -102,9 +102,9 @@ class Decide:
         """An asset is to be judged; without a model, ``window`` is None."""
         if self._closed:
             return
-        dropped = self._due.dropped
-        self._due.offer(watch, window, at_ms, mono_ms)
-        if self._due.dropped > dropped:
+        dropped = self.due.dropped
+        self.due.offer(watch, window, at_ms, mono_ms)
+        if self.due.dropped > dropped:
             self._journal.batch.counts["decide", "windows_overdue"] += 1
         if window is None:
             self.hasty = True
@@ -116,12 +116,12 @@ class Decide:
 
     def pending(self, asset: str) -> bool:
         """Windows of the asset wait to be judged."""
-        return self._due.pending(asset)
+        return self.due.pending(asset)
 
     @property
     def idle(self) -> bool:
         """Nothing is due and nothing is being judged."""
-        return not self._due and not self.busy
+        return not self.due and not self.busy
 
     async def settled(self) -> None:
         """Wait until everything that is due has been judged."""
@@ -134,7 +134,7 @@ class Decide:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            due = self._due.take()
+            due = self.due.take()
             self.busy = True
             if back := self._errands.take():
                 await self._judge(back)
@@ -150,7 +150,7 @@ class Decide:
         reasons: list[Inquiry | Inquiries | Explanation] = []
         asked = self._inference, self._shadow, self._errands
         for one in await judge(going, *asked, self._wanted):
-            self._maintenance.note(one.watch, one.turn)
+            self.maintenance.note(one.watch, one.turn)
             self._settled_one(one)
             decisions += one.decisions
             reasons += [inquire(one.turn, one.verdict) for _ in one.decisions]

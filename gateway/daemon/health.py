@@ -1,6 +1,6 @@
 """Health: what works less than it should, and the document that says so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -91,6 +91,8 @@ class Health:
         """Attached before the first look."""
         self.restart_required: tuple[str, ...] = ()
         """Keys of the file that hold at the next start."""
+        self.more: list[Callable[[], list[str]]] = []
+        """What else may work less than it should."""
         self.fleet: Fellow | None = None
         """The fleet as this gateway sees it; None: it is alone."""
 
@@ -144,6 +146,7 @@ class Health:
         found += self.sync.problems() if self.sync is not None else []
         found += self.page.problems() if self.page is not None else []
         found += self.fleet.problems() if self.fleet is not None else []
+        found += [line for tell in self.more for line in tell()]
         why = self.audit.problem() if self.audit is not None else ""
         return [*found, why] if why else found
 

@@ -55,6 +55,7 @@ class Inference:
         """Our own, beside the site's; set before the first ``want``."""
         self.failed = ""
         """Why it did not start the last time."""
+        self.timed: Callable[[float], None] = lambda _took_s: None
         self.took_ms = 0.0
         """How long the last answer took."""
         self.restarts = 0
@@ -102,7 +103,8 @@ class Inference:
         except WorkerError as error:
             self._lost(error, names if running else ())
             return [str(error)] * len(jobs)
-        self.took_ms += (time.monotonic() - began) * 1000
+        self.timed(took_s := time.monotonic() - began)
+        self.took_ms += took_s * 1000
         self._blame.answered(names)
         return answers
 

@@ -75,7 +75,7 @@ class Journal:
         self._on_commit = on_commit
         self._limits = limits
         self.batch = Batch()
-        self._volatile: deque[StoredReport] = deque()
+        self.volatile: deque[StoredReport] = deque()
         self._receipts: dict[Client, list[int]] = {}
         self._messages = 0
         self._changed = asyncio.Event()
@@ -112,18 +112,18 @@ class Journal:
         if not volatile:
             self.batch.reports.append(stored)
             return
-        self._volatile.append(stored)
+        self.volatile.append(stored)
         if self.trouble and stored.report.signals:
             self._shed_blocks()
-        if len(self._volatile) > self._limits.held_readings:
-            self._volatile.popleft()
+        if len(self.volatile) > self._limits.held_readings:
+            self.volatile.popleft()
             self.batch.counts["ingest", "store_unavailable"] += 1
 
     def _shed_blocks(self) -> None:
-        held = [at for at, one in enumerate(self._volatile) if one.report.signals]
+        held = [at for at, one in enumerate(self.volatile) if one.report.signals]
         for at in held[:-HELD_BLOCKS]:
-            stored = self._volatile[at]
-            self._volatile[at] = stored._replace(report=stored.report._replace(signals=NO_SIGNALS))
+            stored = self.volatile[at]
+            self.volatile[at] = stored._replace(report=stored.report._replace(signals=NO_SIGNALS))
             self.batch.counts["signals", "store_unavailable"] += 1
 
     @property
@@ -202,8 +202,8 @@ class Journal:
     def _turn_over(self) -> tuple[Batch, dict[Client, list[int]], asyncio.Event]:
         """Close the open batch and open the next."""
         batch, receipts, ticket = self.batch, self._receipts, self._ticket
-        batch.reports.extend(self._volatile)
-        self._volatile.clear()
+        batch.reports.extend(self.volatile)
+        self.volatile.clear()
         self.batch, self._receipts, self._messages = Batch(), {}, 0
         self._ticket = asyncio.Event()
         self._changed.clear()

@@ -73,6 +73,10 @@ class Queue:
         """Something is due."""
         return bool(self._due)
 
+    def __len__(self) -> int:
+        """Windows that wait."""
+        return sum(map(len, self._due.values()))
+
     def offer(self, watch: Watch, window: Window | None, at_ms: int, mono_ms: int) -> None:
         """An asset is to be judged; without a model, ``window`` is None."""
         queue = self._due.setdefault(watch.asset.id, deque(maxlen=PENDING))

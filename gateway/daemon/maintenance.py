@@ -42,10 +42,15 @@ class Maintenance:
         """Not in the store yet."""
         self._looks = 0
         self.abstentions = Abstentions()
+        self.verdicts: Counter[tuple[str, str]] = Counter()
+        """(rung, label), since the start; of persons without their names."""
 
     def note(self, watch: Watch, turn: Turn) -> None:
         """A turn is over: what each model did in it, and what it said."""
         watch.scores = dict(turn.scores)
+        if watch.verdict is not None:
+            self.verdicts[watch.verdict.rung.partition("person:")[1] or watch.verdict.rung,
+                          watch.verdict.label] += 1  # fmt: skip
         for model, outcome in outcomes(turn.scores, turn.abstained):
             if outcome not in (RESTS, STARTS):
                 self.abstentions.note(model, outcome)

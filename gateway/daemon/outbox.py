@@ -36,7 +36,7 @@ class Outbox:
         """Nothing is to be published."""
         self._link = link
         self._journal: Journal | None = None
-        self._queue: deque[OutboxRow] = deque()
+        self.queue: deque[OutboxRow] = deque()
         self._behind = False
         """There are unsent rows in the store beyond those in the queue."""
         self._flying: set[int] = set()
@@ -53,16 +53,16 @@ class Outbox:
         """Rows are durable: publish them, after those the store still holds."""
         self._sent.difference_update(forgotten)
         for row in rows:
-            if self._behind or len(self._queue) >= REFILL:
+            if self._behind or len(self.queue) >= REFILL:
                 self._behind = True
                 break
-            self._queue.append(row)
+            self.queue.append(row)
         if rows or forgotten:
             self._wake.set()
 
     async def settled(self) -> None:
         """Wait until the broker has what it can be given now."""
-        while self._queue or self._flying:
+        while self.queue or self._flying:
             self._rested.clear()
             await self._rested.wait()
 
@@ -88,7 +88,7 @@ class Outbox:
                 loop.call_later(RETRY_S, self._wake.set)
                 continue
             self._behind = len(rows) >= REFILL
-            self._queue.extend(rows)
+            self.queue.extend(rows)
             if rows:
                 self._wake.set()
 
@@ -98,23 +98,23 @@ class Outbox:
 
         What waits to be forgotten would be read back, and published twice.
         """
-        return not (self._queue or self._flying or self._sent) and self._link.connected
+        return not (self.queue or self._flying or self._sent) and self._link.connected
 
     def _publish(self) -> None:
-        while self._queue and len(self._flying) < IN_FLIGHT:
-            row = self._queue[0]
+        while self.queue and len(self._flying) < IN_FLIGHT:
+            row = self.queue[0]
             if not row.payload and row.topic in self._retained:
-                self._queue.popleft()  # taken back, and in use again since
+                self.queue.popleft()  # taken back, and in use again since
                 self._forget(row.id)
                 continue
             outgoing = Outgoing(row.topic, row.payload, row.qos, row.retain)
             try:
                 self._link.publish(outgoing, done=partial(self._delivered, row))
             except NotConnectedError:
-                self._queue.clear()
+                self.queue.clear()
                 self._behind = True
                 return
-            self._queue.popleft()
+            self.queue.popleft()
             self._flying.add(row.id)
 
     def _forget(self, number: int) -> None:
@@ -132,6 +132,6 @@ class Outbox:
                 log.warning("announcement_refused", topic=row.topic, reason=reason)
             self._forget(row.id)
         else:
-            self._queue.clear()  # in order: those behind it are read from the store with it
+            self.queue.clear()  # in order: those behind it are read from the store with it
             self._behind = True
         self._wake.set()

@@ -13,10 +13,13 @@ Told = Iterator[tuple[str, bytes]]
 
 
 def standing(site: Site, clock: Clock) -> Told:
-    """What is raised, and what drifted: both are published when they change, and only then."""
+    """How every asset is, what is raised, what drifted: published when it changes, or seldom."""
     now_ms, mono_ms = clock.now_ms(), clock.mono_ms()
     for id_, watch in site.watches.items():
         raised, causes = topic_tree.seen(watch, now_ms, mono_ms), drifted(watch)
+        topic = f"asset/{id_}/state"
+        state = topic_tree.asset_state(watch, now_ms, mono_ms)
+        yield topic, topic_tree_sizes.payload(topic, state)
         if raised:
             topic = f"asset/{id_}/alert"
             yield topic, topic_tree_sizes.payload(topic, topic_tree.alert(id_, raised, now_ms))

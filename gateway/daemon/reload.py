@@ -6,7 +6,7 @@ had without its frame, as a source on a broker that is not connected yet, nothin
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -63,6 +63,8 @@ class Reload:
         self._read = site.settings
         """The file as it was read last; what of it holds is the site's."""
         self._waiting: tuple[str, ...] = ()
+        self.level: Callable[[str], None] = logs.set_level
+        """Told the log's level when the file has another one."""
 
     def add(self, *parts: Part) -> None:
         """These are given the new site, too."""
@@ -155,7 +157,7 @@ class Reload:
         """Every part works on the new site."""
         level = site.settings.log.level
         if level != self.site.settings.log.level:
-            logs.set_level(level)
+            self.level(level)
         _carry_over(self.site, site)
         self.site = site
         for part in self._parts:

@@ -66,7 +66,8 @@ class Requests:
         """Transaction -> who waits for the response inside this process."""
         self.part: Callable[[Request, str], Part | None] = lambda request, _base: Part(request)
         """What is ours of a request on the ``set`` topics of a base; None: nothing."""
-        filters = (requests.REQUESTS, *requests.SETS)
+        fleet = site.settings.fleet is not None  # whoever commands the asset answers for us
+        filters = (requests.REQUESTS, *requests.SETS, *([requests.RESPONSES] if fleet else ()))
         link.own = (*link.own, *(Subscription(f"{base}/{one}") for one in filters))
 
     def register(self, name: str, answer: Answer, *, sets: bool = False) -> None:
@@ -82,6 +83,9 @@ class Requests:
             base: of another gateway of the fleet; empty: our own.
         """
         base = base or self._base
+        if requests.is_response(message.topic, self._base):
+            self._hear(message)
+            return True
         about = requests.asked(message.topic, base)
         if about is None:
             return False
@@ -123,6 +127,13 @@ class Requests:
             return Response({}, f"not answered within {HEARD_S:g} s: look whether it was done")
         finally:
             del self._asked[request.transaction]
+
+    def _hear(self, message: Message) -> None:
+        """Another gateway has answered what somebody in this process asks."""
+        transaction, response = requests.answered(message.payload)
+        asked = self._asked.get(transaction)
+        if asked is not None and not asked.done():
+            asked.set_result(response)
 
     def _report(self, message: Message) -> None:
         """A retained request is told to everybody: it waits there until somebody clears it."""

@@ -13,11 +13,34 @@ import structlog
 from gateway.core.interventions import GATEWAY, Intervention, Kind, Standing
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.last_good import LastGood
+from gateway.daemon.links import Link
+from gateway.daemon.reload import Reload
+from gateway.daemon.requests import Requests
 from gateway.daemon.site import Site, ids
 
 AUTHOR: Final = "safe mode"
 
 log = structlog.get_logger()
+
+
+def begin(
+    site: Site,
+    standing: Standing,
+    link: Link,
+    requests: Requests,
+    reload: Reload,
+    announce: Announce,
+    hurry: Callable[[], None],
+    clock: Clock,
+) -> LastGood:
+    """Let it hold if the file is broken; who keeps the file when it proves good."""
+    safe, last_good = SafeMode(site, standing, announce, clock), LastGood(site, link, clock)
+    safe.hurry = hurry
+    safe.begun()
+    reload.add(last_good, safe)
+    requests.register("reload", reload.answer)
+    return last_good
 
 
 class SafeMode:

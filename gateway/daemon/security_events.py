@@ -12,3 +12,7 @@ OF_SOURCES: Final = (
     "security_traffic_anomaly",
     "security_device_forgotten",
 )
+OF_FILES: Final = (
+    *("configuration_loaded", "configuration_rejected", "safe_mode_entered", "safe_mode_left"),
+)
+"""About the user's file, and which one is in force."""

@@ -60,7 +60,7 @@ class Upkeep:
         self._wrong_ms: int | None = None
         """How wrong the clock was before it was right, until that is repaired."""
         self._due_ms = clock.mono_ms() + EVERY_MS
-        self._known: tuple[StoreHealth, dict[tuple[str, str], int]] = (UNKNOWN, {})
+        self.known: tuple[StoreHealth, dict[tuple[str, str], int]] = (UNKNOWN, {})
         self._kept: dict[tuple[str, str, int], int] = {}
         self._slow: set[tuple[str, str, str]] = set()
         """(asset, model, channel) that were said to starve."""
@@ -178,12 +178,12 @@ class Upkeep:
     async def store_health(self) -> tuple[StoreHealth, dict[tuple[str, str], int]]:
         """How the store is, and its durable counters; how it was last, while it is not open."""
         try:
-            self._known = await self._in_store(
+            self.known = await self._in_store(
                 lambda: (self._store.health(), self._store.counters())
             )
         except StoreError as error:
             log.debug("store_health_failed", error=str(error))
-        return self._known
+        return self.known
 
     async def _in_store(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

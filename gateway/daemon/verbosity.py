@@ -39,6 +39,12 @@ class Verbosity:
         self._until_mono_ms: int | None = None
         self._changed = asyncio.Event()
 
+    def adopt(self, level: str) -> None:
+        """The file has another level: it holds at once, or when a person's time is over."""
+        self._file = level
+        if self._until_mono_ms is None:
+            logs.set_level(level)
+
     async def answer(self, request: Request) -> Mapping[str, object]:
         """``request/log-level`` with ``level``, or without: what holds.
 

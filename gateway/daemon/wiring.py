@@ -13,6 +13,7 @@ from gateway.config.settings import Settings
 from gateway.core.interventions import Standing
 from gateway.core.seen import MEMORY, Seen
 from gateway.core.wishes import NAMES
+from gateway.daemon import safe_mode
 from gateway.daemon.absence import Absence
 from gateway.daemon.act import Act
 from gateway.daemon.announce import Announce
@@ -37,7 +38,6 @@ from gateway.daemon.held import Held
 from gateway.daemon.inference import Inference
 from gateway.daemon.ingest import Ingest
 from gateway.daemon.journal import Journal
-from gateway.daemon.last_good import LastGood
 from gateway.daemon.last_orders import LastOrders
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
@@ -54,7 +54,6 @@ from gateway.daemon.requests import Requests
 from gateway.daemon.restore import restore
 from gateway.daemon.retained import Retained
 from gateway.daemon.retry import Retry
-from gateway.daemon.safe_mode import SafeMode
 from gateway.daemon.shadow import Shadow
 from gateway.daemon.site import build
 from gateway.daemon.sync import Sync
@@ -89,9 +88,8 @@ class Wiring:
 
     async def make(self) -> None:
         """Make every part and take up what the store remembers."""
-        store = self._store
-        rooms = (*KEPT, *ROOMS)
-        self._keep = {one: await self._in_store(partial(store.kept, one)) for one in rooms}
+        kept, rooms = self._store.kept, (*KEPT, *ROOMS)
+        self._keep = {one: await self._in_store(partial(kept, one)) for one in rooms}
         self._make_models()
         await self._make_records()
         permits = await self._make_acting()
@@ -99,23 +97,23 @@ class Wiring:
         calibrate = self._make_calibrations()
         away = await self._make_ingest()
         self._make_health(looks, (permits, shadow, calibrate, self.periods))
-        self._make_safe()
+        shown = (self.site, self.standing, self._link, self.requests, self.reload)
+        self.last_good = safe_mode.begin(*shown, self.announce, self.beat.hurry, self._clock)
         self._make_people(permits)
         await self._make_absence(permits, away)
         self._make_fleet(permits)
-        shown = (self._versions, self.inference, self.journal, self._clock)
-        self.requests.register("model", Promotion(*shown).answer)
         health, told = self.beat.health, (self.journal, self.announce)
-        self.updates = health.updates = Updates(
-            self.site, self._versions, *told, health.problems, self._clock
-        )
+        promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
+        self.requests.register("model", promotion.answer)
+        known = (self.site, self._versions, *told, health.problems, self._clock)
+        self.updates = health.updates = Updates(*known)
         self.requests.register("calibrate", calibrate.answer)
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
-        forget = Forget(self.site, self.guard, self.ingest.roll, *told, self._store, self._pool)
-        self.requests.register("forget", forget.answer)
-        self.forget = forget
+        stored = (*told, self._store, self._pool)
+        self.forget = Forget(self.site, self.guard, self.ingest.roll, *stored)
+        self.requests.register("forget", self.forget.answer)
         self.page = health.page = Page(self.site, self.requests, self.announce, self._clock)
-        self.reload.add(self.updates, forget, self.page)
+        self.reload.add(self.updates, self.forget, self.page)
 
     def _make_models(self) -> None:
         settings, clock, keep = self._settings, self._clock, self._keep
@@ -216,15 +214,6 @@ class Wiring:
         )
         self.reload = Reload(site, parts, links, self._versions, announce, telling, clock)
 
-    def _make_safe(self) -> None:
-        """What holds while the user's file is broken, and what is kept of it while it is good."""
-        safe = SafeMode(self.site, self.standing, self.announce, self._clock)
-        safe.hurry = self.beat.hurry
-        safe.begun()
-        self.last_good = LastGood(self.site, self._link, self._clock)
-        self.reload.add(self.last_good, safe)
-        self.requests.register("reload", self.reload.answer)
-
     def _make_people(self, permits: Permits) -> None:
         """What hears people; what they decided before holds again."""
         clock, journal, site = self._clock, self.journal, self.site
@@ -249,14 +238,13 @@ class Wiring:
         known = await self._in_store(partial(recent_decisions, self._settings))
         self.absence.take_up(kept, away, known)
         self.wills = Wills(site, permits, journal, clock, kept)
-        self.reload.add(self.wills)
 
     def _make_fleet(self, permits: Permits) -> None:
         """What tells whose assets are ours, where there are several gateways."""
         told = (self.requests, self.last_orders, self.beat.health, self.journal, self.announce)
         acts = (self.act, self.docket, permits, self.explain, self.held)
         self.standby = enlist(self.site, self.standing, *acts, *told, self._clock)
-        self.reload.add(*[self.standby] if self.standby else [])
+        self.reload.add(self.wills, *[self.standby] if self.standby else [])
 
     def _in_store(self, call: Callable[[], T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, call)

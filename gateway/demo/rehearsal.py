@@ -108,7 +108,10 @@ class _Rehearsal:
         show: Show,
     ) -> None:
         self._recipe, self._speed = recipe, recipe.speed * options.speed
-        self._lasts_s = min(recipe.lasts_s, options.duration_s * self._speed)
+        self._web = options.web
+        until_s = options.duration_s * self._speed
+        longer = options.web and options.duration_s != float("inf")
+        self._lasts_s = until_s if longer else min(recipe.lasts_s, until_s)
         self._site, self._world, self._things = site, world, things
         self._watcher, self._daemon, self._show = watcher, daemon, show
         self._book = Book(tuple(recipe.promises))
@@ -147,7 +150,8 @@ class _Rehearsal:
             if at_s >= pulse_s:
                 self._pulse()
                 pulse_s += PULSE_S
-            if self._book.told and self._world.at_s > max(last_s, self._waits_until_s()):
+            told = self._book.told and self._world.at_s > max(last_s, self._waits_until_s())
+            if told and not self._web:
                 end_s = min(end_s, at_s + AFTERGLOW_S)
 
     def _waits_until_s(self) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from gateway.core import durations
+from gateway.errors import ConfigError
 
 LINK_MS = 6_000
 """A broker and a busy machine are not faster because a site is."""
@@ -25,7 +26,7 @@ TIMED = ("assets",)
 _SECTION = re.compile(r"(?m)^(?=[a-z_]+:)")
 _DURATION = re.compile(
     r"(?P<link>\b(?:within|deadline|expires): ?)?"
-    r"(?<![\w.:/-])(?P<time>\d+(?:\.\d+)?(?:ms|s|m|h|d))(?![\w/:-])"
+    r"(?<![\w.:/-])(?P<time>\d+(?:\.\d+)?(?:ms|s|m|h|d|w|y))(?![\w/:-])"
 )
 _RATE = re.compile(r"(max_rate: ?)([\d.]+)(?=[ /])")
 
@@ -86,6 +87,22 @@ def placed(text: str, packages: Path) -> str:
         lambda found: found[1] + json.dumps(str(packages / found[2])),
         text,
     )
+
+
+def give(recipe: Path, folder: Path, packages: Path) -> list[Path]:
+    """Write what a user starts from, the configuration and its cases, into ``folder``.
+
+    Raises:
+        ConfigError: one of them is there already.
+    """
+    files = {folder / name: recipe / name for name in ("gateway.yaml", "cases.yaml")}
+    for file in files:
+        if file.exists():
+            raise ConfigError(f"{file} is there already: nothing is written")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, ours in files.items():
+        file.write_text(placed(ours.read_text("utf-8"), packages), "utf-8")
+    return list(files)
 
 
 def _written(part: str, sections: Mapping[str, object], speed: float) -> str:

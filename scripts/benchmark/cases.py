@@ -6,7 +6,7 @@ from math import nan
 from typing import NamedTuple
 
 from scripts.benchmark import calls as worker_calls
-from scripts.benchmark import meters
+from scripts.benchmark import living, meters
 from scripts.benchmark.receivers import BarePaho, Daemon, MosquittoSub, Naive, Receiver, SparseNaive
 from scripts.benchmark.rig import Disk, broker, load, until
 
@@ -187,6 +187,16 @@ def calls(disk: Disk, size: Size) -> Figures:
     return worker_calls.figures(disk.folder(), size.calls)
 
 
+def page(disk: Disk, _size: Size) -> Figures:
+    """The page beside the daemon."""
+    return living.page(disk)
+
+
+def commands(disk: Disk, size: Size) -> Figures:
+    """What people type."""
+    return living.commands(disk, 1 + size.calls // 200)
+
+
 CASES: Mapping[str, Callable[[Disk, Size], Figures]] = {
     "mosquitto_sub": mosquitto_sub,
     "bare_paho": bare_paho,
@@ -199,4 +209,6 @@ CASES: Mapping[str, Callable[[Disk, Size], Figures]] = {
     "steady": steady,
     "idle": idle,
     "calls": calls,
+    "page": page,
+    "commands": commands,
 }

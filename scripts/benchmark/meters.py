@@ -44,8 +44,13 @@ def device_bytes(device: str) -> float:
 
 def worker(pid: int) -> int:
     """The daemon's child that runs the models; 0 when there is none."""
+    return child(pid, "gateway.models.worker")
+
+
+def child(pid: int, module: str) -> int:
+    """The process below another that runs a module; 0 when there is none."""
     for one in tree(pid)[1:]:
-        if b"gateway.models.worker" in (PROC / str(one) / "cmdline").read_bytes():
+        if module in (PROC / str(one) / "cmdline").read_bytes().decode().split("\0"):
             return one
     return 0
 

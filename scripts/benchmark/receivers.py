@@ -116,13 +116,16 @@ class Daemon(Receiver):
 
     kind: site.Kind = "flood"
     keep_verdicts = False
+    web = 0
+    """The port of its page; 0: it has none."""
     start_s = 0.0
     """From its start to READY."""
 
     def start(self, marks: Sequence[int] = ()) -> None:
         del marks
         wire.retain(self._port, plant.REGISTRY_TOPIC, plant.registry())
-        config = site.write(self._folder, self._port, self.kind, keep_verdicts=self.keep_verdicts)
+        asked = {"keep_verdicts": self.keep_verdicts, "web": self.web}
+        config = site.write(self._folder, self._port, self.kind, **asked)
         self.database = self._folder / "gateway.db"
         self._count = "SELECT coalesce(max(id), 0) FROM report"
         name = self._folder / "notify"

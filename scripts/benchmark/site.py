@@ -46,8 +46,11 @@ GUARD = f"      - {{rule: power > {plant.LIMIT_W}, label: alarm, guard: true}}"
 MODEL = "      - {model: bench}"
 
 
-def write(folder: Path, port: int, kind: Kind, *, keep_verdicts: bool) -> Path:
-    """Write the configuration, and the model package it names, into a folder."""
+def write(folder: Path, port: int, kind: Kind, *, keep_verdicts: bool, web: int = 0) -> Path:
+    """Write the configuration, and the model package it names, into a folder.
+
+    ``web``: the port of a page; 0: there is none.
+    """
     models = "" if kind == "rule" else f"models: {{bench: {{package: {folder}/package}}}}"
     if models:
         model(folder / "package", PERIODS_S[kind])
@@ -60,9 +63,22 @@ def write(folder: Path, port: int, kind: Kind, *, keep_verdicts: bool) -> Path:
         models=models,
         verdicts="all" if keep_verdicts else "changes",
     )
+    if web:
+        head = head.replace("assets:", f'web: {{listen: "127.0.0.1:{web}"}}\nassets:')
     assets = [_asset(plant.device(number), verdicts) for number in range(plant.DEVICES)]
     file = folder / "gateway.yaml"
     file.write_text(head + "".join(assets), "utf-8")
+    return file
+
+
+def long(folder: Path, port: int, lines: int) -> Path:
+    """Write a configuration of so many lines, or some more."""
+    file, number = write(folder, port, "rule", keep_verdicts=False), 0
+    text = file.read_text("utf-8")
+    while text.count("\n") < lines:
+        text += _asset(f"machine{number:03}", RULE)
+        number += 1
+    file.write_text(text, "utf-8")
     return file
 
 

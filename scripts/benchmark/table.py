@@ -114,6 +114,14 @@ ROWS = (
     Row("features stats, 30 x 14: us", figure("calls", "stats_us")),
     Row("features vibration, 4096 samples: us", figure("calls", "vibration_us")),
     Row("worker: MB resident per MB of model", figure("calls", "mb_per_mb"), digits=2),
+    Row("daemon without a page: MB resident", figure("page", "without_mb")),
+    Row("daemon with a page: MB resident", figure("page", "daemon_mb"), at_most=60),
+    Row("page: MB resident of its process", figure("page", "page_mb")),
+    Row("page: kB of the first view, 16 assets", figure("page", "first_kb")),
+    Row("page: kB of all its files", figure("page", "all_kb")),
+    Row("edge-gateway --version: s", figure("commands", "version_s"), digits=2),
+    Row("edge-gateway check, 1,000 lines: s", figure("commands", "check_s"), digits=2),
+    Row("edge-gateway status: s", figure("commands", "status_s"), digits=2),
 )
 HEAD = f"{'measure':<46}{'median':>12}  {'min..max':<20}bar"
 

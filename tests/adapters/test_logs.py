@@ -6,6 +6,9 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+import yaml
 
 PROGRAM = """
 import sys
@@ -70,6 +73,39 @@ def test_a_pipe_gets_one_json_object_per_event() -> None:
     assert "ZeroDivisionError" in events[3]["exception"]
     assert "LookupError: the end" in events[4]["exception"]
     assert stdout == "False\n", "rich must not grow the daemon"
+
+
+def test_otel_has_the_fields_of_the_log_data_model() -> None:
+    _, lines = run("otel")
+    events = [json.loads(line) for line in lines]
+    first = events[0]
+    assert first | {"timestamp": ""} == {
+        "timestamp": "",
+        "severity_text": "INFO",
+        "severity_number": 9,
+        "event_name": "broker_connected",
+        "body": "broker_connected",
+        "attributes": {"broker": "local", "count": 3, "raw": "b'\\xff'", "text": "two\nlines"},
+        "resource": {},
+    }
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["timestamp"])
+    numbers = [event["severity_number"] for event in events]
+    assert numbers == [9, 5, 13, 17, 17]
+    failed = events[3]["attributes"]
+    assert failed["thread.name"] == "mqtt-local"
+    assert failed["exception.type"] == "ZeroDivisionError"
+    assert failed["exception.message"] == "division by zero"
+    assert failed["exception.stacktrace"].startswith("Traceback")
+
+
+def test_the_collectors_configuration_in_the_docs_is_yaml_and_names_what_is_written() -> None:
+    page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text()
+    block = page.split("## Logs for OpenTelemetry")[1].split("```yaml\n")[1].split("```")[0]
+    parse, *rest = yaml.safe_load(block)["receivers"]["journald"]["operators"]
+    written = ("timestamp", "severity_text", "body", "attributes", "resource")
+    named = [parse["timestamp"]["parse_from"], parse["severity"]["parse_from"]]
+    named += [one.get("from") or one["field"] for one in rest]
+    assert {re.split(r"[.\\[]", name)[1] for name in named} == set(written)
 
 
 def test_columns_can_be_asked_for() -> None:

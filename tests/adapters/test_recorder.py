@@ -33,7 +33,7 @@ def test_many_small_lines_are_bounded_by_their_number() -> None:
     recorder = Recorder(1 << 30)
     for number in range(LINES + 10):
         recorder.note("info", {"event": "thing_happened", "number": number})
-    assert [line.keys["number"] for line in recorder.lines()][::LINES - 1] == [10, LINES + 9]
+    assert [line.keys["number"] for line in recorder.lines()][:: LINES - 1] == [10, LINES + 9]
 
 
 def test_a_line_is_as_it_was_when_it_was_logged() -> None:
@@ -48,12 +48,12 @@ def test_a_line_is_as_it_was_when_it_was_logged() -> None:
 def test_an_exception_is_kept_as_text_so_that_nothing_hangs_on_it() -> None:
     recorder = Recorder(65_536)
     try:
-        raise LookupError("gone")
+        {}["gone"]
     except LookupError as error:
         recorder.note("error", {"event": "thing_failed", "exc_info": error})
         recorder.note("error", {"event": "thing_failed", "exc_info": True})
     for line in recorder.lines():
-        assert "LookupError: gone" in line.keys["exc_info"]
+        assert "KeyError: 'gone'" in line.keys["exc_info"]
 
 
 def test_of_messages_topics_are_kept_and_no_payloads(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_running_gateway_tells_all_but_its_secrets(
     nothing_secret(plain)
     assert packed.keys() == plain.keys() == {
         "README.txt", "versions.json", "check.json", "configuration.yaml", "effective.yaml",
-        "database.json", "rejects.jsonl", "health.json", "status.txt", "doctor.json",
+        "origins.txt", "database.json", "rejects.jsonl", "health.json", "status.txt", "doctor.json",
         "missing.json",
     }  # fmt: skip
     assert json.loads(packed["missing.json"]) == {}
@@ -114,6 +114,32 @@ def test_without_broker_and_database_the_rest_is_packed(tmp_path: Path) -> None:
     nothing_secret(packed)
     assert "no database" in json.loads(packed["database.json"])["error"]
     assert json.loads(packed["versions.json"])["packages"]["paho-mqtt"]
+
+
+def test_what_comes_from_elsewhere_is_packed_and_secrets_of_it_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials/user").write_text("user-of-systemd-31\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    monkeypatch.setenv("PLANT_TOKEN", "token-of-the-shell-47")
+    monkeypatch.setenv("PLANT_HOST", "127.0.0.1")
+    (tmp_path / "brokers.yaml").write_text(
+        f"local: {{host: !env PLANT_HOST, port: {free_port()}, username: !credential user,"
+        " client_id: !env PLANT_TOKEN}\n"
+    )
+    text = "gateway: {id: north}\nbrokers: !include brokers.yaml\n"
+    (tmp_path / "gateway.yaml").write_text(text + f"store: {{path: {tmp_path}/gateway.db}}\n")
+    packed = bundle(tmp_path, code=None)
+    for name, data in packed.items():
+        assert b"user-of-systemd" not in data, name
+        assert b"token-of-the-shell" not in data, name
+    assert b"host: 127.0.0.1" in packed["configuration.yaml"]
+    assert b"brokers.local.port" in packed["origins.txt"]
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    packed = bundle(tmp_path, code=None)
+    assert b"there is no credential user" in packed["check.json"]
+    assert b"host: 127.0.0.1" in packed["configuration.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,15 @@ MISTAKES = [
     ("id: plant-north, ", "", "gateway", "'gateway': 'id' is missing", ""),
     ("unit: degC}", "unit: }", "unit: }", "'unit' has no value", ""),
     ("  pump-7:\n", "  pump 7:\n", "pump 7", "'pump 7': a name has letters", ""),
+    # words that other rooms do not know
+    ("mean(power", "meen(power", "meen", "no function 'meen'", "did you mean 'mean'?"),
+    ("90 and mean", "90 adn mean", "adn", "unexpected 'adn'", "did you mean 'and'?"),
+    ("3 of 5", "3 fo 5", "3 fo 5", "not a count", "did you mean '3 of 5'?"),
+    ('"OFF": false}}', '"OFF": flase}}', "flase", "should mean a number", "'false'"),
+    ("tls: true", "tls: ture", "ture", "should be true, false", "'true'"),
+    ("guard: true", "guard: treu", "treu", "should be true or false", "'true'"),
+    ("bridge: json", "brigde: json", "brigde", "unknown key 'brigde'", "'bridge'"),
+    ("factory/{device}", "factory/{devcie}", "factory/{devcie}", "known: {device}", "'device'"),
     # values
     ("stale: 15m", "stale: 15 minutes", "15 minutes", "'stale': not a duration", ""),
     ("stale: 15m", "stale: [15m]", "stale", "'stale': should be a duration", ""),

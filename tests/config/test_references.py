@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import BadFileError, Problem, load, load_part
-from gateway.config.document import parse
+from gateway.config.document import parse, parse_received
 from gateway.config.proofread import proofread
 from gateway.config.tree import hidden, plain
 from tests.config.samples import GOOD, written
@@ -186,3 +186,20 @@ def test_the_hint_says_how_systemd_gives_one(monkeypatch: pytest.MonkeyPatch) ->
     problem = missed("password_file: !credential mqtt.secret")
     assert "/run/credentials/edge-gateway.service" in problem.message
     assert "LoadCredential=mqtt.secret:" in problem.hint
+
+
+# -- a received configuration ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", ["!env PLANT_HOST", "!credential user", "!include plant.yaml"])
+def test_what_is_received_names_nothing_of_this_machine(
+    credentials: Path, monkeypatch: pytest.MonkeyPatch, tag: str
+) -> None:
+    (credentials / "user").write_text("hunter2")
+    monkeypatch.setenv("PLANT_HOST", "hunter2")
+    here = parse(b"gateway: {id: north}\n", FILE)
+    with pytest.raises(BadFileError) as caught:
+        parse_received(f"limits:\n  batch: {tag}\n".encode(), Path("current.yaml"), here)
+    (problem,) = caught.value.problems
+    assert "no tags" in problem.message
+    assert (problem.file, problem.line, problem.column) == ("current.yaml", 2, 10)

@@ -10,7 +10,8 @@ import yaml
 
 from gateway import registry
 from gateway.config import load
-from gateway.config.jsonschema import schema
+from gateway.config.editors import schema, text
+from gateway.config.modeline import MODELINE, NAME
 from gateway.config.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -61,9 +62,17 @@ def test_a_sample_loads(file: Path) -> None:
     assert load(file).assets
 
 
+class Tagged(yaml.SafeLoader):
+    """Reads a tag as an editor does: what it stands before is a text."""
+
+
+for tag in ("!include", "!env", "!credential"):
+    Tagged.add_constructor(tag, lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
 def test_an_editor_finds_nothing_wrong_in_a_sample(file: Path) -> None:
-    assert errors(yaml.safe_load(file.read_text("utf-8")), SCHEMA) == []
+    assert errors(yaml.load(file.read_text("utf-8"), Tagged), SCHEMA) == []
 
 
 def test_an_editor_finds_what_is_wrong() -> None:
@@ -100,6 +109,24 @@ def test_defaults_are_written_as_a_user_would() -> None:
     assert keys["keepalive"]["default"] == "15s"
     assert SCHEMA["$defs"]["LimitsSection"]["properties"]["worker_memory"]["default"] == "512MiB"
     assert SCHEMA["$defs"]["PolicySection"]["properties"]["for"]["default"] == "1 of 1"
+
+
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
+def test_every_sample_names_the_schema_in_its_first_line(file: Path) -> None:
+    assert file.read_text("utf-8").splitlines()[0] == MODELINE
+    assert (file.parent / NAME).is_file()
+
+
+def test_the_schema_for_editors_is_not_stale() -> None:
+    run = f"run: edge-gateway config schema > config/{NAME}"
+    assert (ROOT / "config" / NAME).read_text("utf-8") == text(), run
+
+
+def test_an_editor_takes_tags_only_where_they_make_sense() -> None:
+    tree = yaml.safe_load((ROOT / "config/json.yaml").read_text("utf-8"))
+    good = {"assets": "parts/assets.yaml", "store": {"max_bytes": "STORE_SIZE 2GiB"}}
+    assert errors(tree | good, SCHEMA) == []
+    assert len(errors(tree | {"assets": "parts", "store": {"max_bytes": "large"}}, SCHEMA)) == 2
 
 
 def test_the_reference_is_not_stale() -> None:

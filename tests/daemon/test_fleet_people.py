@@ -1,11 +1,15 @@
 """What people say to one gateway holds for all on its broker, and is done once."""
 
+import signal
 import time
 
 import pytest
 
+from tests.daemon.test_page import browser
 from tests.fakes.fleet import SITE, Fleet, rows
 from tests.fakes.mosquitto import PROGRAM
+from tests.fakes.page import frames
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import let_pass, wait_until
 
 pytestmark = [
@@ -79,3 +83,35 @@ def test_a_person_commands_through_whoever_commands(pair: Fleet) -> None:
     assert (unknown.topic, unknown.body["status"]) == (f"edge/{other}/response/override", "error")
     assert (said.topic, said.body["status"]) == (f"edge/{other}/response/override", "ok")
     assert list(pair.findings()) == []
+
+
+def test_the_page_of_any_member_decides_and_shows_who_commands(pair: Fleet) -> None:
+    pytest.importorskip("uvicorn")
+    owner, other = pair.whole()
+    daemon, web = pair.daemons[other], free_port()
+    text = daemon.file.read_text()
+    section = f'web: {{listen: "127.0.0.1:{web}", guest: operator}}\nassets:'
+    daemon.file.write_text(text.replace("assets:", section, 1))
+    daemon.signal(signal.SIGHUP)
+    since = time.monotonic()
+    with browser(web) as client:
+
+        def shown() -> dict[str, dict[str, str]]:
+            return dict(frames(client, "asset/pump-5", 1)[0][1])
+
+        wait_until(lambda: "fleet" in shown(), "who commands", 40)
+        assert shown()["fleet"] == {"holder": owner, "role": "standby"}
+        asked = {"force": "stop", "reason": "smoke"}
+        forced = client.post("/api/assets/pump-5/override", json=asked)
+        assert forced.json()["data"]["state"] == "sent"  # the answer of who commands it
+        wait_until(lambda: pair.plant.orders(5, since), "the order")
+        held = client.post("/api/assets/pump-5/override", json={"hold": True, "reason": "seal"})
+        assert held.status_code == 200
+        for one in pair.daemons.values():
+            wait_until(lambda one=one: rows(one, HELD) == [(1,)], "it is kept by all")
+        assert client.post("/api/assets/pump-5/override", json={"hold": False}).status_code == 200
+        for one in pair.daemons.values():
+            wait_until(lambda one=one: rows(one, HELD) == [(0,)], "it is over for all")
+    daemon.file.write_text(text)
+    daemon.signal(signal.SIGHUP)
+    assert len(pair.plant.orders(5, since)) == 1

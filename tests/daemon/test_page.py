@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.daemon.test_explain import MODEL, PACKAGE, heat
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.page import frames
@@ -90,6 +91,47 @@ def test_an_alert_is_shown_explained_acknowledged_and_overridden(
         assert [one["status"] for one in answered] == ["ok", "error"]
         audited = daemon.rows("SELECT body FROM audit WHERE kind = 'intervention' ORDER BY seq")
         assert [json.loads(body)["author"] for (body,) in audited][:1] == ["page"]
+
+
+def test_a_page_that_comes_later_knows_what_is_raised_and_what_is_usual(
+    tmp_path: Path, zigbee: Zigbee
+) -> None:
+    heat(tmp_path)
+    web = free_port()
+    with Daemon(tmp_path, pump(zigbee.port, MODEL, PACKAGE)) as daemon:
+        zigbee.online()
+        zigbee.tell("plug", state="ON", power=1400.0)
+        zigbee.tell("probe", temperature=250)  # an alarm that a pump at rest does not end
+        wait_until(lambda: zigbee.orders, "the pump is stopped")
+        zigbee.obey()
+        wait_until(lambda: daemon.states() == ["confirmed"], "its proof")
+        daemon.file.write_text(told(zigbee.port, web, MODEL, PACKAGE))
+        daemon.signal(signal.SIGHUP)
+
+        def known(client: Any) -> None:
+            wait_until(lambda: glance(client)["status"] == "alert", "the alert is shown")
+            assert glance(client)["alert_label"] == "alarm"
+            assert glance(client)["since"]
+            shown = frames(client, "asset/pump", 1)[0][1]
+            assert shown["usual"] == {"temperature": [35.0, 45.0]}
+            assert shown["models"]["heat"]["task"] == "anomaly"
+
+        with browser(web) as client:
+            known(client)
+            (version,) = client.get("/api/gateway/models").json()
+            assert (version["model"], version["state"], version["judges"]) == (
+                "heat",
+                "active",
+                True,
+            )
+            judged = client.get("/api/assets/pump/timeline").json()["verdicts"]
+            assert judged[0]["label"] == "alarm"
+            assert len(judged) < 4  # what changed, not what was judged again
+        assert daemon.stop() == 0
+        daemon.start()  # nobody says again what is raised
+        with browser(web) as client:
+            wait_until(lambda: "asset/pump" in client.get("/api/assets").text, "it is told")
+            known(client)
 
 
 def test_a_stop_on_the_page_is_a_stop(tmp_path: Path, zigbee: Zigbee) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,30 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "everything is stopped" in err
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_with_the_page_it_is_shown_where_it_says(tmp_path):
+    pytest.importorskip("uvicorn")
+    process = start(tmp_path, "--web", "--duration", "600")
+    port = next(
+        event["port"]
+        for line in process.stdout
+        if "port" in (event := json.loads(line)) and event["kind"] == "page"
+    )
+
+    def shown():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/assets") as answer:
+                return "asset/pump-7" in json.load(answer)
+        except OSError:
+            return False
+
+    wait_until(shown, "the page")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    process.communicate()
     assert left_behind(tmp_path) == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.web import passwords
 from tests.fakes import machine as machines
 from tests.fakes.machine import Machine
 from tests.fakes.waiting import wait_until
@@ -122,6 +123,43 @@ def test_what_the_service_must_not_do_it_cannot(running: Machine) -> None:
     came = json.loads(line)
     assert {name: what for name, what in came["may"].items() if what != "done"} == {}
     assert {name: what for name, what in came["may_not"].items() if what == "done"} == {}
+
+
+SECRET = """[Service]
+LoadCredential=people.secret:/root/people.secret
+"""
+WEB = """
+web:
+  listen: "127.0.0.1:8090"
+  password_file: /run/credentials/edge-gateway.service/people.secret
+"""
+LOOK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8090/{}').read().decode())"
+
+
+def test_the_page_runs_in_the_sandbox_and_takes_its_people_from_a_credential(
+    running: Machine,
+) -> None:
+    secret = running.root / "root/people.secret"
+    secret.write_text(passwords.line("anna", "operator", "correct horse") + "\n")
+    secret.chmod(0o600)
+    drop = running.root / "etc/systemd/system/edge-gateway.service.d/people.conf"
+    drop.parent.mkdir(exist_ok=True)
+    drop.write_text(SECRET)
+    config = running.root / CONFIG.removeprefix("/")
+    before = config.read_text()
+    config.write_text(before + WEB)
+    try:
+        running.run("systemctl", "daemon-reload")
+        running.run("systemctl", "restart", "edge-gateway")
+        wait_until(lambda: journal(running, "page_started"), "the page", PATIENCE_S)
+        assert json.loads(running.says("python3", "-c", LOOK.format("healthz"))) == {"status": "ok"}
+        me = json.loads(running.says("python3", "-c", LOOK.format("api/me")))
+        assert (me["sign_in"], me["role"]) == (True, "")
+        assert not journal(running, "page_process_died")
+    finally:
+        drop.unlink()
+        config.write_text(before)
+        running.run("systemctl", "daemon-reload")
 
 
 def test_whatever_ends_it_starts_it_again(running: Machine) -> None:
