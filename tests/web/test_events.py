@@ -12,9 +12,9 @@ def test_a_change_that_comes_while_somebody_is_written_to_is_not_missed() -> Non
         running = asyncio.create_task(ticks.run())
         coming = ticks.coming  # taken before the board is looked at
         changed.set()
-        while ticks.coming is coming:
-            await asyncio.sleep(0)
         async with asyncio.timeout(5):
+            await ticks.wait(ticks.coming)  # it came, and the next one is awaited already
+            assert ticks.coming is not coming
             found = await ticks.wait(coming)
         running.cancel()
         return found
