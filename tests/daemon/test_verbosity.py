@@ -38,11 +38,14 @@ def test_it_holds_for_a_time_and_is_the_files_again(tmp_path: Path, zigbee: Zigb
         wait_until(lambda: len(daemon.logged("log_level_changed")) == 1, "it is over")
         (back,) = daemon.logged("log_level_changed")
         assert (back["by"], back["log_level"], back["before"]) == ("time", "info", "error")
-        events = [one for one in zigbee.heard("edge/here/event")
-                  if one["event"] == "log_level_changed"]  # fmt: skip
-        assert [one["by"] for one in events] == ["ann", "time"]
+
+        def events() -> list[dict[str, Any]]:
+            heard = zigbee.heard("edge/here/event")
+            return [one for one in heard if one["event"] == "log_level_changed"]
+
+        wait_until(lambda: [one["by"] for one in events()] == ["ann", "time"], "both events")
         schema = json.loads((ROOT / "docs/topics/event.schema.json").read_text())
-        for one in events:
+        for one in events():
             jsonschema.validate(one, schema)
         sql = "SELECT body FROM audit WHERE kind = 'gateway' AND subject IN ('info', 'error')"
         bodies = [json.loads(body) for (body,) in daemon.rows(f"{sql} ORDER BY seq")]
