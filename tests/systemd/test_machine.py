@@ -126,7 +126,7 @@ def test_what_the_service_must_not_do_it_cannot(running: Machine) -> None:
 
 
 SECRET = """[Service]
-LoadCredential=people.secret:/root/people.secret
+LoadCredential=people.secret:/srv/people.secret
 """
 WEB = """
 web:

@@ -67,7 +67,7 @@ def test_the_package_brings_everything_and_touches_nothing_else(package: Path) -
 
 
 def test_it_is_installed_without_a_network_taken_off_and_purged(rootfs: RootFs) -> None:
-    done = rootfs.run("unshare", "--net", "dpkg", "-i", "/root/edge-gateway.deb")
+    done = rootfs.run("unshare", "--net", "dpkg", "-i", "/srv/edge-gateway.deb")
     assert "no configuration yet" in done.stdout
     assert rootfs.run("edge-gateway", "--version").stdout.startswith("edge-gateway, version ")
     user = rootfs.run("id", "-u", "edge-gateway").stdout.strip()
