@@ -51,7 +51,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
         booted.start()
         booted.run("systemctl", "unmask", "mosquitto")
         booted.run("systemctl", "start", "mosquitto")
-        shutil.copy(package, booted.root / "root/edge-gateway.deb")
+        shutil.copy(package, booted.root / "srv/edge-gateway.deb")
         yield booted
     finally:
         booted.stop()
@@ -68,7 +68,7 @@ def running(machine: Machine) -> Machine:
 
 
 def install(machine: Machine, name: str = "edge-gateway") -> str:
-    done = machine.run("dpkg", "-i", f"/root/{name}.deb")
+    done = machine.run("dpkg", "-i", f"/srv/{name}.deb")
     return done.stdout + done.stderr
 
 
@@ -139,7 +139,7 @@ LOOK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8090/{}').
 def test_the_page_runs_in_the_sandbox_and_takes_its_people_from_a_credential(
     running: Machine,
 ) -> None:
-    secret = running.root / "root/people.secret"
+    secret = running.root / "srv/people.secret"
     secret.write_text(passwords.line("anna", "operator", "correct horse") + "\n")
     secret.chmod(0o600)
     drop = running.root / "etc/systemd/system/edge-gateway.service.d/people.conf"
@@ -171,12 +171,12 @@ def test_whatever_ends_it_starts_it_again(running: Machine) -> None:
 
 def newer(machine: Machine, package: Path) -> None:
     """The same with a higher number, beside the first."""
-    tree = machine.root / "root/tree"
+    tree = machine.root / "srv/tree"
     subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
     for name in ("control", "postinst"):
         file = tree / "DEBIAN" / name
         file.write_text(re.sub(r"(Version: |venv-)0\.1\.0", r"\g<1>0.1.1", file.read_text()))
-    out = machine.root / "root/newer.deb"
+    out = machine.root / "srv/newer.deb"
     subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "-b", str(tree), str(out)], check=True)
     shutil.rmtree(tree)
 

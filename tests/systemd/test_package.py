@@ -45,7 +45,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def rootfs(tmp_path: Path, package: Path) -> Iterator[RootFs]:
     with RootFs(tmp_path) as rootfs:
-        shutil.copy(package, rootfs.root / "root/edge-gateway.deb")
+        shutil.copy(package, rootfs.root / "srv/edge-gateway.deb")
         rootfs.run("dpkg", "--purge", "edge-gateway", check=False)
         yield rootfs
 
