@@ -24,9 +24,9 @@ TRACE: Final = 4_000
 """Characters of a traceback."""
 MANY: Final = 50
 """Of a collection with more than so many entries only its size is kept."""
-_LINE_BYTES: Final = 400
-_VALUE_BYTES: Final = 100
-"""What a line, and a value of it, take beside their texts: measured."""
+_LINE_BYTES: Final = 330
+_VALUE_BYTES: Final = 50
+"""What a line, and a value of it, take beside their texts: a little more than was measured."""
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 Event = MutableMapping[str, Any]

@@ -88,11 +88,14 @@ def _places(path: Path) -> Iterator[Path]:
 
 
 def _database(path: Path) -> Path:
-    """As the broken file says; else the usual one."""
-    with suppress(BadFileError, OSError):
-        section = _STORE.search(path.read_text("utf-8-sig", "replace"))
-        if section is not None:
-            text = f"gateway: {{id: any}}\nbrokers: {{any: {{host: localhost}}}}\n{section[0]}\n"
+    """As the broken file says, if as much of it can be read; else where it usually is."""
+    section = ""
+    with suppress(OSError):
+        found = _STORE.search(path.read_text("utf-8-sig", "replace"))
+        section = found[0] if found is not None else ""
+    for said in (section, ""):
+        text = f"gateway: {{id: any}}\nbrokers: {{any: {{host: localhost}}}}\n{said}\n"
+        with suppress(BadFileError):
             return loader.load_text(text.encode(), path)[0].store.path
     return StoreSettings().path
 

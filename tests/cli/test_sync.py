@@ -143,9 +143,10 @@ def test_status_is_one_screen(file: Path) -> None:
     for line in (
         "gateway   degraded, as of 2026-11-21T19:00:00.000Z",
         "problem   clock: not synchronised",
+        "          docs/troubleshooting.md#clock-unsynchronised",
         "broker    local: connected, MQTT 5",
         "source    zigbee: last message 3 s ago, 5 messages, 4 readings, silent, offline: plug",
-        "store     ok, 9 B, 1.0 GB free, 3 reports",
+        "store     ok, 9 B, 1.0 GB free on the disk, 3 reports",
         "model     m: 9 turns, 25% without an answer",
         "cloud     hq/live: send, 7 rows sent, 3000 left (30s to go), waits: rate, 1 refused",
         "dropped   zigbee/json: 3",

@@ -52,7 +52,7 @@ def decided(daemon: Daemon) -> list[tuple[str, ...]]:
 
 
 def test_a_file_is_kept_after_the_gateway_has_run_well_with_it(
-    tmp_path: Path, zigbee: Zigbee
+    tmp_path: Path, zigbee: Zigbee, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, file = Clocks(), tmp_path / "gateway.yaml"
     file.write_text(pump(zigbee.port) + "# mine\n")
@@ -69,6 +69,9 @@ def test_a_file_is_kept_after_the_gateway_has_run_well_with_it(
     found = lastgood.fallback(file, "why")
     assert found is not None
     assert (found.broken_why, list(found.assets)) == ("why", ["pump"])
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    file.write_text("")  # as a power cut may leave it
+    assert lastgood.fallback(file, "why") is not None
 
 
 @pytest.mark.parametrize("spoilt", [BROKEN, TORN])

@@ -223,11 +223,17 @@ def _picture(tab: Tab, name: str) -> None:
         tab.tab.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
 
 
+def _explained(tab: Any) -> Any:
+    """Words, bars and curves are there."""
+    tab.locator(".u-wrap").first.wait_for()
+    return tab.locator(".bars .bar").nth(1)
+
+
 LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
 PLACES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "assets": ("#/", lambda tab: tab.locator(".card.alert").first),
-    "asset": ("#/asset/pump-3", lambda tab: tab.locator(".u-wrap").first),
-    "model": ("#/asset/press-1", lambda tab: tab.locator(".bars .bar").nth(1)),
+    "rule": ("#/asset/pump-3", lambda tab: tab.locator(".u-wrap").first),
+    "asset": ("#/asset/press-1", _explained),
     "gateway": ("#/gateway", lambda tab: tab.get_by_role("region", name="Versions")),
     "configuration": ("#/configuration", lambda tab: tab.get_by_text("this file would load")),
 }

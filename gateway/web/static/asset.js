@@ -16,11 +16,9 @@ export async function asset({ main, id, hear, onleave }) {
     h("div", { class: "pair" },
       h("div", {}, h("section", {}, h("h2", {}, "Why"), why),
         h("section", { hidden: me.role !== "operator" }, h("h2", {}, "Decide"), acting)),
-      h("div", {}, h("section", {}, h("h2", {}, "Timeline"), past))),
-    h("div", { class: "pair" },
-      h("div", {},
-        h("section", {}, h("h2", {}, "Trends"), h("form", { class: "row", onsubmit: (event) => event.preventDefault() }, h("label", {}, "Time", span)), curves)),
-      h("div", {}, h("section", {}, h("h2", {}, "Metrics"), metrics))));
+      h("div", {}, h("section", {}, h("h2", {}, "Timeline"), past),
+        h("section", {}, h("h2", {}, "Trends"), h("form", { class: "row", onsubmit: (event) => event.preventDefault() }, h("label", {}, "Time", span)), curves),
+        h("section", {}, h("h2", {}, "Metrics"), metrics))));
   const page = { id, about: {}, documents: {}, open: [], closed: false };
   onleave(() => { page.closed = true; closeCurves(page); });
   try {

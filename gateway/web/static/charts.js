@@ -35,7 +35,8 @@ export function chart(title, unit, curve, { usual = null, how = "usually", level
   const values = curve.map(([, value]) => value);
   const low = Math.min(...values), high = Math.max(...values);
   const last = values[values.length - 1];
-  const ends = `${number(low)} to ${number(high)} ${unit}, last ${number(last)} ${unit}`;
+  const of = unit ? ` ${unit}` : "";
+  const ends = `${number(low)} to ${number(high)}${of}, last ${number(last)}${of}`;
   const said = `${title}: ${ends}${usual ? `, ${how} ${number(usual[0])} to ${number(usual[1])}` : ""}${level === null ? "" : `, level ${number(level)}`}`;
   const place = h("div", { class: "chart", role: "img", "aria-label": said });
   const shown = h("figure", { class: "figure" }, h("figcaption", {}, h("strong", {}, title), ` ${ends}`, usual ? ` (${how} ${number(usual[0])} to ${number(usual[1])})` : ""), place);
