@@ -152,7 +152,7 @@ class Bridge:
         if not message.payload:
             return ()
         device, tree = names["device"], _object(message.payload)
-        if tree.get("Command") in {"Unknown", "Error"}:
+        if tree.get("Command") in ("Unknown", "Error"):
             return (Result(Evidence.FAILED, device=device, detail=f"command: {tree['Command']}"),)
         _remember(self._with_result, device, there=True)
         return self._uplinks(device, tree)
