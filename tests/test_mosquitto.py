@@ -193,7 +193,7 @@ def run(shipped: Shipped, folder: Path, broker: str, *, tls: bool) -> None:
         wait_until(lambda: daemon.logged("intervention_changed"), "the hold")
         wait_until(lambda: not daemon.rows("SELECT 1 FROM outbox"), "everything is out")
         wait_until(lambda: b'"status":"ok"' in _heard(anna), "the answer")
-        wait_until(lambda: b'"command_topic"' in _heard(home), "the devices of Home Assistant", 30)
+        wait_until(lambda: b'"command_topic"' in _heard(home), "the devices of Home Assistant")
         assert daemon.logged("announcement_refused") == []
         assert not any("refused" in line for line in daemon.text.splitlines() if "problems" in line)
         assert daemon.stop() == 0

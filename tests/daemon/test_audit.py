@@ -51,7 +51,7 @@ def stopped_pump(zigbee: Zigbee, daemon: Daemon) -> None:
     zigbee.online()
     zigbee.tell("probe", temperature=95)
     zigbee.obey()
-    wait_until(lambda: daemon.states() == ["confirmed"], "proof", 20)
+    wait_until(lambda: daemon.states() == ["confirmed"], "proof")
 
 
 def test_a_stop_is_on_record_from_start_to_end_and_the_chain_is_whole(
@@ -88,9 +88,9 @@ def test_whoever_kept_a_checkpoint_sees_that_the_end_was_cut_off(
     with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port, OFTEN)) as daemon:
         stopped_pump(zigbee, daemon)
         records = len(daemon.rows("SELECT seq FROM audit"))
-        wait_until(lambda: zigbee.newest("audit/checkpoint").get("seq", 0) >= records, "it", 20)
+        wait_until(lambda: zigbee.newest("audit/checkpoint").get("seq", 0) >= records, "it")
         kept = json.dumps(zigbee.newest("audit/checkpoint"))
-        wait_until(lambda: zigbee.newest("health"), "health", 40)
+        wait_until(lambda: zigbee.newest("health"), "health")
         shown = zigbee.newest("health")["audit"]
         assert daemon.stop() == 0
         key = (tmp_path / "audit.pub").read_text().strip()
@@ -126,8 +126,8 @@ def test_an_end_cut_off_while_it_did_not_run_is_noticed_at_the_start(
         ((first,),) = daemon.rows("SELECT min(seq) FROM audit WHERE kind = 'decision'")
         cut(daemon.folder / "gateway.db", first)
         daemon.start()
-        wait_until(lambda: daemon.logged("audit_broken"), "a doubt", 20)
-        wait_until(lambda: "audit: " in str(zigbee.newest("health").get("problems")), "health", 40)
+        wait_until(lambda: daemon.logged("audit_broken"), "a doubt")
+        wait_until(lambda: "audit: " in str(zigbee.newest("health").get("problems")), "health")
         wait_until(lambda: "audit_broken" in str(said(daemon, "gateway")), "a record")
 
 
@@ -171,10 +171,10 @@ def test_a_file_taken_again_or_refused_is_on_record_with_its_hash(
     with Daemon(tmp_path, text) as daemon:
         daemon.file.write_text(text.replace("> 90", "> 91"))
         daemon.signal(signal.SIGHUP)
-        wait_until(lambda: len(said(daemon, "configuration")) == 2, "the new file", 20)
+        wait_until(lambda: len(said(daemon, "configuration")) == 2, "the new file")
         daemon.file.write_text("nonsense")
         daemon.signal(signal.SIGHUP)
-        wait_until(lambda: len(said(daemon, "configuration")) == 3, "its refusal", 20)
+        wait_until(lambda: len(said(daemon, "configuration")) == 3, "its refusal")
         first, second, third = said(daemon, "configuration")
         assert first["sha256"] != second["sha256"]
         assert (third["event"], third["file"]) == ("configuration_rejected", "gateway.yaml")
@@ -239,14 +239,14 @@ def test_killed_at_any_state_of_a_command_the_chain_stays_whole(
         daemon.kill()
         assert verify(daemon)[0] == 0
         daemon.start()
-        wait_until(lambda: zigbee.heard("zigbee2mqtt/plug/get"), "the plug is asked", 20)
+        wait_until(lambda: zigbee.heard("zigbee2mqtt/plug/get"), "the plug is asked")
         zigbee.tell("plug", state="OFF", power=900)
-        wait_until(lambda: daemon.states() == ["accepted"], "an echo", 20)
+        wait_until(lambda: daemon.states() == ["accepted"], "an echo")
         daemon.kill()
         assert verify(daemon)[0] == 0
         daemon.start()
         zigbee.tell("plug", state="OFF", power=0.2)
-        wait_until(lambda: daemon.states() == ["confirmed"], "proof", 20)
+        wait_until(lambda: daemon.states() == ["confirmed"], "proof")
         daemon.kill()
         code, text = verify(daemon)
         assert code == 0, text

@@ -138,7 +138,7 @@ def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
         daemon.stop()
         daemon.file.write_text(text(f", calibrate: {{from: {since}, to: {until}}}"))
         daemon.start()
-        wait_until(lambda: daemon.logged("model_calibrated"), "it is learnt", 20)
+        wait_until(lambda: daemon.logged("model_calibrated"), "it is learnt")
         source = f"{since} to {until}"
         (one,) = json.loads(asked("--json"))["calibrations"]
         assert (one["asset"], one["model"], one["number"]) == ("pump", "heat", 2)
@@ -153,7 +153,7 @@ def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
         daemon.stop()
         zigbee.peer.heard.clear()
         daemon.start()
-        wait_until(lambda: zigbee.newest("health").get("calibrations"), "health", 20)
+        wait_until(lambda: zigbee.newest("health").get("calibrations"), "health")
         (shown,) = zigbee.newest("health")["calibrations"]
         assert (shown["number"], shown["source"]) == (3, "last 25 rows")
         assert [line["number"] for line in daemon.logged("model_calibrated")] == [2, 3]

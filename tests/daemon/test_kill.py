@@ -135,7 +135,7 @@ def learnt_and_gone(tools: Mosquitto, daemon: Daemon) -> None:
     """The plug's bridge tells its registry, without which nothing is ordered; its broker goes."""
     registry = "SELECT 1 FROM kept WHERE room = 'roster' AND key LIKE 'zigbee%devices'"
     with Zigbee(tools.port):
-        wait_until(lambda: daemon.rows(registry), "the registry is known", 20)
+        wait_until(lambda: daemon.rows(registry), "the registry is known")
         tools.stop()
     wait_until(lambda: daemon.logged("broker_lost"), "the broker is gone")
 

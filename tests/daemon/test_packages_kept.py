@@ -55,15 +55,15 @@ def test_a_model_that_kills_the_worker_at_load_is_found_and_the_others_judge(
     package(tmp_path / "good", "1.0.0")
     with Daemon(tmp_path, text(zigbee, "good", "bad"), program=PLANTED) as daemon:
         zigbee.online()
-        wait_until(lambda: scored(zigbee, 20.0), "the good one judges", 15)
-        wait_until(lambda: daemon.logged("model_refused"), "the bad one is out", 15)
+        wait_until(lambda: scored(zigbee, 20.0), "the good one judges")
+        wait_until(lambda: daemon.logged("model_refused"), "the bad one is out")
         (refused,) = daemon.logged("model_refused")
         assert refused["model"].startswith("bad@")
         assert "killed the worker 2 times while it was loaded: died: SIGSEGV" in refused["error"]
         wait_until(lambda: told(zigbee, "model bad: killed the worker 2 times"), "health")
-        wait_until(lambda: scored(zigbee, 40.0), "the good one judges on", 15)
+        wait_until(lambda: scored(zigbee, 40.0), "the good one judges on")
         pid = daemon.worker_pid()
-        wait_until(lambda: scored(zigbee, 60.0), "and on", 15)
+        wait_until(lambda: scored(zigbee, 60.0), "and on")
         assert daemon.worker_pid() == pid
         assert daemon.stop() == 0
 
@@ -74,12 +74,12 @@ def test_a_new_version_that_kills_the_worker_at_load_gives_way_to_the_one_before
     package(tmp_path / "heat", "1.0.0")
     with Daemon(tmp_path, text(zigbee, "heat"), program=PLANTED) as daemon:
         zigbee.online()
-        wait_until(lambda: scored(zigbee, 20.0), "it judges", 15)
+        wait_until(lambda: scored(zigbee, 20.0), "it judges")
         shutil.rmtree(tmp_path / "heat")
         package(tmp_path / "heat", crashing_worker.VERSION)
         daemon.signal(signal.SIGHUP)
         reach(daemon, {"1.0.0": "active", crashing_worker.VERSION: "rolled_back"}, 40)
-        wait_until(lambda: scored(zigbee, 40.0), "the old one judges, from its copy", 15)
+        wait_until(lambda: scored(zigbee, 40.0), "the old one judges, from its copy")
         assert zigbee.newest("asset/pump/state")["rung"] == "model:heat"
 
 
@@ -87,19 +87,19 @@ def test_a_package_that_was_overwritten_can_be_gone_back_to(tmp_path: Path, zigb
     package(tmp_path / "heat", "1.0.0", 90.0)
     with Daemon(tmp_path, text(zigbee, "heat")) as daemon:
         zigbee.online()
-        wait_until(lambda: scored(zigbee, 50.0), "it judges", 15)
+        wait_until(lambda: scored(zigbee, 50.0), "it judges")
         shutil.rmtree(tmp_path / "heat")
         package(tmp_path / "heat", "1.1.0", 40.0)
         daemon.signal(signal.SIGHUP)
-        wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "alarm", "the new one", 15)
+        wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "alarm", "the new one")
         reach(daemon, {"1.0.0": "retired", "1.1.0": "active"})
         assert len(list((tmp_path / "package-copies").iterdir())) == 2
         assert ask(zigbee, op="rollback", model="heat")["status"] == "ok"
-        wait_until(lambda: scored(zigbee, 55.0) and judging(zigbee) == "normal", "the old one", 15)
+        wait_until(lambda: scored(zigbee, 55.0) and judging(zigbee) == "normal", "the old one")
         daemon.kill()
         daemon.start()
         reach(daemon, {"1.0.0": "active", "1.1.0": "rolled_back"})
-        wait_until(lambda: scored(zigbee, 20.0) and judging(zigbee) == "normal", "still", 15)
+        wait_until(lambda: scored(zigbee, 20.0) and judging(zigbee) == "normal", "still")
 
 
 def test_a_package_that_is_overwritten_while_it_judges_is_loaded_again_as_it_was(
@@ -108,17 +108,17 @@ def test_a_package_that_is_overwritten_while_it_judges_is_loaded_again_as_it_was
     package(tmp_path / "heat", "1.0.0", 90.0)
     with Daemon(tmp_path, text(zigbee, "heat")) as daemon:
         zigbee.online()
-        wait_until(lambda: scored(zigbee, 50.0), "it judges", 15)
+        wait_until(lambda: scored(zigbee, 50.0), "it judges")
         before = daemon.logged("model_loaded")[-1]["sha256"]
         package(tmp_path / "heat", "1.1.0", 40.0, plus=1.0)  # nobody said to load it
         os.kill(daemon.worker_pid(), signal.SIGKILL)
-        wait_until(lambda: len(daemon.logged("model_loaded")) == 2, "it is loaded again", 15)
+        wait_until(lambda: len(daemon.logged("model_loaded")) == 2, "it is loaded again")
         assert daemon.logged("model_loaded")[-1]["sha256"] == before
-        wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "normal", "it judges", 15)
+        wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "normal", "it judges")
         (tmp_path / "heat" / "model.onnx").write_bytes(b"nonsense")
         daemon.stop()
         daemon.start()
-        wait_until(lambda: scored(zigbee, 55.0), "it judges from its copy", 15)
+        wait_until(lambda: scored(zigbee, 55.0), "it judges from its copy")
         wait_until(lambda: told(zigbee, "model heat: model.onnx: expected"), "health")
 
 
@@ -136,7 +136,7 @@ def test_the_least_worker_memory_runs_a_model_and_refuses_one_that_does_not_fit(
     limited = text(zigbee, "heat", "big") + "limits: {worker_memory: 64MiB}\n"
     with Daemon(tmp_path, limited) as daemon:
         zigbee.online()
-        wait_until(lambda: scored(zigbee, 50.0), "it judges", 15)
+        wait_until(lambda: scored(zigbee, 50.0), "it judges")
         (refused,) = daemon.logged("model_refused")
         assert refused["model"].startswith("big@")
         assert "raise limits.worker_memory" in refused["error"]
@@ -147,13 +147,13 @@ def test_a_damaged_copy_is_not_gone_back_to(tmp_path: Path, zigbee: Zigbee) -> N
     package(tmp_path / "heat", "1.0.0", 90.0)
     with Daemon(tmp_path, text(zigbee, "heat")) as daemon:
         zigbee.online()
-        wait_until(lambda: scored(zigbee, 50.0), "it judges", 15)
+        wait_until(lambda: scored(zigbee, 50.0), "it judges")
         (copy,) = (tmp_path / "package-copies").iterdir()
         copy.write_bytes(copy.read_bytes().replace(b"Flatten", b"Flatter"))
         shutil.rmtree(tmp_path / "heat")
         package(tmp_path / "heat", "1.1.0", 40.0)
         daemon.signal(signal.SIGHUP)
-        wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "alarm", "the new one", 15)
+        wait_until(lambda: scored(zigbee, 70.0) and judging(zigbee) == "alarm", "the new one")
         answer = ask(zigbee, op="rollback", model="heat")
         assert "its package is gone" in answer["error"]
         assert judging(zigbee) == "alarm"

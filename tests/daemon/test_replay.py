@@ -91,7 +91,7 @@ def test_the_same_is_decided_again_by_model_and_fail_safe(tmp_path: Path, zigbee
         live = replayed(daemon)
         assert [one["mark"] for one in live["decisions"]] == ["="]
         feed(20.0, lambda: ("cleared", "") in made(daemon), "the all-clear")
-        wait_until(lambda: ("fail_safe", "stop") in made(daemon), "the fail-safe", 30)
+        wait_until(lambda: ("fail_safe", "stop") in made(daemon), "the fail-safe")
         daemon.stop()
         tree = replayed(daemon)
         differs = [(one["mark"], one["differs"]) for one in tree["decisions"]]
@@ -119,7 +119,7 @@ def test_a_policy_that_proves_itself_is_recorded_and_never_commands(
         wait_until(lambda: ("raised", "stop") in made(daemon), "the alert")
         zigbee.tell("probe", temperature=20)
         wait_until(lambda: ("cleared", "") in made(daemon), "the all-clear")
-        wait_until(lambda: ("fail_safe", "stop") in made(daemon), "the fail-safe", 20)
+        wait_until(lambda: ("fail_safe", "stop") in made(daemon), "the fail-safe")
         wait_until(lambda: len(explained(daemon)) == len(made(daemon)), "every explanation")
         daemon.stop()
         assert {row for (row,) in daemon.rows("SELECT mode FROM decision")} == {mode}
@@ -168,14 +168,14 @@ def test_waveforms_are_replayed_with_their_samples(
     broker = make_broker().start()
     with Press(broker.port) as sensor, Daemon(tmp_path, press(broker.port)) as daemon:
         sensor.online()
-        wait_until(lambda: daemon.logged("model_loaded"), "the model", 30)
+        wait_until(lambda: daemon.logged("model_loaded"), "the model")
         for seed in range(3):
             sensor.tell(samples("", 100 + seed))
         normal = "SELECT 1 FROM verdict WHERE label = 'normal'"
-        wait_until(lambda: daemon.rows(normal), "a verdict", 20)
+        wait_until(lambda: daemon.rows(normal), "a verdict")
         for seed in range(6):
             sensor.tell(samples("outer", 200 + seed))
-        wait_until(lambda: made(daemon), "a decision", 20)
+        wait_until(lambda: made(daemon), "a decision")
         daemon.stop()
         tree = replayed(daemon)
         first = tree["decisions"][0]

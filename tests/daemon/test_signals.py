@@ -53,7 +53,7 @@ def daemon(tmp_path: Path, broker: Mosquitto, sensor: Press) -> Iterator[Daemon]
 def ready(daemon: Daemon, sensor: Press) -> None:
     starts = daemon.notices.count("READY=1")
     sensor.online()
-    wait_until(lambda: len(daemon.logged("model_loaded")) >= starts, "the model", 20)
+    wait_until(lambda: len(daemon.logged("model_loaded")) >= starts, "the model")
 
 
 def test_a_damaged_bearing_is_found_in_its_waveform_and_explained_by_its_features(
@@ -61,11 +61,11 @@ def test_a_damaged_bearing_is_found_in_its_waveform_and_explained_by_its_feature
 ) -> None:
     for seed in range(3):
         sensor.tell(samples("", 100 + seed))
-    wait_until(lambda: ("model:bearing", "normal") in rungs(daemon), "a verdict", 20)
+    wait_until(lambda: ("model:bearing", "normal") in rungs(daemon), "a verdict")
     assert not sensor.heard("asset/press-4/decision")
     for seed in range(6):
         sensor.tell(samples("outer", 200 + seed))
-    wait_until(lambda: sensor.newest("asset/press-4/explanation"), "an explanation", 20)
+    wait_until(lambda: sensor.newest("asset/press-4/explanation"), "an explanation")
     made, told = (sensor.newest(f"asset/press-4/{what}") for what in ("decision", "explanation"))
     assert (made["verdict"]["rung"], made["label"]) == ("model:bearing", "alarm")
     assert told["decision"] == made["id"]
@@ -106,7 +106,7 @@ def said(daemon: Daemon, since: int, why: str) -> None:
 
 
 def judged(daemon: Daemon, since: int) -> None:
-    wait_until(lambda: ("model:bearing", "normal") in rungs(daemon)[since:], "judged again", 20)
+    wait_until(lambda: ("model:bearing", "normal") in rungs(daemon)[since:], "judged again")
 
 
 def test_a_bad_signal_is_no_verdict_and_the_next_block_is_judged(
@@ -153,7 +153,7 @@ def test_nan_in_the_samples_spoils_them_and_nothing_else(daemon: Daemon, sensor:
     text = json.dumps({"fs": 12_000, "rpm": 1799.0, "samples": [1.5] * 64})
     sensor.peer.publish("press/accel-1", text.replace("1.5]", "NaN]"))
     sql = "SELECT value, reason FROM reading WHERE metric = 'vibration'"
-    wait_until(lambda: daemon.rows(sql), "the reading", 20)
+    wait_until(lambda: daemon.rows(sql), "the reading")
     ((words, reason),) = daemon.rows(sql)
     assert (words.split(" is")[0], reason) == ("sample 63", "signal")
     assert daemon.values("speed") == [1799.0]
@@ -166,11 +166,11 @@ def test_rules_look_at_the_samples(tmp_path: Path, broker: Mosquitto, sensor: Pr
         sensor.online()
         calm = samples("", 30)
         sensor.tell(calm)
-        wait_until(lambda: ("rule:1", "normal") in rungs(daemon), "quiet", 20)
+        wait_until(lambda: ("rule:1", "normal") in rungs(daemon), "quiet")
         sensor.tell([*calm[:-1], 9.0])
         sensor.tell([*calm[:-2], 9.0, 1.0])
-        wait_until(lambda: ("rule:1", "alarm") in rungs(daemon), "the rule", 20)
-        wait_until(lambda: sensor.newest("asset/press-4/explanation"), "an explanation", 20)
+        wait_until(lambda: ("rule:1", "alarm") in rungs(daemon), "the rule")
+        wait_until(lambda: sensor.newest("asset/press-4/explanation"), "an explanation")
         (words,) = sensor.newest("asset/press-4/explanation")["words"]
         assert "peak(vibration) 88" in words
 
@@ -182,8 +182,8 @@ def test_silence_is_no_verdict_of_the_model(
     with Daemon(tmp_path, press(broker.port, stale)) as daemon:
         ready(daemon, sensor)
         sensor.tell(samples("", CALM))
-        wait_until(lambda: ("model:bearing", "normal") in rungs(daemon), "a verdict", 20)
-        wait_until(lambda: "gap acceleration: stale" in abstained(daemon), "said so", 20)
+        wait_until(lambda: ("model:bearing", "normal") in rungs(daemon), "a verdict")
+        wait_until(lambda: "gap acceleration: stale" in abstained(daemon), "said so")
         assert ("none", "unknown") in rungs(daemon)
 
 
@@ -201,7 +201,7 @@ def test_what_was_acknowledged_is_there_after_a_kill_and_the_newest_block_is_kno
             sensor.tell(block)
         daemon._process = None
         daemon.start()
-        wait_until(lambda: len(daemon.rows("SELECT 1 FROM signal")) == 8, "all eight", 20)
+        wait_until(lambda: len(daemon.rows("SELECT 1 FROM signal")) == 8, "all eight")
         with Reader.open(tmp_path / "gateway.db") as reader:
             kept = [one.signal.samples for one in reader.signals("press-4", 0, limit=100)]
         wanted = [array("f", [one * G for one in block]) for block in sent]
@@ -210,7 +210,7 @@ def test_what_was_acknowledged_is_there_after_a_kill_and_the_newest_block_is_kno
         daemon._process = None
         daemon.start()
         state = lambda: sensor.newest("asset/press-4/state").get("metrics", {}).get("vibration")
-        wait_until(lambda: (state() or {}).get("signal"), "the block is known", 20)
+        wait_until(lambda: (state() or {}).get("signal"), "the block is known")
 
 
 @pytest.mark.shared
@@ -227,10 +227,10 @@ def test_real_bearings_with_damage_are_found(
         ready(daemon, sensor)
         for block in blocks.windows[own][:12]:
             sensor.tell([round(one, 5) for one in block[:, 0].tolist()], rpm=float(block[0, 1]))
-        wait_until(lambda: len(rungs(daemon)) >= 12, "twelve verdicts", 20)
+        wait_until(lambda: len(rungs(daemon)) >= 12, "twelve verdicts")
         said = [label for rung, label in rungs(daemon) if rung == "model:bearing"]
         assert said.count("alarm") > 6
         assert "normal" not in said
-        wait_until(lambda: sensor.newest("asset/press-4/explanation"), "an explanation", 20)
+        wait_until(lambda: sensor.newest("asset/press-4/explanation"), "an explanation")
         words = sensor.heard("asset/press-4/explanation")[0]["words"]
         assert any("vibration envelope at" in one for one in words), words
