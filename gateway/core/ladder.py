@@ -90,7 +90,7 @@ class Turn:
             return self._panel(rung)
         if isinstance(rung, CloudRung):
             return rung
-        fires = not rung.guard and self._fires(rung)
+        fires = bool(evaluate(rung.expression, self._view)) if rung.guard else self._fires(rung)
         return self.verdict(self.asset.rule_name(rung), rung.label) if fires else None
 
     def answered(self, model: str, score: float) -> Step:

@@ -97,6 +97,20 @@ def test_a_guard_wins_over_a_model_that_says_normal():
     assert (verdict.label, verdict.rung) == ("alarm", "rule:2")
 
 
+def test_no_milder_rule_below_hides_a_guard_when_the_model_abstains():
+    window = Window(2_000, array("d"), (), 0.0, "gap heat")
+    verdict = turn(ModelRung("m"), GUARD, WARM, window=window, heat=95.0).step()
+    assert (verdict.label, verdict.rung) == ("alarm", "rule:2")
+    verdict = turn(ModelRung("m"), GUARD, WARM, window=window, heat=60.0).step()
+    assert (verdict.label, verdict.rung) == ("warning", "rule:3")
+
+
+def test_a_guard_that_does_not_fire_is_no_answer():
+    window = Window(2_000, array("d"), (), 0.0, "gap heat")
+    verdict = turn(ModelRung("m"), GUARD, window=window, heat=20.0).step()
+    assert (verdict.label, verdict.rung) == (UNKNOWN, "none")
+
+
 def test_a_guard_is_silent_while_it_does_not_fire():
     subject = turn(ModelRung("m"), GUARD, heat=20.0)
     subject.step()
