@@ -55,7 +55,7 @@ class VerdictSection(Section):
     """With a cloud: its verdicts may lead to commands, through all policies and limits; else they
     only advise."""
     guard: bool = False
-    """With a rule: asked at its place, and beside the models, too: it wins over their ``normal``."""
+    """With a rule: asked at its place, and beside the models: it wins over their ``normal``."""
     deadline: Duration | None = None
     """With a model or a cloud: how long it may take; default 5s."""
     channels: dict[str, str] = Field(default_factory=dict)
