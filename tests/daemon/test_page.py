@@ -112,9 +112,12 @@ def test_a_page_that_comes_later_knows_what_is_raised_and_what_is_usual(
             wait_until(lambda: glance(client)["status"] == "alert", "the alert is shown")
             assert glance(client)["alert_label"] == "alarm"
             assert glance(client)["since"]
-            shown = frames(client, "asset/pump", 1)[0][1]
-            assert shown["usual"] == {"temperature": [35.0, 45.0]}
-            assert shown["models"]["heat"]["task"] == "anomaly"
+
+            def shown() -> Any:
+                return frames(client, "asset/pump", 1)[0][1]
+
+            wait_until(lambda: shown()["models"]["heat"]["task"] == "anomaly", "what models are")
+            assert shown()["usual"] == {"temperature": [35.0, 45.0]}
 
         with browser(web) as client:
             known(client)

@@ -51,10 +51,13 @@ class Here(apart.Reading):
     """The file, read in this process: a start is one of many, and reading says the same."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+
+    def again(self) -> apart.Reading:
+        return Here(self.path)
 
     def settings(self) -> Settings:
-        return config.load(self._path)
+        return config.load(self.path)
 
 
 def start(file: Path) -> Settings:

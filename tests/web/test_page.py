@@ -377,7 +377,7 @@ def test_who_reads_nothing_is_dropped_and_the_others_are_told(tmp_path: Path) ->
             page.tell("asset/pump/alert", {"state": "clear", "number": number})
             assert time.monotonic() < until, page.told[-1]
             wait_until(lambda n=number: f'"number": {n}' in frames_text(client), "the newest")  # type: ignore[misc]
-        assert page.told[-1]["figures"]["clients"] == 0
+        wait_until(lambda: page.told[-1]["figures"]["clients"] == 0, "the last one is gone")
 
 
 def frames_text(client: "httpx.Client") -> str:
