@@ -82,6 +82,7 @@ def test_a_running_gateway_tells_all_but_its_secrets(
     (tmp_path / "credentials/handed").write_text(SECRETS["handed"])
     broker = make_broker().start()
     with Daemon(tmp_path, site(tmp_path, broker.port)) as daemon, Peer(broker.port) as peer:
+        daemon.hears()
         for secret in SECRETS.values():
             said = f'{{"password": "plantedPw", broken {secret}'
             peer.publish("zigbee2mqtt/probe", said.encode())

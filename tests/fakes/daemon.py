@@ -169,6 +169,15 @@ class Daemon(Records):
                     found.append(json.loads(line))
         return found
 
+    def hears(self) -> None:
+        """Wait until it listens at its brokers: it is ready before."""
+
+        def running() -> bool:
+            """Said at the first beat that finds no problem, a while after the subscriptions."""
+            return any(one["state"] == "running" for one in self.logged("gateway_changed"))
+
+        wait_until(running, "it listens")
+
     def worker_pid(self) -> int:
         """The process that runs the models; 0 while there is none."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")

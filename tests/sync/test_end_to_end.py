@@ -52,7 +52,7 @@ def plant(
     (folder / "hq.token").chmod(0o600)
     text = pump(broker.port) + CLOUD.replace("URL", receiver.url).replace("TOKENS", "hq.token")
     with Daemon(folder, text) as daemon, Peer(broker.port) as peer:
-        wait_until(lambda: daemon.logged("broker_connected"), "it hears the broker")
+        daemon.hears()
         yield daemon, peer
 
 
