@@ -103,7 +103,7 @@ def _server(http: Http, stopping: threading.Event) -> "Server":
     try:
         import uvicorn
 
-        from gateway.receiver.http_protocol import Protocol
+        from gateway.adapters.http_patience import Protocol
     except ImportError as error:
         raise ConfigError(f"{error}: pip install 'edge-gateway[receiver]'") from error
 

@@ -1,27 +1,20 @@
-"""Uvicorn's protocol, for clients that dawdle: a head that does not come is not waited for.
+"""The scope of a request gets ``abort``: it ends the connection at once.
 
-The scope of a request gets ``abort``, which ends its connection without waiting for what the other
-side would have to read first.
+Without it the other side would first have to read what waits for it.
 """
 
 from typing import Any, Final
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from gateway.adapters import http_patience
 
-HEAD_S: Final = 10.0
-"""How long the head of a request may take to come."""
 MOST_HEAD: Final = 16_384
 
 
-class Protocol(H11Protocol):
+class Protocol(http_patience.Protocol):
     """One connection."""
 
-    _late: Any = None
-
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
+        """Let the application end it."""
         inner = self.app
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -29,25 +22,4 @@ class Protocol(H11Protocol):
             await inner(scope, receive, send)
 
         self.app = app
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Look whether a head has begun, or is whole."""
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._stop()
-        elif self._late is None:
-            self._late = self.loop.call_later(HEAD_S, self.transport.abort)
-
-    def _stop(self) -> None:
-        late, self._late = self._late, None
-        if late is not None:
-            late.cancel()
+        super().connection_made(transport)

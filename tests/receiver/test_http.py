@@ -438,15 +438,15 @@ def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     """In this process, where the time it is given can be short."""
     import uvicorn
 
-    from gateway.receiver import http_protocol
+    from gateway.adapters import http_patience
 
     async def nobody(_scope: object, _receive: object, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    monkeypatch.setattr(http_protocol, "HEAD_S", 0.2)
+    monkeypatch.setattr(http_patience, "HEAD_S", 0.2)
     bound = socket.create_server(("127.0.0.1", 0))
-    made = uvicorn.Config(nobody, http=http_protocol.Protocol, lifespan="off", log_config=None)
+    made = uvicorn.Config(nobody, http=http_patience.Protocol, lifespan="off", log_config=None)
     server = uvicorn.Server(made)
     thread = threading.Thread(target=server.run, args=([bound],))
     thread.start()

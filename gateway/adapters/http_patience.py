@@ -1,11 +1,11 @@
-"""Uvicorn's protocol, and a request whose head does not come is not waited for."""
+"""Uvicorn's protocol, for clients that dawdle: a head that does not come is not waited for."""
 
 from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_S: Final = 20.0
+HEAD_S: Final = 10.0
 """How long the head of a request may take to come."""
 
 
