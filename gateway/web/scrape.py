@@ -55,7 +55,7 @@ def serve(spec: ScrapeSpec) -> None:
         sys.stdout.flush()
         for line in sys.stdin.buffer:
             answer.line = line, time.monotonic()
-    os._exit(0)  # a client that reads nothing is not waited for
+        os._exit(0)  # a client that reads nothing is not waited for
 
 
 def _token(file: str) -> str:

@@ -146,9 +146,9 @@ def test_the_mode_is_chosen_and_given_back(story: Story) -> None:
 def test_the_button_acknowledges_what_is_raised(story: Story) -> None:
     fan = next(topic for topic in configs(story) if "fan" in topic)
     story.peer.publish("plant/fan", json.dumps({"hours": 100}))
-    wait_until(lambda: story.newest("asset/fan.2/alert")["state"] == "clear", "it is clear", 20)
+    wait_until(lambda: story.newest("asset/fan.2/alert")["state"] == "clear", "it is clear")
     story.peer.publish("plant/fan", json.dumps({"hours": 4}))
-    wait_until(lambda: story.newest("asset/fan.2/alert")["state"] == "raised", "an alert", 20)
+    wait_until(lambda: story.newest("asset/fan.2/alert")["state"] == "raised", "an alert")
     one = component(story, fan, "acknowledge")
     press(story, one, one["payload_press"])
     story.until(
