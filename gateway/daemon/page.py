@@ -18,10 +18,10 @@ from gateway.core.topic_tree import Document, encode
 from gateway.daemon import page_known
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.companion import Companion
 from gateway.daemon.page_spec import spec_of
 from gateway.daemon.requests import Requests
 from gateway.daemon.site import Site
-from gateway.daemon.sync_child import SyncChild
 from gateway.web.spec import Spec
 
 MODULE: Final = "gateway.web"
@@ -54,7 +54,7 @@ class Page:
         self._announce = announce
         self._clock = clock
         self._changed = asyncio.Event()
-        self._child: SyncChild | None = None
+        self._child: Companion | None = None
         self._closed = False
         self._spec: Spec | None = None
         self._newest: dict[str, bytes] = {}
@@ -130,7 +130,7 @@ class Page:
         """One life of the process; why it ended."""
         self.state = "starting"
         try:
-            self._child = child = await SyncChild.start(spec, MODULE)
+            self._child = child = await Companion.start(spec, MODULE)
         except OSError as error:
             return str(error)
         self._unsent = dict(self._newest)
@@ -143,7 +143,7 @@ class Page:
             self._child, self.port, self._figures = None, 0, {}
         return await child.ended()
 
-    async def _feed(self, child: SyncChild) -> None:
+    async def _feed(self, child: Companion) -> None:
         """Tell it what is new, and end it when another one is wanted or it reads nothing."""
         stuck_s, learnt_ms = 0.0, 0
         while not self._changed.is_set() and stuck_s < STUCK_S:
@@ -163,7 +163,7 @@ class Page:
             if self._newest.get(topic) != payload:
                 self.show(topic, payload)
 
-    def _flush(self, child: SyncChild) -> None:
+    def _flush(self, child: Companion) -> None:
         for topic in list(self._unsent)[:AT_ONCE]:
             payload = self._unsent.pop(topic)
             plain = payload if payload[:1] == b"{" else json.dumps(payload.decode()).encode()
@@ -177,7 +177,7 @@ class Page:
 
     # -- what it says ---------------------------------------------------------------------------
 
-    def _hear(self, child: SyncChild, line: bytes) -> None:
+    def _hear(self, child: Companion, line: bytes) -> None:
         """Something it says; what cannot be read is not its own."""
         try:
             told: Any = json.loads(line)
@@ -202,7 +202,7 @@ class Page:
         if kind == "sign_in_refused":
             self._announce.event("security_sign_in_refused", **keys)
 
-    async def _answer(self, child: SyncChild, told: Document) -> None:
+    async def _answer(self, child: Companion, told: Document) -> None:
         """Have done what somebody asks for."""
         fields: Any = told["fields"]
         request = Request(str(told["name"]), fields, asset=str(told["asset"]))

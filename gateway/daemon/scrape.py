@@ -14,8 +14,8 @@ import structlog
 
 from gateway.config.watching import MetricsSettings
 from gateway.daemon.clock import Clock
+from gateway.daemon.companion import Companion
 from gateway.daemon.site import Site
-from gateway.daemon.sync_child import SyncChild
 from gateway.web.scrape_spec import ScrapeSpec
 
 MODULE: Final = "gateway.web.scrape"
@@ -42,7 +42,7 @@ class Scrape:
         self._parent = parent
         self._clock = clock
         self._changed = asyncio.Event()
-        self._child: SyncChild | None = None
+        self._child: Companion | None = None
         self._closed = False
         self._wanted: MetricsSettings | None = None
         self._error = ""
@@ -84,7 +84,7 @@ class Scrape:
     async def _serve(self, wanted: MetricsSettings) -> str:
         """One life of the process; why it ended."""
         try:
-            self._child = child = await SyncChild.start(self._spec(wanted), MODULE)
+            self._child = child = await Companion.start(self._spec(wanted), MODULE)
         except OSError as error:
             return str(error)
         feed = asyncio.create_task(self._feed(child), name="scrape_feed")
@@ -96,7 +96,7 @@ class Scrape:
             self._child = None
         return await child.ended()
 
-    async def _feed(self, child: SyncChild) -> None:
+    async def _feed(self, child: Companion) -> None:
         """Tell the newest figures, and end it when another one is wanted or it reads nothing."""
         stuck, late_s = 0, 0.0
         while not self._changed.is_set() and stuck < STUCK:

@@ -17,13 +17,14 @@ from gateway.core import topic_tree
 from gateway.core.topic_tree import Document
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.companion import Companion
 from gateway.daemon.site import Site
-from gateway.daemon.sync_child import SyncChild
 from gateway.daemon.sync_lanes import Lanes
 from gateway.daemon.sync_spec import spec_of
 from gateway.daemon.tidings import Tidings
 from gateway.sync.spec import Spec
 
+MODULE: Final = "gateway.sync"
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
 STEADY_S: Final = 60.0
@@ -43,7 +44,7 @@ class Sync:
         self._announce = announce
         self._clock = clock
         self._changed = asyncio.Event()
-        self._child: SyncChild | None = None
+        self._child: Companion | None = None
         self._closed = False
         self._spec: Spec | None = None
         self._taken: Mapping[str, int] = {}
@@ -99,7 +100,7 @@ class Sync:
         """One life of the process; why it ended."""
         self.state = "starting"
         try:
-            self._child = child = await SyncChild.start(spec)
+            self._child = child = await Companion.start(spec, MODULE)
         except OSError as error:
             return str(error)
         watch = asyncio.create_task(self._watch(child), name="sync_watch")
@@ -111,7 +112,7 @@ class Sync:
             self._child = None
         return await child.ended()
 
-    async def _watch(self, child: SyncChild) -> None:
+    async def _watch(self, child: Companion) -> None:
         """Tell it about the clock, and end it when another one is wanted."""
         told: bool | None = None
         while not self._changed.is_set():

@@ -1,4 +1,7 @@
-"""The process of sync, or of the page, as the daemon holds it: started, told, heard, ended."""
+"""A companion: a program of ours beside the daemon, as the daemon holds it while it lives.
+
+It reads lines on its standard input, the first of which is its spec, and says lines on its output.
+"""
 
 import asyncio
 import json
@@ -30,17 +33,17 @@ class Spec(Protocol):
         ...
 
 
-class SyncChild:
-    """One life of the process."""
+class Companion:
+    """One life of the process: started, told, heard, ended."""
 
     def __init__(self, process: Process) -> None:
         """Use ``start``."""
         self._process = process
         self._last = bytearray()
-        self._errors = asyncio.create_task(self._overhear(), name="sync_errors")
+        self._errors = asyncio.create_task(self._overhear(), name="companion_errors")
 
     @classmethod
-    async def start(cls, spec: Spec, module: str = "gateway.sync") -> Self:
+    async def start(cls, spec: Spec, module: str) -> Self:
         """Start it, from the thread that outlives it.
 
         Raises:
@@ -62,9 +65,7 @@ class SyncChild:
 
     def tell(self, what: dict[str, object]) -> None:
         """Say something to it; it may be gone."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        self.send(json.dumps(what).encode() + b"\n")
 
     def send(self, lines: bytes) -> None:
         """Lines that are written already; it may be gone."""
