@@ -55,9 +55,7 @@ class Gatherer:
         if self._parts.inference.state != "off":
             resident["worker"] = self._parts.inference.rss_bytes
         for name, part in (("sync", self._parts.sync), ("page", self._parts.page)):
-            resident |= (
-                {name: int(str(part.document()["rss_bytes"]))} if part.state != "off" else {}
-            )
+            resident |= {name: part.lives.rss_bytes} if part.lives.state != "off" else {}
         return {
             "info": [[settings.gateway_id, __version__, 1]],
             "start_time_seconds": [[self._started_s]],
@@ -187,14 +185,14 @@ class Gatherer:
 
     def _clouds(self) -> Figures:
         sync = self._parts.sync
-        if sync.state == "off":
+        if sync.lives.state == "off":
             return {}
         sinks: Mapping[str, Any] = sync.lanes.documents()
         lanes = [(name, lane, told) for name, one in sinks.items()
                  for lane, told in one["lanes"].items()]  # fmt: skip
         return {
-            "sync_running": [[sync.state == "running"]],
-            "sync_restarts_total": [[sync.restarts]],
+            "sync_running": [[sync.lives.state == "running"]],
+            "sync_restarts_total": [[sync.lives.restarts]],
             "sync_connected": [[*names, told["connected"]] for *names, told in lanes],
             "sync_left_rows": [
                 [*names, told["left"]] for *names, told in lanes if told["left"] is not None
