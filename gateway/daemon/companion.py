@@ -5,20 +5,17 @@ It reads lines on its standard input, the first of which is its spec, and says l
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, Protocol, Self
 
-KEPT: Final = (
-    *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TZ", "TZDIR"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "CREDENTIALS_DIRECTORY"),
-)
-"""Of our environment it sees these: no notify socket."""
+from gateway.adapters.processes import environment, resident_bytes
+
+SEEN: Final = ("TZ", "TZDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "CREDENTIALS_DIRECTORY")
+"""Of our environment it sees these beside what every process of ours does: no notify socket."""
 MOST_LINE: Final = 4 * 1024**2
 END_S: Final = 2.0
 WORDS: Final = 2_000
@@ -55,7 +52,7 @@ class Companion:
             stdout=PIPE,
             stderr=PIPE,
             limit=MOST_LINE,
-            env=_environment(),
+            env=environment(*SEEN, MALLOC_ARENA_MAX="2"),
             start_new_session=True,  # a Ctrl-C on the terminal is for the daemon
         )
         child = cls(process)
@@ -116,17 +113,4 @@ class Companion:
     @property
     def rss_bytes(self) -> int:
         """Resident memory; 0 when it is gone."""
-        try:
-            pages = Path(f"/proc/{self._process.pid}/statm").read_text("ascii").split()[1]
-        except (OSError, IndexError):
-            return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _environment() -> dict[str, str]:
-    root = str(Path(__file__).resolve().parents[2])
-    return {
-        **{name: os.environ[name] for name in KEPT if name in os.environ},
-        "PYTHONPATH": root,
-        "MALLOC_ARENA_MAX": "2",
-    }
+        return resident_bytes(self._process.pid)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import __version__
+from gateway.adapters.processes import resident_bytes
 from gateway.core.topic_tree import Document
 from gateway.daemon.bulletin import UNHEARD
 from gateway.daemon.clock import Clock
@@ -23,7 +24,6 @@ LOOK_MS: Final = 60_000
 ENOUGH_MS: Final = 600_000
 OUTCOMES: Final = ("sent", "refused", "skipped", "lost")
 _FILES: Final = Path("/proc/self/fd")
-_STATM: Final = Path("/proc/self/statm")
 
 Samples = list[list[Any]]
 Figures = dict[str, Samples]
@@ -50,8 +50,7 @@ class Gatherer:
         health, used = self._parts.beat.health, resource.getrusage(resource.RUSAGE_SELF)
         settings, problems = health.site.settings, health.problems()
         stop = self._parts.standing.stop(self._clock.mono_ms())
-        pages = int(_STATM.read_text("ascii").split()[1])
-        resident = {"daemon": pages * os.sysconf("SC_PAGE_SIZE")}
+        resident = {"daemon": resident_bytes(os.getpid())}
         if self._parts.inference.state != "off":
             resident["worker"] = self._parts.inference.rss_bytes
         for name, part in (("sync", self._parts.sync), ("page", self._parts.page)):
