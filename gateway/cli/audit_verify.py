@@ -10,7 +10,7 @@ import click
 
 from gateway.adapters import signing
 from gateway.cli.audit_file import check_file
-from gateway.cli.tables import database
+from gateway.cli.user_file import database, database_options
 from gateway.core.checkpoints import Checkpoint, parse
 from gateway.store.audit_check import Checked, Trust
 from gateway.store.audit_reader import AuditReader, Before
@@ -23,14 +23,13 @@ SHOWN: Final = 20
 
 @click.command("verify")
 @click.argument("file", required=False, type=_PATH)
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--checkpoint", "kept", multiple=True, help="A kept one: FILE, JSON, or - (stdin).")
 @click.option("--key", "keys", multiple=True, help="Public key to trust: FILE, or its base64.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     file: Path | None,
-    config: Path | None,
+    path: Path,
     db: Path | None,
     kept: tuple[str, ...],
     keys: tuple[str, ...],
@@ -47,8 +46,8 @@ def command(
     if file is not None:
         found, before = check_file(file, _trust(trusted), others), []
     else:
-        with Reader.open(path := database(config, db)) as reader:
-            found, told = _check(reader.audit, path, trusted, others)
+        with Reader.open(place := database(path, db)) as reader:
+            found, told = _check(reader.audit, place, trusted, others)
             before = reader.audit.before()
     if as_json:
         print(json.dumps(_document(found, told)))

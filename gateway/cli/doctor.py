@@ -16,7 +16,7 @@ import click
 from gateway.cli import doctor_bridges, doctor_broker
 from gateway.cli.doctor_finding import Finding, Patient, Probe
 from gateway.cli.doctor_machine import MACHINE
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.config.settings import Settings
 
 PROBES: Final[tuple[Probe, ...]] = (
@@ -33,7 +33,7 @@ PROBES: Final[tuple[Probe, ...]] = (
 
 
 @click.command("doctor")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--other-user", default="", help="Try what this user may do, instead of nobody.")
 @click.option("--other-password-file", default="", help="The file with its password.")
 @click.option("--wait", "wait_s", type=float, default=5.0, help="Patience per question [s].")

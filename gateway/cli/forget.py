@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.errors import StoreBusyError
 
 _WORDS = {
@@ -24,7 +24,7 @@ _WORDS = {
 @click.argument("device")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG, help="The file.")
+@config_option()
 def command(device: str, path: Path, *, yes: bool, as_json: bool) -> None:
     """Erase everything of DEVICE, as <source>/<device>: it cannot be taken back.
 
