@@ -63,6 +63,6 @@ def _files(settings: Settings) -> dict[Place, Path | None]:
     }
     for section, told in (("web", web), ("metrics", metrics)):
         if told is not None:
-            files[section, "tls", "cert_file"] = told.cert_file
-            files[section, "tls", "key_file"] = told.key_file
+            files[section, "tls", "cert_file"] = told.listen.cert_file
+            files[section, "tls", "key_file"] = told.listen.key_file
     return files

@@ -8,6 +8,7 @@ from gateway import config
 from gateway.config import machine
 from gateway.config.loader import load_document
 from gateway.config.proofread import proofread
+from gateway.config.watching import Listen
 
 HEAD = "gateway: {id: here}\nbrokers: {local: {host: localhost}}\n"
 SAFE = "password_file: people, tls: {cert_file: a.pem, key_file: b.pem}"
@@ -27,7 +28,7 @@ def test_it_listens_on_this_machine_unless_told_otherwise(tmp_path: Path) -> Non
     (tmp_path / "gateway.yaml").write_text(HEAD + "web: {}\n")
     web = config.load(tmp_path / "gateway.yaml").web
     assert web is not None
-    assert (web.host, web.port, web.guest) == ("127.0.0.1", 8090, "viewer")
+    assert (web.listen.host, web.listen.port, web.guest) == ("127.0.0.1", 8090, "viewer")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_metrics_have_a_place_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "gateway.yaml").write_text(HEAD + "metrics: {}\n")
     told = config.load(tmp_path / "gateway.yaml").metrics
     assert told is not None
-    assert (told.host, told.port, told.token_file) == ("127.0.0.1", 9464, None)
+    assert (told.listen, told.token_file) == (Listen("127.0.0.1", 9464), None)
 
 
 SERVED = """\
