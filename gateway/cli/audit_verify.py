@@ -12,6 +12,7 @@ from gateway.adapters import signing
 from gateway.cli.audit_file import check_file
 from gateway.cli.user_file import database, database_options
 from gateway.core.checkpoints import Checkpoint, parse
+from gateway.core.counts import counted
 from gateway.store.audit_check import Checked, Trust
 from gateway.store.audit_reader import AuditReader, Before
 from gateway.store.reader import Reader
@@ -103,21 +104,24 @@ def _key(given: str) -> str:
 
 
 def _lines(found: Checked, told: list[str], before: list[Before]) -> list[str]:
-    many = f"{found.records} records, {found.first} to {found.head.seq}"
+    many = f"{counted(found.records, 'record')}, {found.first} to {found.head.seq}"
     lines = [f"chain {found.epoch or '(of a file)'}: {many}"]
     if found.good:
-        lines.append(f"{found.checkpoints} checkpoints agree, the last over record {found.good}")
+        agree = counted(found.checkpoints, "checkpoint agrees", "checkpoints agree")
+        lines.append(f"{agree}, the last over record {found.good}")
     else:
         lines.append("no checkpoint agrees with it: nothing from outside vouches for it")
-    lines += [f"{rows} rows of {table} are told of by no record: older than it, or rescued"
-              for table, rows in found.uncovered.items() if rows]  # fmt: skip
+    for table, rows in found.uncovered.items():
+        if rows:
+            told_of = counted(rows, f"row of {table} is", f"rows of {table} are")
+            lines.append(f"{told_of} told of by no record: older than it, or rescued")
     for one in before:
         kept = f"records {one.first} to {one.last}, {one.lost} lost"
         lines.append(f"chain {one.epoch} before it, of a damaged database: {kept}")
         lines += [f"  not whole at {broken}" for broken in one.breaks[:SHOWN]]
     lines += [f"BROKEN at {one}" for one in found.breaks[:SHOWN]]
     more = len(found.breaks) - SHOWN + found.more
-    lines += [f"and {more} breaks more"] if more > 0 else []
+    lines += [f"and {counted(more, 'break')} more"] if more > 0 else []
     lines += [f"BROKEN: {one}" for one in told]
     return [*lines, "broken" if found.breaks or told else "whole"]
 

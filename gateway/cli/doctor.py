@@ -18,6 +18,7 @@ from gateway.cli.doctor_finding import Finding, Patient, Probe
 from gateway.cli.doctor_machine import MACHINE
 from gateway.cli.user_file import config_option
 from gateway.config.settings import Settings
+from gateway.core.counts import counted
 
 PROBES: Final[tuple[Probe, ...]] = (
     doctor_broker.reachable,
@@ -60,7 +61,8 @@ def command(
         rows = [{**finding._asdict(), "link": finding.link} for finding in found]
         click.echo(json.dumps({"findings": rows, "errors": counts["error"]}, ensure_ascii=False))
     else:
-        click.echo(f"{counts['error']} errors, {counts['warning']} warnings, {counts['ok']} ok")
+        many = f"{counted(counts['error'], 'error')}, {counted(counts['warning'], 'warning')}"
+        click.echo(f"{many}, {counts['ok']} ok")
     sys.exit(1 if counts["error"] else 0)
 
 

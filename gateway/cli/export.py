@@ -10,6 +10,7 @@ import click
 from gateway.cli.moments import moment
 from gateway.cli.tables import printer
 from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 from gateway.core.pseudonyms import Pseudonyms
 from gateway.errors import ConfigError
 from gateway.store.reader import Reader
@@ -54,7 +55,9 @@ def command(
     else:
         _write(parquet, told)
     if found.truncated:
-        click.echo(f"there are more than {limit} rows: see --since and --limit", err=True)
+        click.echo(
+            f"there are more than {counted(limit, 'row')}: see --since and --limit", err=True
+        )
 
 
 def _hidden(rows: Sequence[tuple[Any, ...]], names: Pseudonyms) -> Iterator[tuple[object, ...]]:

@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.asking import ask
 from gateway.cli.user_file import config_option, database
+from gateway.core.counts import counted
 from gateway.core.feedback import RIGHT, WRONG
 from gateway.core.times import rfc3339
 from gateway.store.audit_reader import Said
@@ -70,7 +71,7 @@ def _export(db: Path, out: Path) -> None:
         return
     with out.open("w", encoding="utf-8", newline="") as file:
         write(found, file)
-    print(f"{out}: {len(found)} labels")
+    print(f"{out}: {counted(len(found), 'label')}")
 
 
 def write(found: list[Said], file: TextIO) -> None:

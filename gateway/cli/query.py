@@ -7,6 +7,7 @@ import click
 
 from gateway.cli.tables import printer
 from gateway.cli.user_file import database, database_options
+from gateway.core.counts import counted
 from gateway.store.reader import LIMIT, Reader
 
 
@@ -28,4 +29,4 @@ def command(sql: str, path: Path, db: Path | None, as_csv: bool, as_json: bool, 
         table = reader.query(sql, limit=limit)
     printer(as_csv=as_csv, as_json=as_json)(table.columns, table.rows)
     if table.truncated:
-        print(f"stopped after {limit} rows; --limit gives more", file=sys.stderr)
+        print(f"stopped after {counted(limit, 'row')}; --limit gives more", file=sys.stderr)

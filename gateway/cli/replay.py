@@ -15,6 +15,7 @@ import click
 from gateway.cli.moments import moment
 from gateway.cli.user_file import config_option
 from gateway.core.comparison import Made, Pair, Side, Summary, compare, summary
+from gateway.core.counts import counted
 from gateway.core.explanations import number
 from gateway.core.times import rfc3339
 
@@ -131,7 +132,7 @@ def _speed(found: "Replayed", took_s: float) -> None:
     """Not part of the output: it is never the same twice."""
     span_s = (found.until_ms - found.since_ms) / 1000
     print(
-        f"{found.reports} reports of {_span(span_s)} in {took_s:.1f} s: "
+        f"{counted(found.reports, 'report')} of {_span(span_s)} in {took_s:.1f} s: "
         f"{span_s / took_s:,.0f} times as fast as it was",
         file=sys.stderr,
     )
@@ -139,7 +140,8 @@ def _speed(found: "Replayed", took_s: float) -> None:
 
 def _head(settings: "Settings", found: "Replayed") -> list[str]:
     since, until = rfc3339(found.since_ms), rfc3339(found.until_ms)
-    lines = [f"history  {since} to {until}, {found.reports} reports, {found.rounds} rounds"]
+    many = f"{counted(found.reports, 'report')}, {counted(found.rounds, 'round')}"
+    lines = [f"history  {since} to {until}, {many}"]
     lines.append(f"file     {settings.file}")
     lines += [f"model    {model} {told}" for model, told in found.models.items()]
     return lines + [f"note     {note}" for note in (*found.notes, NOT_SENT)]

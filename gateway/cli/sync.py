@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.tables import printer
 from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 from gateway.errors import StoreReadOnlyError
 
 _COLUMNS: Final = (
@@ -104,7 +105,7 @@ def retry(path: Path, sink: str) -> None:
     from gateway.store import sync_notes
 
     count = sync_notes.offer_again(_ledger(path), sink)
-    click.echo(f"{sink}: {count} rows are offered again")
+    click.echo(f"{sink}: {counted(count, 'row is', 'rows are')} offered again")
 
 
 def _ledger(path: Path) -> Path:
