@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.deciding import decide, of_asset, of_person, tell, timed
+from gateway.core.counts import counted
 
 
 @click.command("acknowledge")
@@ -26,6 +27,5 @@ def command(
     """Acknowledge what is raised on ASSET; a new alert needs a new acknowledgement."""
     fields = {"alert": alert, "for": span, "until": until, "author": author, "reason": reason}
     answer = decide(path, of_asset(asset, "acknowledge"), fields)
-    count = len(answer["alerts"])
-    words = f"{asset}: {count} alert{'s' if count > 1 else ''} acknowledged"
+    words = f"{asset}: {counted(len(answer['alerts']), 'alert')} acknowledged"
     tell(answer, words, as_json=as_json)

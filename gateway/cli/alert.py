@@ -6,32 +6,26 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.errors import ConfigError
 
 
 @click.command("alert")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    default=CONFIG,
-    help="The configuration file.",
-)
+@config_option()
 @click.option("--test", is_flag=True, help="Send a test message to every address.")
-def command(file: Path, *, test: bool) -> None:
+def command(path: Path, *, test: bool) -> None:
     """Show who is told of alerts; with --test, tell them that this is a test.
 
     Exits 1 when an address was not reached. The running gateway is not needed.
     """
-    lines = list(_told(file, test=test))
+    lines = list(_told(path, test=test))
     for _, line in lines:
         click.echo(line)
     if not all(ok for ok, _ in lines):
         sys.exit(1)
 
 
-def _told(file: Path, *, test: bool) -> Iterator[tuple[bool, str]]:
+def _told(path: Path, *, test: bool) -> Iterator[tuple[bool, str]]:
     """Whether each address is well, and what to say of it.
 
     Raises:
@@ -41,9 +35,9 @@ def _told(file: Path, *, test: bool) -> Iterator[tuple[bool, str]]:
     from gateway.adapters.alert_child import addresses
     from gateway.adapters.alerts import Parcel, deliver
 
-    settings = config.load(file)
+    settings = config.load(path)
     if not settings.alerts:
-        raise ConfigError(f"{file} has no alerts: nobody is told")
+        raise ConfigError(f"{path} has no alerts: nobody is told")
     for route in settings.alerts:
         about = f"{route.name} ({', '.join(sorted(route.when))})"
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.tables import database
+from gateway.cli.user_file import database, database_options
 from gateway.core.audit import line
 from gateway.store.audit_reader import AuditReader
 from gateway.store.reader import Reader
@@ -15,16 +15,15 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("export")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--out", type=_PATH, help="Write to this file; without it to standard output.")
-def command(config: Path | None, db: Path | None, out: Path | None) -> None:
+def command(path: Path, db: Path | None, out: Path | None) -> None:
     """Write every record, and every checkpoint behind the record that it is over.
 
     A line ends with its hash: SHA-256 over the hash before it (32 bytes) and the line without
     ,"hash":"..." before the closing brace. "audit verify FILE" checks it, with --key or without.
     """
-    with Reader.open(database(config, db)) as reader:
+    with Reader.open(database(path, db)) as reader:
         lines = exported(reader.audit)
         if out is None:
             sys.stdout.writelines(lines)

@@ -8,12 +8,11 @@ from typing import Any, Final
 import click
 
 from gateway.cli.moments import moment
-from gateway.cli.tables import database
+from gateway.cli.user_file import database, database_options
 from gateway.core.audit import Entry, Kind, line
 from gateway.core.times import rfc3339
 from gateway.store.reader import Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _LONGEST: Final = 60
 _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     Kind.DECISION: ("event", "mode", "action", "refused", "votes", "policy"),
@@ -33,21 +32,20 @@ _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     help="Only this kind.",
 )
 @click.option("--since", default="", help="30s, 15m, 2h, 7d, or RFC 3339.")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--json", "as_json", is_flag=True, help="Print whole records, one a line.")
 def command(
     asset: str,
     decision: str,
     kinds: tuple[str, ...],
     since: str,
-    config: Path | None,
+    path: Path,
     db: Path | None,
     as_json: bool,
 ) -> None:
     """Print records, oldest first."""
     from_ms = moment(since, time.time_ns() // 1_000_000, "--since") if since else 0
-    with Reader.open(database(config, db)) as reader:
+    with Reader.open(database(path, db)) as reader:
         for entry in reader.audit.entries():
             if entry.at_ms < from_ms or (kinds and entry.kind not in kinds):
                 continue

@@ -10,8 +10,9 @@ import click
 
 from gateway.adapters import signing
 from gateway.cli.audit_file import check_file
-from gateway.cli.tables import database
+from gateway.cli.user_file import database, database_options
 from gateway.core.checkpoints import Checkpoint, parse
+from gateway.core.counts import counted
 from gateway.store.audit_check import Checked, Trust
 from gateway.store.audit_reader import AuditReader, Before
 from gateway.store.reader import Reader
@@ -23,14 +24,13 @@ SHOWN: Final = 20
 
 @click.command("verify")
 @click.argument("file", required=False, type=_PATH)
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--checkpoint", "kept", multiple=True, help="A kept one: FILE, JSON, or - (stdin).")
 @click.option("--key", "keys", multiple=True, help="Public key to trust: FILE, or its base64.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     file: Path | None,
-    config: Path | None,
+    path: Path,
     db: Path | None,
     kept: tuple[str, ...],
     keys: tuple[str, ...],
@@ -47,8 +47,8 @@ def command(
     if file is not None:
         found, before = check_file(file, _trust(trusted), others), []
     else:
-        with Reader.open(path := database(config, db)) as reader:
-            found, told = _check(reader.audit, path, trusted, others)
+        with Reader.open(place := database(path, db)) as reader:
+            found, told = _check(reader.audit, place, trusted, others)
             before = reader.audit.before()
     if as_json:
         print(json.dumps(_document(found, told)))
@@ -104,21 +104,24 @@ def _key(given: str) -> str:
 
 
 def _lines(found: Checked, told: list[str], before: list[Before]) -> list[str]:
-    many = f"{found.records} records, {found.first} to {found.head.seq}"
+    many = f"{counted(found.records, 'record')}, {found.first} to {found.head.seq}"
     lines = [f"chain {found.epoch or '(of a file)'}: {many}"]
     if found.good:
-        lines.append(f"{found.checkpoints} checkpoints agree, the last over record {found.good}")
+        agree = counted(found.checkpoints, "checkpoint agrees", "checkpoints agree")
+        lines.append(f"{agree}, the last over record {found.good}")
     else:
         lines.append("no checkpoint agrees with it: nothing from outside vouches for it")
-    lines += [f"{rows} rows of {table} are told of by no record: older than it, or rescued"
-              for table, rows in found.uncovered.items() if rows]  # fmt: skip
+    for table, rows in found.uncovered.items():
+        if rows:
+            told_of = counted(rows, f"row of {table} is", f"rows of {table} are")
+            lines.append(f"{told_of} told of by no record: older than it, or rescued")
     for one in before:
         kept = f"records {one.first} to {one.last}, {one.lost} lost"
         lines.append(f"chain {one.epoch} before it, of a damaged database: {kept}")
         lines += [f"  not whole at {broken}" for broken in one.breaks[:SHOWN]]
     lines += [f"BROKEN at {one}" for one in found.breaks[:SHOWN]]
     more = len(found.breaks) - SHOWN + found.more
-    lines += [f"and {more} breaks more"] if more > 0 else []
+    lines += [f"and {counted(more, 'break')} more"] if more > 0 else []
     lines += [f"BROKEN: {one}" for one in told]
     return [*lines, "broken" if found.breaks or told else "whole"]
 

@@ -7,14 +7,15 @@ from typing import Any
 import click
 
 from gateway.cli.asking import ask
-from gateway.cli.tables import CONFIG, print_table
+from gateway.cli.tables import print_table
+from gateway.cli.user_file import config_option
 from gateway.core.explanations import number
 from gateway.core.times import rfc3339
 
 
 @click.command("calibrate")
 @click.argument("asset", default="")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--model", default="", help="Only this one of the asset's models.")
 @click.option("--from", "since", metavar="TIME", help="Learn from the readings stored since then,")
 @click.option("--to", "until", metavar="TIME", help="and until then: 2026-01-01T00:00:00Z.")

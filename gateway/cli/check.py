@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway import registry
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import file_argument
 from gateway.config import BadFileError, Problem, Settings, check_sync
 from gateway.config.tree import Document
 from gateway.core import durations
@@ -23,7 +23,7 @@ Report = dict[str, Any]
 
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
-@click.argument("file", type=click.Path(path_type=Path), default=CONFIG)
+@file_argument
 def command(file: Path, *, as_json: bool) -> None:
     """Check the configuration FILE and say what it makes; exits 2 when it is wrong."""
     try:

@@ -12,8 +12,10 @@ INTRODUCTION: Final = """\
 Every command with what it takes. `edge-gateway COMMAND --help` says the same in a terminal; what
 exit codes mean: [exit codes](exit-codes.md). Before a command: `--traceback` shows where an
 unexpected error happened, `--version` prints the version. Where a command takes `--config`, it
-means the gateway's file, `/etc/edge-gateway/gateway.yaml` if nothing is said. This page is written
-by `edge-gateway commands`; a test fails when it is stale.
+means the gateway's file; if nothing is said, the one that the environment variable
+`EDGE_GATEWAY_CONFIG` names, else `/etc/edge-gateway/gateway.yaml`
+([which file](config-files.md#which-file)). This page is written by `edge-gateway commands`; a test
+fails when it is stale.
 """
 WIDTH: Final = 160
 
@@ -107,8 +109,7 @@ def _default(entry: click.Option) -> str:
     if entry.required:
         return "required"
     plain = isinstance(entry.default, str | int | float) and not isinstance(entry.default, bool)
-    named = plain and str(entry.default) not in ("", "/etc/edge-gateway/gateway.yaml")
-    return f"`{entry.default}`" if named else ""
+    return f"`{entry.default}`" if plain and entry.default != "" else ""
 
 
 def _cell(text: str) -> str:

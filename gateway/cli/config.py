@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gateway.cli import config_migrate
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import file_argument
 
 
 @click.group("config")
@@ -36,7 +36,7 @@ def reference() -> None:
 @command.command("show")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 @click.option("--origin", is_flag=True, help="Each value on a line, with where it comes from.")
-@click.argument("file", type=click.Path(path_type=Path), default=CONFIG)
+@file_argument
 def show(file: Path, *, as_json: bool, origin: bool) -> None:
     """Print what FILE comes to, defaults filled in, secrets masked."""
     if origin:

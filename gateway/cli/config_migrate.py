@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import file_argument
 
 MOST: Final = 1_000
 """Backups beside one file."""
@@ -18,7 +18,7 @@ MOST: Final = 1_000
 
 @click.command("migrate")
 @click.option("--write", is_flag=True, help="Change the file; what it was is kept beside it.")
-@click.argument("file", type=click.Path(path_type=Path), default=CONFIG)
+@file_argument
 def command(file: Path, *, write: bool) -> None:
     """Print what an older FILE says otherwise than this version wants it, as a diff.
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.cli.asking import ask
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -24,10 +24,9 @@ def login() -> str:
 
 def of_person(command: Command) -> Command:
     """Options of every command of people."""
-    path = click.Path(path_type=Path)
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--config", "path", type=path, default=CONFIG, help="The gateway's file."),
+        config_option(),
         click.option("--author", default=login, help="Who decides it; default the login name."),
         click.option("--reason", default="", help="Why; it is recorded and shown."),
     ):

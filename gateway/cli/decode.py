@@ -61,7 +61,7 @@ class Decoded:
 @click.option("--topic", required=True, help="The topic it came on.")
 @click.option("--retain", is_flag=True, help="It was a retained message.")
 @click.option("--base", help="The bridge's base topic, where it has one.")
-@click.option(
+@click.option(  # nobody's file when none is named: a bridge's defaults will do
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Use the sources and metrics of this file.",

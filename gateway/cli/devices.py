@@ -13,7 +13,8 @@ from gateway.cli.init_listen import listen
 from gateway.cli.init_proposal import Place, Proposal
 from gateway.cli.init_sources import Source
 from gateway.cli.spans import SPAN
-from gateway.cli.tables import CONFIG, printer
+from gateway.cli.tables import printer
+from gateway.cli.user_file import config_option
 from gateway.config.settings import Settings
 from gateway.core.times import rfc3339
 
@@ -26,7 +27,7 @@ _COLUMNS = ("source", "device", "assets", "last_heard", "metrics")
 @click.option("--listen-for", "for_ms", type=SPAN, default="10s", help="With --yaml; default 10s.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.option("--wait", "wait_s", type=float, default=5.0, help="For the broker [s].")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 def command(
     for_ms: int, wait_s: float, path: Path, *, unmapped: bool, as_yaml: bool, as_json: bool
 ) -> None:

@@ -16,8 +16,9 @@ import click
 from gateway.cli import doctor_bridges, doctor_broker
 from gateway.cli.doctor_finding import Finding, Patient, Probe
 from gateway.cli.doctor_machine import MACHINE
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.config.settings import Settings
+from gateway.core.counts import counted
 
 PROBES: Final[tuple[Probe, ...]] = (
     doctor_broker.reachable,
@@ -33,7 +34,7 @@ PROBES: Final[tuple[Probe, ...]] = (
 
 
 @click.command("doctor")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--other-user", default="", help="Try what this user may do, instead of nobody.")
 @click.option("--other-password-file", default="", help="The file with its password.")
 @click.option("--wait", "wait_s", type=float, default=5.0, help="Patience per question [s].")
@@ -60,7 +61,8 @@ def command(
         rows = [{**finding._asdict(), "link": finding.link} for finding in found]
         click.echo(json.dumps({"findings": rows, "errors": counts["error"]}, ensure_ascii=False))
     else:
-        click.echo(f"{counts['error']} errors, {counts['warning']} warnings, {counts['ok']} ok")
+        many = f"{counted(counts['error'], 'error')}, {counted(counts['warning'], 'warning')}"
+        click.echo(f"{many}, {counts['ok']} ok")
     sys.exit(1 if counts["error"] else 0)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from gateway import registry
 from gateway.cli.doctor_call import Call
 from gateway.cli.doctor_finding import Finding, Patient
+from gateway.core.counts import counted
 from gateway.core.ports import Bridge, Order
 from gateway.core.requests import REQUESTS, SETS
 from gateway.errors import EncodeError
@@ -88,7 +89,8 @@ def dropped(patient: Patient) -> Iterator[Finding]:
         told = call.hear(1, QUIET_S) if call.connected else []
     count = told[0].payload.decode("ascii", "replace") if told else ""
     if count.isdecimal() and int(count):
-        what = f"{patient.title}: it has dropped {count} messages since it started"
+        lost = counted(int(count), "message")
+        what = f"{patient.title}: it has dropped {lost} since it started"
         cure = "max_queued_messages 100000; a client that is away for good: remove its session"
         yield Finding("broker-dropped", "warning", what, cure)
     elif count:

@@ -17,6 +17,7 @@ from gateway.cli.doctor_disk import disk
 from gateway.cli.doctor_finding import Finding
 from gateway.cli.doctor_flight import crashes
 from gateway.config.settings import Settings
+from gateway.core.counts import counted
 from gateway.daemon.clock import SystemClock
 from gateway.errors import PackageError
 
@@ -96,7 +97,7 @@ def certificates(settings: Settings) -> Iterator[Finding]:
     }
     for title, end in told.items():
         days = (end - now).days
-        what = f"the certificate of {title} ends on {end:%Y-%m-%d}, in {days} days"
+        what = f"the certificate of {title} ends on {end:%Y-%m-%d}, in {counted(days, 'day')}"
         if days < 0:
             what = f"the certificate of {title} has ended on {end:%Y-%m-%d}"
         severity = "error" if days < 0 else "warning" if days < SOON_DAYS else "ok"

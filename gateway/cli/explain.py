@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from gateway.cli.tables import database
+from gateway.cli.user_file import database, database_options
 from gateway.core.explanations import number
 from gateway.core.sparklines import ASCII, BLOCKS, sparkline
 from gateway.core.times import rfc3339
@@ -15,7 +15,6 @@ from gateway.errors import StoreError
 from gateway.store.batch import StoredSignal
 from gateway.store.reader import AssetReading, Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 SPAN_MS: Final = 300_000
 """Shown before a decision that looked at the newest values only."""
 WAVE: Final = 240
@@ -36,15 +35,14 @@ _COMMAND: Final = (
 @click.command("explain")
 @click.argument("asset")
 @click.argument("decision", default="")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--ascii", "plain", is_flag=True, help="Plot with ASCII signs only.")
 def command(
-    asset: str, decision: str, config: Path | None, db: Path | None, as_json: bool, plain: bool
+    asset: str, decision: str, path: Path, db: Path | None, as_json: bool, plain: bool
 ) -> None:
     """Print why DECISION was made of ASSET; without DECISION, its newest one."""
-    with Reader.open(database(config, db)) as reader:
+    with Reader.open(database(path, db)) as reader:
         record = _record(reader, asset, decision)
         window = _window(reader, asset, record)
         blocks = _blocks(reader, asset, record)

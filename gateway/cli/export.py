@@ -8,7 +8,9 @@ from typing import Any, Final
 import click
 
 from gateway.cli.moments import moment
-from gateway.cli.tables import CONFIG, printer
+from gateway.cli.tables import printer
+from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 from gateway.core.pseudonyms import Pseudonyms
 from gateway.errors import ConfigError
 from gateway.store.reader import Reader
@@ -24,7 +26,7 @@ _QUERY: Final = f"SELECT {', '.join(COLUMNS)} FROM reading WHERE at_ms >= ? ORDE
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line; default CSV.")
 @click.option("--parquet", type=click.Path(path_type=Path), help="Write this file; [parquet].")
 @click.option("--limit", default=MOST, show_default=True, type=click.IntRange(1), help="Rows.")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG, help="The file.")
+@config_option()
 def command(
     since: str, limit: int, path: Path, parquet: Path | None, *, pseudonyms: bool, as_json: bool
 ) -> None:
@@ -53,7 +55,9 @@ def command(
     else:
         _write(parquet, told)
     if found.truncated:
-        click.echo(f"there are more than {limit} rows: see --since and --limit", err=True)
+        click.echo(
+            f"there are more than {counted(limit, 'row')}: see --since and --limit", err=True
+        )
 
 
 def _hidden(rows: Sequence[tuple[Any, ...]], names: Pseudonyms) -> Iterator[tuple[object, ...]]:

@@ -6,21 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 
 if TYPE_CHECKING:
     from gateway.config.settings import Settings
 
 
 @click.command("fail-safe")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=CONFIG,
-    show_default=True,
-    help="The configuration file.",
-)
+@config_option()
 @click.option("--now", is_flag=True, help="Do not wait until the gateway was dead for `on_death`.")
 def command(path: Path, *, now: bool) -> None:
     """Give the safe commands of a gateway that is dead (`fail_safe: {on_death: ...}`).

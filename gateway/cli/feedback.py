@@ -9,7 +9,8 @@ from typing import Final, TextIO
 import click
 
 from gateway.cli.asking import ask
-from gateway.cli.tables import CONFIG, database
+from gateway.cli.user_file import config_option, database
+from gateway.core.counts import counted
 from gateway.core.feedback import RIGHT, WRONG
 from gateway.core.times import rfc3339
 from gateway.store.audit_reader import Said
@@ -26,7 +27,7 @@ COLUMNS: Final = ("asset", "start", "end", "label", "decision", "verdict", "why"
 @click.option("--label", default="", help="What it really was: normal, alarm, bearing ...")
 @click.option("--author", default="", help="Who says so; default: your user name.")
 @click.option("--export", "out", type=_PATH, help="Write all labels to this CSV (-: print).")
-@click.option("--config", "path", type=_PATH, default=CONFIG, help="The user's file.")
+@config_option()
 @click.option("--db", type=_PATH, help="For --export: the database itself.")
 def command(
     decision: str | None,
@@ -70,7 +71,7 @@ def _export(db: Path, out: Path) -> None:
         return
     with out.open("w", encoding="utf-8", newline="") as file:
         write(found, file)
-    print(f"{out}: {len(found)} labels")
+    print(f"{out}: {counted(len(found), 'label')}")
 
 
 def write(found: list[Said], file: TextIO) -> None:

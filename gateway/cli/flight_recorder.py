@@ -7,11 +7,13 @@ import click
 
 from gateway.cli.asking import ask
 from gateway.cli.deciding import login
-from gateway.cli.tables import CONFIG, print_table
+from gateway.cli.tables import print_table
+from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 
 
 @click.command("flight-recorder")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--list", "listed", is_flag=True, help="Only say which files there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(path: Path, listed: bool, as_json: bool) -> None:
@@ -24,7 +26,8 @@ def command(path: Path, listed: bool, as_json: bool) -> None:
         _list(path, as_json=as_json)
         return
     answer = ask(path, "flight-recorder", {"author": login()})
-    click.echo(json.dumps(answer) if as_json else f"{answer['file']}: {answer['lines']} lines")
+    told = f"{answer['file']}: {counted(answer['lines'], 'line')}"
+    click.echo(json.dumps(answer) if as_json else told)
 
 
 def _list(path: Path, *, as_json: bool) -> None:

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 from gateway.errors import StoreBusyError
 
 _WORDS = {
-    "reports": "reports",
-    "hours": "hourly values",
-    "rejects": "rejected messages",
-    "kept": "kept states",
-    "verdicts": "verdicts that showed its values",
-    "outbox": "messages not sent yet",
-    "files": "damaged databases that were set aside",
+    "reports": ("report", "reports"),
+    "hours": ("hourly value", "hourly values"),
+    "rejects": ("rejected message", "rejected messages"),
+    "kept": ("kept state", "kept states"),
+    "verdicts": ("verdict that showed its values", "verdicts that showed its values"),
+    "outbox": ("message not sent yet", "messages not sent yet"),
+    "files": ("damaged database that was set aside", "damaged databases that were set aside"),
 }
 
 
@@ -24,7 +25,7 @@ _WORDS = {
 @click.argument("device")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG, help="The file.")
+@config_option()
 def command(device: str, path: Path, *, yes: bool, as_json: bool) -> None:
     """Erase everything of DEVICE, as <source>/<device>: it cannot be taken back.
 
@@ -74,11 +75,11 @@ def _lines(device: str, told: Mapping[str, object]) -> list[str]:
     if not told.get("done"):
         return [f"{device}: being erased; the gateway's event device_forgotten tells the end"]
     lines = [f"{device}: erased"]
-    lines += [f"  {told[key]} {words}" for key, words in _WORDS.items() if told.get(key)]
+    lines += [f"  {counted(told[key], *words)}" for key, words in _WORDS.items() if told.get(key)]
     if told.get("audit_records"):
-        lines.append(
-            f"{told['audit_records']} records of the audit chain name it, and stay until they age"
-        )
+        one = "record of the audit chain names it, and stays until it ages"
+        many = "records of the audit chain name it, and stay until they age"
+        lines.append(counted(told["audit_records"], one, many))
     if told.get("still_mapped"):
         assets = ", ".join(map(str, told["still_mapped"]))  # type: ignore[call-overload]  # a list
         lines.append(f"the file still maps it to {assets}: what it sends from now on is stored")

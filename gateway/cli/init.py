@@ -17,6 +17,7 @@ from gateway.cli.init_metrics import slug
 from gateway.cli.init_proposal import Place, Proposal
 from gateway.cli.spans import SPAN
 from gateway.config import modeline
+from gateway.core.counts import counted
 from gateway.errors import ConfigError, GatewayError, NotConnectedError
 from gateway.store.settings import StoreSettings
 
@@ -128,8 +129,10 @@ def _progress(broker: Broker) -> Tell:
         return lambda *_: None
 
     def tell(left_s: float, messages: int, topics: int) -> None:
-        line = f"{broker.host}:{broker.port}: {left_s:3.0f} s left, {messages} messages"
-        click.echo(f"\r\033[K{line} on {topics} topics (Ctrl-C: enough)", err=True, nl=False)
+        line = f"{broker.host}:{broker.port}: {left_s:3.0f} s left, {counted(messages, 'message')}"
+        click.echo(
+            f"\r\033[K{line} on {counted(topics, 'topic')} (Ctrl-C: enough)", err=True, nl=False
+        )
 
     return tell
 
@@ -164,7 +167,7 @@ def _say(proposal: Proposal, output: Path, *, as_json: bool) -> None:
         told = {**init_proposal.report(proposal), "file": str(output)}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        count = f"{len(proposal.assets)} assets"
+        count = counted(len(proposal.assets), "asset")
         click.echo(f"{output}: {count}. Next: edge-gateway check {output}", err=True)
 
 

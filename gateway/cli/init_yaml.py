@@ -11,6 +11,7 @@ from gateway.cli.init_metrics import Deed, Found
 from gateway.cli.init_proposal import Asset, Part, Place, Proposal
 from gateway.cli.init_sight import Sight
 from gateway.config.modeline import MODELINE
+from gateway.core.counts import counted
 from gateway.core.times import rfc3339
 
 _PLAIN: Final = re.compile(r"[0-9]+[smhd]|[A-Za-z][A-Za-z0-9_./%+-]*(?: [A-Za-z0-9_./+-]+)*")
@@ -51,7 +52,7 @@ def _lines(proposal: Proposal, file: str, at_ms: int) -> Iterator[str]:
     yield "sources:" if sights else "sources: {}   # no bridge was heard"
     for place, sight in sights:
         source = sight.source
-        told = f"{devices(sight)}, {sight.messages} messages while we listened"
+        told = f"{devices(sight)}, {counted(sight.messages, 'message')} while we listened"
         yield f"  {source.name}:   # {told}"
         yield from (f"    # {_comment(warning)}" for warning in sight.warnings)
         own = {"bridge": source.kind, "broker": place.broker.name, **source.settings}
@@ -190,7 +191,7 @@ def _comment(text: str) -> str:
 
 def devices(sight: Sight) -> str:
     """How many there are, in words."""
-    return f"{len(sight.devices)} device{'s' * (len(sight.devices) != 1)}"
+    return counted(len(sight.devices), "device")
 
 
 def summary(places: list[Place]) -> Iterator[str]:
@@ -198,16 +199,14 @@ def summary(places: list[Place]) -> Iterator[str]:
     for place in places:
         heard = place.heard
         all_of_it = "" if not heard.refused else ", as far as it lets us hear"
-        yield (
-            f"{place.broker.host}:{place.broker.port}: {heard.messages} messages on"
-            f" {len(heard.topics)} topics{all_of_it}"
-        )
+        many = f"{counted(heard.messages, 'message')} on {counted(len(heard.topics), 'topic')}"
+        yield f"{place.broker.host}:{place.broker.port}: {many}{all_of_it}"
         for sight in place.sights:
             source = sight.source
             own = ", ".join(f"{key} {value}" for key, value in source.settings.items())
             count = devices(sight)
             bad = sum(sight.rejects.values())
-            rejected = f", {bad} messages could not be read" if bad else ""
+            rejected = f", {counted(bad, 'message')} could not be read" if bad else ""
             yield f"  {source.name}: {source.kind}{f' ({own})' if own else ''}, {count}{rejected}"
             yield from (f"    ! {warning}" for warning in sight.warnings)
         if not place.sights:

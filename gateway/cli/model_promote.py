@@ -6,11 +6,11 @@ import click
 
 from gateway.cli.asking import ask
 from gateway.cli.model_versions import show
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 
 
 @click.command("promote")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--force", is_flag=True, help="Before its trial in shadow is over, too.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: everything, as JSON.")
 @click.argument("name")

@@ -6,11 +6,11 @@ import click
 
 from gateway.cli.asking import ask
 from gateway.cli.model_versions import show
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 
 
 @click.command("rollback")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--json", "as_json", is_flag=True, help="For programs: everything, as JSON.")
 @click.argument("name")
 def command(path: Path, name: str, *, as_json: bool) -> None:

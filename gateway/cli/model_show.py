@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.core import durations
+from gateway.core.counts import counted
 from gateway.core.windows import Channel
 from gateway.models import archive
 from gateway.models.contract import Manifest
@@ -36,7 +37,7 @@ def _page(package: Package, *, signed: bool) -> Iterator[str]:
     yield f"{manifest.id} {manifest.version}: {manifest.task}, {manifest.created}"
     opsets = ", ".join(f"{name or 'ai.onnx'} {number}" for name, number in graph.opsets.items())
     size = manifest.files["model.onnx"].bytes
-    yield f"model    {package.sha256[:12]}, {size} bytes, {graph.nodes} nodes, {opsets}"
+    yield f"model    {package.sha256[:12]}, {size} bytes, {counted(graph.nodes, 'node')}, {opsets}"
     yield f"signed   {'yes; verify --trust says by whom' if signed else 'no'}"
     yield f"licence  {manifest.licence}"
     row, whole = (durations.render(shape.period_ms * count) for count in (1, max(1, shape.length)))
@@ -44,7 +45,8 @@ def _page(package: Package, *, signed: bool) -> Iterator[str]:
     if shape.of_signals:
         yield f"window   one block of {shape.length} samples; judged when it comes"
     else:
-        yield f"window   {shape.length} rows, one every {row}: {whole}; judged every {every}"
+        rows = counted(shape.length, "row")
+        yield f"window   {rows}, one every {row}: {whole}; judged every {every}"
         share = f"{shape.min_coverage:.0%}"
         yield f"         at least {share} of its cells from a reading of their own row"
     yield f"features {wanted.features}, into {wanted.tensor!r} ({wanted.layout})"

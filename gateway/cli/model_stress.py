@@ -12,6 +12,7 @@ import click
 from gateway.adapters.worker import Answer
 from gateway.cli.tables import print_table
 from gateway.cli.trials import Trial, file_truth, file_windows, golden_windows, tried
+from gateway.core.counts import counted
 from gateway.core.verdicts import NORMAL
 from gateway.models import stress
 from gateway.models.contract import Manifest
@@ -146,10 +147,11 @@ def _row(kind: str, effects: Sequence[Effect]) -> Row:
 
 
 def _card(name: str, count: int, rows: Sequence[Row]) -> str:
+    many = counted(count, "window")
     lines = [
         "## Under disturbed input",
         "",
-        f"`edge-gateway model stress` on {name}, {count} windows; sd is that of the channel over",
+        f"`edge-gateway model stress` on {name}, {many}; sd is that of the channel over",
         "the windows. A label is kept when it is the one of the undisturbed window. Abstained: the",
         "package's own limits forbid an answer; elsewhere in the table its score counts all the",
         "same.",

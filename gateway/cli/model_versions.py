@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from gateway.cli.asking import ask
-from gateway.cli.tables import CONFIG, print_table
+from gateway.cli.tables import print_table
+from gateway.cli.user_file import config_option
 
 COLUMNS = ("model", "version", "state", "windows", "disagree", "alarms", "mean_ms", "hash", "why")
 
 
 @click.command("versions")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--json", "as_json", is_flag=True, help="For programs: everything, as JSON.")
 def command(path: Path, *, as_json: bool) -> None:
     """Ask the running gateway how the versions of its models stand."""

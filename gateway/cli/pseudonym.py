@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 
 
 @click.command("pseudonym")
 @click.argument("name")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG, help="The file.")
+@config_option()
 def command(name: str, path: Path) -> None:
     """Look up NAME: an asset, a device as <source>/<device>, or a pseudonym of one.
 

@@ -5,22 +5,19 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.tables import database, printer
+from gateway.cli.tables import printer
+from gateway.cli.user_file import database, database_options
+from gateway.core.counts import counted
 from gateway.store.reader import LIMIT, Reader
-
-_PATH = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("query")
 @click.argument("sql")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(1), help="Rows.")
-def command(
-    sql: str, config: Path | None, db: Path | None, as_csv: bool, as_json: bool, limit: int
-) -> None:
+def command(sql: str, path: Path, db: Path | None, as_csv: bool, as_json: bool, limit: int) -> None:
     """Run one SQL statement that reads.
 
     The view "reading" shows readings one by one; "decision", "command" and "verdict" hold what the
@@ -28,8 +25,8 @@ def command(
 
     Example: edge-gateway query "SELECT key, value FROM reading ORDER BY at_ms DESC LIMIT 10"
     """
-    with Reader.open(database(config, db)) as reader:
+    with Reader.open(database(path, db)) as reader:
         table = reader.query(sql, limit=limit)
     printer(as_csv=as_csv, as_json=as_json)(table.columns, table.rows)
     if table.truncated:
-        print(f"stopped after {limit} rows; --limit gives more", file=sys.stderr)
+        print(f"stopped after {counted(limit, 'row')}; --limit gives more", file=sys.stderr)

@@ -8,13 +8,13 @@ from typing import Final
 import click
 
 from gateway.cli.moments import moment
-from gateway.cli.tables import database, printer
+from gateway.cli.tables import printer
+from gateway.cli.user_file import database, database_options
 from gateway.core.sparklines import sparkline
 from gateway.core.times import rfc3339
 from gateway.store.batch import StoredSignal
 from gateway.store.reader import LIMIT, Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS: Final = ("at", "metric", "value", "unit", "reason")
 _OF_BLOCKS: Final = ("at", "metric", "n", "rate_hz", "rms", "peak", "unit", "reason", "samples")
 PLOTTED: Final = 512
@@ -26,8 +26,7 @@ PLOTTED: Final = 512
 @click.option("--metric", help="Only this one.")
 @click.option("--since", default="1h", show_default=True, help="30s, 15m, 2h, 7d, or RFC 3339.")
 @click.option("--samples", is_flag=True, help="Blocks of signals; with --json every sample.")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(1), help="Rows.")
@@ -36,7 +35,7 @@ def command(
     metric: str | None,
     since: str,
     samples: bool,
-    config: Path | None,
+    path: Path,
     db: Path | None,
     as_csv: bool,
     as_json: bool,
@@ -44,7 +43,7 @@ def command(
 ) -> None:
     """Print the readings of ASSET, oldest first; of a signal its rms, or with --samples blocks."""
     since_ms = moment(since, time.time_ns() // 1_000_000, "--since")
-    with Reader.open(database(config, db)) as reader:
+    with Reader.open(database(path, db)) as reader:
         if samples:
             blocks = reader.signals(asset, since_ms, metric, limit)
             rows = [_block(one, whole=as_json) for one in blocks]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway.cli.moments import moment
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.core.comparison import Made, Pair, Side, Summary, compare, summary
+from gateway.core.counts import counted
 from gateway.core.explanations import number
 from gateway.core.times import rfc3339
 
@@ -30,7 +31,7 @@ NOT_SENT: Final = "commands are not sent, and what they would have changed is no
 @click.command("replay")
 @click.option("--since", default="24h", show_default=True, help="30s, 15m, 2h, 7d, or RFC 3339.")
 @click.option("--until", default="", help="As --since; default: the end of the history.")
-@click.option("--config", type=_PATH, help="The file that judges, say a new one.")
+@config_option("The file that judges, say a new one.")
 @click.option("--model", "models", multiple=True, metavar="[NAME=]PATH", help="Another package.")
 @click.option("--asset", "assets", multiple=True, help="Judge only this one; may be repeated.")
 @click.option("--db", type=_PATH, help="The database; default: the one that the file names.")
@@ -40,7 +41,7 @@ NOT_SENT: Final = "commands are not sent, and what they would have changed is no
 def command(
     since: str,
     until: str,
-    config: Path | None,
+    path: Path,
     models: tuple[str, ...],
     assets: tuple[str, ...],
     db: Path | None,
@@ -56,7 +57,7 @@ def command(
     now_ms = time.time_ns() // 1_000_000
     since_ms = moment(since, now_ms, "--since")
     until_ms = moment(until, now_ms, "--until") if until else _END_MS
-    settings = _settings(config or CONFIG, models, assets)
+    settings = _settings(path, models, assets)
     found, took_s = _replayed(settings, db or settings.store.path, (since_ms, until_ms), assets)
     then, now = found.told(found.then), found.told(found.now)
     pairs = compare(then, now)
@@ -131,7 +132,7 @@ def _speed(found: "Replayed", took_s: float) -> None:
     """Not part of the output: it is never the same twice."""
     span_s = (found.until_ms - found.since_ms) / 1000
     print(
-        f"{found.reports} reports of {_span(span_s)} in {took_s:.1f} s: "
+        f"{counted(found.reports, 'report')} of {_span(span_s)} in {took_s:.1f} s: "
         f"{span_s / took_s:,.0f} times as fast as it was",
         file=sys.stderr,
     )
@@ -139,7 +140,8 @@ def _speed(found: "Replayed", took_s: float) -> None:
 
 def _head(settings: "Settings", found: "Replayed") -> list[str]:
     since, until = rfc3339(found.since_ms), rfc3339(found.until_ms)
-    lines = [f"history  {since} to {until}, {found.reports} reports, {found.rounds} rounds"]
+    many = f"{counted(found.reports, 'report')}, {counted(found.rounds, 'round')}"
+    lines = [f"history  {since} to {until}, {many}"]
     lines.append(f"file     {settings.file}")
     lines += [f"model    {model} {told}" for model, told in found.models.items()]
     return lines + [f"note     {note}" for note in (*found.notes, NOT_SENT)]

@@ -4,16 +4,11 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.user_file import config_option
+
 
 @click.command("run")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/edge-gateway/gateway.yaml"),
-    show_default=True,
-    help="The configuration file.",
-)
+@config_option()
 @click.option(
     "--safe-mode/--no-safe-mode",
     default=True,

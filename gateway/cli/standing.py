@@ -6,28 +6,27 @@ from typing import Final
 
 import click
 
-from gateway.cli.tables import database, printer
+from gateway.cli.tables import printer
+from gateway.cli.user_file import database, database_options
 from gateway.core import interventions_told
 from gateway.core.interventions import Intervention, resume
 from gateway.daemon.clock import Clock, SystemClock
 from gateway.daemon.pulse import alive
 from gateway.store.reader import Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS: Final = ("asset", "kind", "value", "policy", "author", "reason", "since", "until")
 
 
 @click.command("standing")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@database_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def command(config: Path | None, db: Path | None, *, as_json: bool) -> None:
+def command(path: Path, db: Path | None, *, as_json: bool) -> None:
     """List what people decided that holds now, and until when.
 
     It reads the database, so it tells it while the gateway or its broker is down, too.
     """
     clock = SystemClock()
-    with Reader.open(database(config, db)) as reader:
+    with Reader.open(database(path, db)) as reader:
         end = None if as_json else "edge-gateway resume"
         rows = [_row(one, clock, end) for one in _held(reader, clock)]
     if rows or as_json:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 from gateway.core.glances import status, worst_first
 from gateway.core.problem_ids import link_of
 
@@ -22,14 +23,7 @@ _GOOD: Final = frozenset({"answered"})
 
 
 @click.command("status")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    help="The user's file.",
-)
+@config_option()
 @click.option("--json", "as_json", is_flag=True, help="The health document as it is.")
 @click.pass_context
 def command(context: click.Context, path: Path, *, as_json: bool) -> None:
@@ -73,7 +67,7 @@ def lines(view: "View", path: Path) -> Iterator[str]:
         yield f"worker    {health['worker']['state']}"
     for name, model in health.get("models", {}).items():
         silent = f"{model['abstained']:.0%} without an answer"
-        yield f"model     {name}: {model['turns']} turns, {silent}"
+        yield f"model     {name}: {counted(model['turns'], 'turn')}, {silent}"
     yield from _assets(view.assets)
     yield from _sync(health)
     yield from _drops(health.get("counters", {}))
@@ -82,7 +76,8 @@ def lines(view: "View", path: Path) -> Iterator[str]:
 def _source(source: Mapping[str, Any]) -> str:
     last = source.get("last_s")
     heard = "nothing heard yet" if last is None else f"last message {last} s ago"
-    told = f"{heard}, {source['messages']} messages, {source['readings']} readings"
+    told = f"{heard}, {counted(source['messages'], 'message')}"
+    told += f", {counted(source['readings'], 'reading')}"
     told += ", silent" if source.get("silent") else ""
     offline = source.get("offline") or ()
     return f"{told}, offline: {', '.join(offline)}" if offline else told
@@ -96,8 +91,8 @@ def _store(store: Mapping[str, Any]) -> str:
         told += f" of {size(store['max_bytes'])}"
     if store.get("full_in_s") is not None:
         told += f" (full in {span(store['full_in_s'])})"
-    reports = store.get("rows", {}).get("report", 0)
-    return f"{told}, {size(store.get('free_disk_bytes'))} free on the disk, {reports} reports"
+    reports = counted(store.get("rows", {}).get("report", 0), "report")
+    return f"{told}, {size(store.get('free_disk_bytes'))} free on the disk, {reports}"
 
 
 def _assets(states: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -121,10 +116,10 @@ def _sync(health: Mapping[str, Any]) -> Iterator[str]:
 
     sync = health.get("sync", {})
     if sync.get("state", "off") not in ("off", "running", "unknown"):
-        yield f"sync      {sync['state']}, restarted {sync.get('restarts')} times"
+        yield f"sync      {sync['state']}, restarted {counted(sync.get('restarts'), 'time')}"
     for lane in lanes(health):
         left, done = lane.get("left"), span(lane.get("done_s"))
-        told = f"{lane.get('state')}, {lane.get('sent')} rows sent"
+        told = f"{lane.get('state')}, {counted(lane.get('sent'), 'row')} sent"
         told += f", {left} left" if left else ""
         told += f" ({done} to go)" if left and done else ""
         told += f", waits: {lane['waits']}" if lane.get("waits") else ""
@@ -139,7 +134,7 @@ def _drops(counters: Mapping[str, int]) -> Iterator[str]:
     for key in sorted(drops, key=lambda one: -drops[one])[:DROPS]:
         yield f"dropped   {key}: {drops[key]}"
     if len(drops) > DROPS:
-        yield f"dropped   and for {len(drops) - DROPS} more reasons"
+        yield f"dropped   and for {counted(len(drops) - DROPS, 'more reason')}"
 
 
 def _stored(path: Path) -> Iterator[str]:
@@ -157,4 +152,4 @@ def _stored(path: Path) -> Iterator[str]:
         yield f"store     {error}"
         return
     when = rfc3339(newest) if isinstance(newest, int) else "never"
-    yield f"store     {database}: {count} reports, the newest of {when}"
+    yield f"store     {database}: {counted(count, 'report')}, the newest of {when}"

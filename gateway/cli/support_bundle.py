@@ -17,7 +17,7 @@ from gateway import config
 from gateway.cli import status, support_bundle_parts, sync_view
 from gateway.cli.support_bundle_mask import Masker
 from gateway.cli.support_bundle_parts import Part, rendered
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.config import document, tree
 from gateway.config.settings import Settings
 from gateway.config.show import effective
@@ -35,7 +35,7 @@ came from. Names of hosts, topics, devices and assets are in it: look through it
 
 
 @click.command("support-bundle")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--output", type=click.Path(path_type=Path), help="Default: here, named by the time.")
 @click.option("--with-payloads", is_flag=True, help="Also what rejected messages said.")
 @click.option("--wait", "wait_s", type=float, default=3.0, help="Patience per question [s].")

@@ -7,26 +7,20 @@ from typing import Any, Final
 
 import click
 
-from gateway.cli.tables import CONFIG, printer
+from gateway.cli.tables import printer
+from gateway.cli.user_file import config_option
+from gateway.core.counts import counted
 from gateway.errors import StoreReadOnlyError
 
 _COLUMNS: Final = (
     *("sink", "lane", "state", "left", "rows_per_s", "done", "sent", "refused"),
     *("today", "error"),
 )
-_CONFIG = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    help="The user's file.",
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 
 
 @click.group("sync", invoke_without_command=True)
-@_CONFIG
+@config_option()
 @_JSON
 @click.option("--follow", is_flag=True, help="Go on, with a bar for each lane.")
 @click.pass_context
@@ -79,7 +73,7 @@ def _verdict(health: Mapping[str, Any], lanes: list[Mapping[str, Any]]) -> str:
 
 
 @command.command("refused")
-@_CONFIG
+@config_option()
 @_JSON
 @click.option("--sink", default="", help="Only of this one.")
 @click.option("--limit", default=1_000, show_default=True, help="The newest so many.")
@@ -104,14 +98,14 @@ def refused(path: Path, sink: str, limit: int, *, as_json: bool) -> None:
 
 
 @command.command("retry")
-@_CONFIG
+@config_option()
 @click.option("--sink", required=True, help="Whose refused rows are offered once more.")
 def retry(path: Path, sink: str) -> None:
     """Offer the rows that a cloud refused once more, as new rows at the end of their lane."""
     from gateway.store import sync_notes
 
     count = sync_notes.offer_again(_ledger(path), sink)
-    click.echo(f"{sink}: {count} rows are offered again")
+    click.echo(f"{sink}: {counted(count, 'row is', 'rows are')} offered again")
 
 
 def _ledger(path: Path) -> Path:

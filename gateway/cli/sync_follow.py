@@ -11,6 +11,7 @@ import click
 
 from gateway.cli import sync_view
 from gateway.cli.asking import OFFLINE_S, Visit
+from gateway.core.counts import counted
 
 WAIT_S: Final = 3_600.0
 BAR: Final = 24
@@ -40,7 +41,7 @@ class Bars:
         full = BAR if not most else round(BAR * (most - left) / most)
         waits = f", waits: {lane['waits']}" if lane.get("waits") else ""
         done = sync_view.span(lane.get("done_s"))
-        rest = f"{left} rows left, {lane.get('rows_per_s') or 0:.0f}/s"
+        rest = f"{counted(left, 'row')} left, {lane.get('rows_per_s') or 0:.0f}/s"
         rest += f", {done} to go" if left and done else ""
         return f"{head} [{'#' * full}{'.' * (BAR - full)}] {rest}{waits}"
 

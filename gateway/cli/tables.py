@@ -2,16 +2,12 @@
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 from gateway.core.times import rfc3339
 
-CONFIG: Final = Path(os.environ.get("EDGE_GATEWAY_CONFIG") or "/etc/edge-gateway/gateway.yaml")
-"""The file of a command that names none."""
 _WIDEST: Final = 60
 _YEAR_9999_MS: Final = 253_370_764_800_000
 
@@ -22,19 +18,6 @@ Printer = Callable[[Sequence[str], Rows], None]
 def printer(*, as_csv: bool, as_json: bool) -> Printer:
     """The printer that the options ask for."""
     return _print_csv if as_csv else _print_json if as_json else print_table
-
-
-def database(config: Path | None, db: Path | None) -> Path:
-    """The path of the database: as given, or as the user's file says.
-
-    Raises:
-        ConfigError: the file is wrong.
-    """
-    if db is not None:
-        return db
-    from gateway.config import load_part
-
-    return load_part(config or CONFIG, "gateway", "brokers", "store").store.path
 
 
 def print_table(columns: Sequence[str], rows: Rows) -> None:

@@ -13,8 +13,8 @@ import click
 from gateway import config
 from gateway.adapters.mqtt import Client
 from gateway.cli.spans import SPAN
-from gateway.cli.tables import CONFIG
 from gateway.cli.tail_lines import Lines, document, rendered
+from gateway.cli.user_file import config_option
 from gateway.config.settings import Settings
 from gateway.core.messages import Message
 from gateway.core.ports import Subscription
@@ -30,7 +30,7 @@ LOOK_S: Final = 0.05
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.option("--for", "for_ms", type=SPAN, help="End after so long, e.g. 30s; default: never.")
 @click.option("--count", type=click.IntRange(1), help="End after so many lines.")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 def command(
     wanted: str, for_ms: int | None, count: int | None, path: Path, *, raw: bool, as_json: bool
 ) -> None:

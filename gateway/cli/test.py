@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.case_report import document, junit, lines
+from gateway.core.counts import counted
 
 if TYPE_CHECKING:
     from gateway.config.cases import Cases
@@ -62,4 +63,4 @@ def bad(found: "Results") -> bool:
 def _sum(results: "list[tuple[Cases, Results]]") -> str:
     outcomes = [one for _, found in results for one in found.outcomes]
     failed = sum(bool(one.failures) for one in outcomes)
-    return f"{len(outcomes)} cases, {failed} failed"
+    return f"{counted(len(outcomes), 'case')}, {failed} failed"

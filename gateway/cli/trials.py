@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gateway.adapters.worker import Answer, Job, Worker
+from gateway.core.counts import counted
 from gateway.core.windows import Shape
 from gateway.models import archive, golden
 from gateway.models.package import Package, verify
@@ -90,7 +91,7 @@ def file_windows(path: Path, shape: Shape) -> list["array[float]"]:
     else:
         found = _cut(table, size) if len(table) % size == 0 else []
     if not found:
-        message = f"{path}: no whole window of {shape.length} rows of {', '.join(names)}"
+        message = f"{path}: no whole window of {counted(shape.length, 'row')} of {', '.join(names)}"
         raise click.ClickException(message)
     return found
 
@@ -106,7 +107,8 @@ def file_truth(path: Path, count: int) -> list[str]:
     tree = json.loads(path.read_text("utf-8"))
     labels = [str(one) for one in tree.get("labels", ())] if isinstance(tree, dict) else []
     if labels and len(labels) != count:
-        raise click.ClickException(f"{path}: {len(labels)} labels for {count} windows")
+        many = f"{counted(len(labels), 'label')} for {counted(count, 'window')}"
+        raise click.ClickException(f"{path}: {many}")
     return labels
 
 

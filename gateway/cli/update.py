@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.user_file import config_option
 from gateway.errors import UpdateError
 
 
 @click.command("update")
-@click.option("--config", "path", type=click.Path(path_type=Path), default=CONFIG)
+@config_option()
 @click.option("--check", is_flag=True, help="Only look; take nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: everything, as JSON.")
 def command(path: Path, *, check: bool, as_json: bool) -> None:

@@ -39,7 +39,7 @@ def load_cases(file: Path) -> Cases:
     Raises:
         BadFileError: either is wrong; with every problem, each with its place.
     """
-    doc = document.read(file)
+    doc = document.read(file, absent="")
     form = "a mapping with config and cases"
     found, problems = validate_as(CaseFile, doc, form, casefile.REQUIRED)
     if found is not None and not found.cases and not problems:

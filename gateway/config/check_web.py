@@ -8,7 +8,7 @@ from typing import Final
 from gateway.config.findings import Findings
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
-from gateway.config.tree import Document
+from gateway.config.tree import Document, Place
 from gateway.config.web import place
 
 EXTRA: Final = "pip install 'edge-gateway[web]'"
@@ -45,30 +45,24 @@ def unusable(
     settings: Settings, doc: Document, unreadable: Callable[[str], str]
 ) -> Iterator[Problem]:
     """What is needed on this machine, and is not there."""
-    metrics = settings.metrics
-    if metrics is not None:
-        ours = {"token_file": metrics.token_file, "cert_file": metrics.cert_file}
-        for key, file in ours.items():
-            place_ = ("metrics", "tls", key) if key == "cert_file" else ("metrics", key)
-            yield from _unread(doc, place_, file, unreadable)
-    web = settings.web
-    if web is None:
-        return
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    missing = [name for name in LIBRARIES if settings.web and find_spec(name) is None]
     if missing:
         yield doc.problem(("web",), f"{' and '.join(missing)} not installed", EXTRA, key=True)
-    files = {
-        ("web", "password_file"): web.password_file,
-        ("web", "tls", "cert_file"): web.cert_file,
-        ("web", "tls", "key_file"): web.key_file,
+    for where, file in _files(settings).items():
+        why = unreadable(str(file)) if file is not None else ""
+        if why:
+            yield doc.problem(where, f"{file}: {why}")
+
+
+def _files(settings: Settings) -> dict[Place, Path | None]:
+    """Every file of both sections, by its place."""
+    web, metrics = settings.web, settings.metrics
+    files: dict[Place, Path | None] = {
+        ("web", "password_file"): web.password_file if web else None,
+        ("metrics", "token_file"): metrics.token_file if metrics else None,
     }
-    for where, file in files.items():
-        yield from _unread(doc, where, file, unreadable)
-
-
-def _unread(
-    doc: Document, where: tuple[str, ...], file: Path | None, unreadable: Callable[[str], str]
-) -> Iterator[Problem]:
-    why = unreadable(str(file)) if file is not None else ""
-    if why:
-        yield doc.problem(where, f"{file}: {why}")
+    for section, told in (("web", web), ("metrics", metrics)):
+        if told is not None:
+            files[section, "tls", "cert_file"] = told.listen.cert_file
+            files[section, "tls", "key_file"] = told.listen.key_file
+    return files

@@ -20,15 +20,24 @@ from gateway.config.problems import BadFileError, Problem
 from gateway.config.tree import Document, Mapping, Mark, scalars
 
 MAX_BYTES = 1 << 20
+ABSENT = "edge-gateway init writes a first one; --config or EDGE_GATEWAY_CONFIG names another place"
+"""What helps when the user's file is not there."""
 
 
-def read(file: Path, only: Collection[str] | None = None, *, lenient: bool = False) -> Document:
+def read(
+    file: Path,
+    only: Collection[str] | None = None,
+    *,
+    lenient: bool = False,
+    absent: str = ABSENT,
+) -> Document:
     """Read a file, with what it includes.
 
     Args:
         file: the file.
         only: sections to keep; whatever the others name is not missed.
         lenient: nothing that is named is missed; it has no value.
+        absent: what helps when there is no such file.
 
     Raises:
         BadFileError: it cannot be read, or is not the YAML we take; with every problem of it.
@@ -39,7 +48,8 @@ def read(file: Path, only: Collection[str] | None = None, *, lenient: bool = Fal
         data = file.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise BadFileError([Problem(str(file), 0, 1, f"cannot be read: {why}")]) from None
+        hint = absent if isinstance(error, FileNotFoundError) else ""
+        raise BadFileError([Problem(str(file), 0, 1, f"cannot be read: {why}", hint)]) from None
     return parse(data, file, only, lenient=lenient)
 
 

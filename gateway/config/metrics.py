@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from gateway.config.schema import Section
 from gateway.config.watching import MetricsSettings
-from gateway.config.web import WebTlsSection, listening, place
+from gateway.config.web import WebTlsSection, listen_of, listening
 
 PORT: Final = 9464
 
@@ -30,11 +30,7 @@ def metrics_of(section: MetricsSection | None, here: Path) -> MetricsSettings | 
     """The settings; relative paths are relative to the file."""
     if section is None:
         return None
-    host, port = place(section.listen)
     return MetricsSettings(
-        host=host,
-        port=port,
+        listen=listen_of(section.listen, section.tls, here),
         token_file=here / section.token_file if section.token_file else None,
-        cert_file=here / section.tls.cert_file if section.tls else None,
-        key_file=here / section.tls.key_file if section.tls else None,
     )

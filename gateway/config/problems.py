@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 
+from gateway.core.counts import counted
 from gateway.errors import ConfigError
 
 MASK = "********"
@@ -60,7 +61,7 @@ def _report(problems: Sequence[Problem]) -> str:
     lines = [str(problem) for problem in problems[:MAX_SHOWN]]
     if count > MAX_SHOWN:
         lines.append(f"... and {count - MAX_SHOWN} more")
-    return "\n".join([*lines, f"{count} problem{'s' if count > 1 else ''}"])
+    return "\n".join([*lines, counted(count, "problem")])
 
 
 def near(word: str, known: Iterable[str], rather: Collection[str] = ()) -> str:

@@ -16,27 +16,32 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class WebSettings:
-    """Where the page listens, and who may what."""
+class Listen:
+    """Where a server of ours listens, and the certificate that it shows."""
 
     host: str
     port: int
+    cert_file: Path | None = None
+    """None: it does not speak TLS."""
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The page, and who may what."""
+
+    listen: Listen
     password_file: Path | None = None
     guest: Literal["viewer", "operator"] = "viewer"
     """The role of whoever did not sign in; only without ``password_file``."""
-    cert_file: Path | None = None
-    key_file: Path | None = None
     hosts: tuple[str, ...] = ()
     clients: int = 64
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Where Prometheus asks."""
+    """Metrics for Prometheus."""
 
-    host: str
-    port: int
+    listen: Listen
     token_file: Path | None = None
     """Who asks shows this; None: nobody has to."""
-    cert_file: Path | None = None
-    key_file: Path | None = None

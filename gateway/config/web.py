@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from gateway.config.scalars import OneOrMore
 from gateway.config.schema import Section
-from gateway.config.watching import WebSettings
+from gateway.config.watching import Listen, WebSettings
 
 PORT: Final = 8090
 _LISTEN: Final = re.compile(
@@ -66,6 +66,13 @@ class WebTlsSection(Section):
     """Its key, PEM."""
 
 
+def listen_of(text: str, tls: WebTlsSection | None, here: Path) -> Listen:
+    """A place to listen, with its certificate; relative paths are relative to the file."""
+    if tls is None:
+        return Listen(*place(text))
+    return Listen(*place(text), here / tls.cert_file, here / tls.key_file)
+
+
 class WebSection(Section):
     """The page in a browser, on this machine only unless it says otherwise. The extra ``[web]``."""
 
@@ -93,14 +100,10 @@ def web_of(section: WebSection | None, here: Path) -> WebSettings | None:
     """The settings; relative paths are relative to the file."""
     if section is None:
         return None
-    host, port = place(section.listen)
     return WebSettings(
-        host=host,
-        port=port,
+        listen=listen_of(section.listen, section.tls, here),
         password_file=here / section.password_file if section.password_file else None,
         guest=section.guest,
-        cert_file=here / section.tls.cert_file if section.tls else None,
-        key_file=here / section.tls.key_file if section.tls else None,
         hosts=section.hosts,
         clients=section.clients,
     )

@@ -5,7 +5,6 @@ Nothing is asked of the store or of another process: it is what they said last.
 
 import os
 import resource
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +17,6 @@ from gateway.daemon.clock import Clock
 from gateway.daemon.tally import Tally
 from gateway.daemon.wiring import Wiring
 
-SPAN_MS: Final = 3_600_000
-"""Over which the store's growth is looked at."""
-LOOK_MS: Final = 60_000
-ENOUGH_MS: Final = 600_000
 OUTCOMES: Final = ("sent", "refused", "skipped", "lost")
 _FILES: Final = Path("/proc/self/fd")
 
@@ -38,7 +33,6 @@ class Gatherer:
         self._tally = tally
         self._clock = clock
         self._started_s = clock.now_ms() / 1000
-        self._grown: deque[tuple[int, int]] = deque()
 
     def look(self, late_s: float) -> Figures:
         """Everything of now; ``late_s``: how late the loop was."""
@@ -111,27 +105,13 @@ class Gatherer:
         }
         if store.state == "unknown":
             return found
-        room = min(limits.max_bytes - store.bytes, store.free_disk_bytes - limits.min_free_bytes)
-        full_s = self._full_s(store.bytes, room)
         return found | {
             "store_bytes": [[store.bytes]],
             "disk_free_bytes": [[store.free_disk_bytes]],
             "store_rows": _rows(store.rows),
-            "store_full_seconds": [] if full_s is None else [[full_s]],
+            "store_full_seconds": [] if store.full_in_s is None else [[store.full_in_s]],
             "counted_total": [[scope, reason, n] for (scope, reason), n in counters.items()],
         }
-
-    def _full_s(self, size: int, room: int) -> float | None:
-        """How long ``room`` bytes last at the pace of the last hour; None: for ever, or unknown."""
-        now_ms, grown = self._clock.mono_ms(), self._grown
-        if not grown or now_ms - grown[-1][0] >= LOOK_MS:
-            grown.append((now_ms, size))
-        while now_ms - grown[0][0] > SPAN_MS:
-            grown.popleft()
-        took_ms, more = now_ms - grown[0][0], size - grown[0][1]
-        if took_ms < ENOUGH_MS or more <= 0:
-            return None
-        return max(0.0, room / more * took_ms / 1000)
 
     def _judged(self) -> Figures:
         tally, verdicts = self._tally, self._parts.decide.maintenance.verdicts

@@ -162,8 +162,8 @@ class Health:
             "store": {
                 "state": self._journal.trouble or store.state,
                 "bytes": store.bytes,
-                "max_bytes": (most := self.site.settings.store.max_bytes),
-                "full_in_s": store.full_in_s(most),
+                "max_bytes": self.site.settings.store.max_bytes,
+                "full_in_s": store.full_in_s,
                 "free_disk_bytes": store.free_disk_bytes,
                 "rows": dict(store.rows),
             },

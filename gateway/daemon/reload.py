@@ -16,6 +16,7 @@ from gateway.adapters import logs, systemd
 from gateway.config import apart, frame
 from gateway.config.changes import shown
 from gateway.config.settings import Settings
+from gateway.core.counts import counted
 from gateway.core.requests import Request, RequestError
 from gateway.daemon.announce import Announce
 from gateway.daemon.audit import of_file
@@ -102,7 +103,7 @@ class Reload:
             settings.broken_why
         )
         tail = f"; restart to change {', '.join(self._waiting)}" * bool(self._waiting)
-        about = f"{len(self.site.watches)} assets, {len(self._links)} brokers"
+        about = f"{counted(len(self.site.watches), 'asset')}, {counted(len(self._links), 'broker')}"
         return f"{head}{about}{tail}"[:STATUS]
 
     async def _reload(self) -> Mapping[str, object]:

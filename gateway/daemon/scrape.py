@@ -88,6 +88,7 @@ class Scrape:
         await self._lives.close()
 
     def _spec(self, wanted: MetricsSettings) -> ScrapeSpec:
-        files = (wanted.token_file, wanted.cert_file, wanted.key_file)
-        told = [str(file) if file is not None else "" for file in files]
-        return ScrapeSpec(wanted.host, wanted.port, self._parent, *told)
+        listen = wanted.listen
+        files = (wanted.token_file, listen.cert_file, listen.key_file)
+        told = [str(file or "") for file in files]
+        return ScrapeSpec(listen.host, listen.port, self._parent, *told)

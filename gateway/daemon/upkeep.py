@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import structlog
 
+from gateway.core.filling import Filling
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import HeldClock
 from gateway.daemon.guard import Guard
@@ -61,6 +63,7 @@ class Upkeep:
         """How wrong the clock was before it was right, until that is repaired."""
         self._due_ms = clock.mono_ms() + EVERY_MS
         self.known: tuple[StoreHealth, dict[tuple[str, str], int]] = (UNKNOWN, {})
+        self._filling = Filling()
         self._kept: dict[tuple[str, str, int], int] = {}
         self._slow: set[tuple[str, str, str]] = set()
         """(asset, model, channel) that were said to starve."""
@@ -178,12 +181,19 @@ class Upkeep:
     async def store_health(self) -> tuple[StoreHealth, dict[tuple[str, str], int]]:
         """How the store is, and its durable counters; how it was last, while it is not open."""
         try:
-            self.known = await self._in_store(
+            health, counters = await self._in_store(
                 lambda: (self._store.health(), self._store.counters())
             )
         except StoreError as error:
             log.debug("store_health_failed", error=str(error))
+        else:
+            self.known = replace(health, full_in_s=self._full_in_s(health)), counters
         return self.known
+
+    def _full_in_s(self, health: StoreHealth) -> int | None:
+        limits, used = self.site.settings.store, health.bytes
+        free = min(limits.max_bytes - used, health.free_disk_bytes - limits.min_free_bytes)
+        return self._filling.note(self._clock.mono_ms(), used, free)
 
     async def _in_store(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from gateway.core.audit import Head, Record
 from gateway.core.checkpoints import Checkpoint
@@ -170,10 +170,6 @@ class Maintained:
     """There is more to do: call again soon."""
 
 
-TELLING_MS: Final = 3_600_000
-"""Growth over less says little: a new database has pages to fill."""
-
-
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
     """How the store is, for the health document."""
@@ -191,12 +187,5 @@ class StoreHealth:
     newest_at_ms: int | None
     bad_rows: int
     """Rows skipped because their checksum was wrong, since start."""
-
-    def full_in_s(self, most_bytes: int) -> int | None:
-        """Seconds until it has so many bytes, as it has grown so far; None: too early to tell."""
-        if self.oldest_at_ms is None or self.newest_at_ms is None:
-            return None
-        span_ms = self.newest_at_ms - self.oldest_at_ms
-        if span_ms < TELLING_MS:
-            return None
-        return max(0, (most_bytes - self.bytes) * span_ms // max(1, self.bytes) // 1000)
+    full_in_s: int | None = None
+    """Until its limit or the disk is reached; the daemon's upkeep knows it (``core.filling``)."""

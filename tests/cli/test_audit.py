@@ -84,7 +84,7 @@ def test_an_export_is_verified_without_the_database_and_by_its_key(place: Path) 
     lines = file.read_text().splitlines()
     assert len(lines) == 9  # with the checkpoint
     done = audit(place, "verify", str(file), "--key", key)
-    assert (done.exit_code, "1 checkpoints agree" in done.output) == (0, True), done.output
+    assert (done.exit_code, "1 checkpoint agrees" in done.output) == (0, True), done.output
     assert audit(place, "export").output == file.read_text()
 
     def broken(*changed: str) -> str:

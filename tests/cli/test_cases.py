@@ -63,7 +63,7 @@ cases:
     result = cases(folder, text)
     assert (result.exit_code, result.stdout.splitlines()[1:]) == (
         0,
-        ["  ok      hot", "1 cases, 0 failed"],
+        ["  ok      hot", "1 case, 0 failed"],
     )
 
 
@@ -82,7 +82,7 @@ cases:
     assert lines[3] == "expected  at: 10s, asset: pump, event: raised, action: stop, mode: advise"
     assert lines[4].startswith("got       at: 30s, asset: pump, event: raised, label: alarm,")
     assert lines[5] == "differs   at: 20s too late, mode: act instead of advise"
-    assert lines[-1] == "1 cases, 1 failed"
+    assert lines[-1] == "1 case, 1 failed"
     decided = '- {at: 30s, asset: pump, event: raised, label: alarm, rung: "rule:1", policy: '
     assert any(line.startswith(decided) for line in lines)
 

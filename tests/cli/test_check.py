@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from gateway.cli.main import main
+from gateway.cli.user_file import VARIABLE
 from gateway.config.show import MASK, plain
 from tests.config.samples import GOOD, written
 from tests.fakes.recording import Recording
@@ -171,9 +172,9 @@ def test_check_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_one_line(gateway: Gateway, tmp_path: Path) -> None:
     done = gateway("check", tmp_path / "absent.yaml")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0].endswith(
-        "absent.yaml: cannot be read: No such file or directory"
-    )
+    told = done.stderr.splitlines()[0]
+    assert "absent.yaml: cannot be read: No such file or directory; edge-gateway init " in told
+    assert VARIABLE in told
 
 
 def test_the_schema_and_the_reference_are_printed(gateway: Gateway) -> None:

@@ -128,7 +128,7 @@ def test_stress_counts_right_answers_where_the_truth_is_told(package: Path, tmp_
         found = json.loads(good("stress", package, "--windows", file, "--json"))
         assert found["effects"][0]["accuracy"] == share
     file.write_text(json.dumps({"windows": golden[:1], "labels": ["normal", "alarm"]}))
-    assert "2 labels for 1 windows" in model("stress", package, "--windows", file).output
+    assert "2 labels for 1 window" in model("stress", package, "--windows", file).output
 
 
 def test_stress_takes_a_user_s_table_and_writes_text_for_the_card(

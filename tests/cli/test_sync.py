@@ -177,7 +177,7 @@ def test_refused_rows_are_listed_and_offered_again(tmp_path: Path) -> None:
     assert json.loads(said)["row"] == {"kind": "reading"}
     assert run("sync", "retry", "--sink", "hq", "--config", str(path)) == (
         0,
-        "hq: 1 rows are offered again\n",
+        "hq: 1 row is offered again\n",
     )
     code, said = run("sync", "refused", "--json", "--config", str(path))
     assert json.loads(said)["again"] is True

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from gateway import config
+from gateway.config import machine
+from gateway.config.loader import load_document
 from gateway.config.proofread import proofread
+from gateway.config.watching import Listen
 
 HEAD = "gateway: {id: here}\nbrokers: {local: {host: localhost}}\n"
 SAFE = "password_file: people, tls: {cert_file: a.pem, key_file: b.pem}"
@@ -25,7 +28,7 @@ def test_it_listens_on_this_machine_unless_told_otherwise(tmp_path: Path) -> Non
     (tmp_path / "gateway.yaml").write_text(HEAD + "web: {}\n")
     web = config.load(tmp_path / "gateway.yaml").web
     assert web is not None
-    assert (web.host, web.port, web.guest) == ("127.0.0.1", 8090, "viewer")
+    assert (web.listen.host, web.listen.port, web.guest) == ("127.0.0.1", 8090, "viewer")
 
 
 @pytest.mark.parametrize(
@@ -76,4 +79,26 @@ def test_metrics_have_a_place_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "gateway.yaml").write_text(HEAD + "metrics: {}\n")
     told = config.load(tmp_path / "gateway.yaml").metrics
     assert told is not None
-    assert (told.host, told.port, told.token_file) == ("127.0.0.1", 9464, None)
+    assert (told.listen, told.token_file) == (Listen("127.0.0.1", 9464), None)
+
+
+SERVED = """\
+web: {password_file: people, tls: {cert_file: page.pem, key_file: page.key}}
+metrics: {token_file: token, tls: {cert_file: told.pem, key_file: told.key}}
+"""
+FILES = ("people", "page.pem", "page.key", "token", "told.pem", "told.key")
+
+
+@pytest.mark.parametrize("missing", FILES)
+def test_each_file_of_the_page_and_of_metrics_must_be_readable(
+    tmp_path: Path, missing: str
+) -> None:
+    (tmp_path / "gateway.yaml").write_text(HEAD + SERVED + f"store: {{path: {tmp_path}/db}}\n")
+    for name in FILES:
+        (tmp_path / name).write_text("anything")
+    settings, doc = load_document(tmp_path / "gateway.yaml")
+    assert list(machine.problems(settings, doc)) == []
+    (tmp_path / missing).unlink()
+    (found,) = machine.problems(settings, doc)
+    assert found.message == f"{tmp_path / missing}: No such file or directory"
+    assert found.source[found.column - 1 :].startswith(missing)
