@@ -1,32 +1,15 @@
 """A model that goes bad after its promotion: rolled back by itself, in the running daemon."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.updating import by_hand, reach, running, states, told
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 from tests.updates.plant import Plant, written
-
-MakeBroker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with Plant(tmp_path / "plant") as plant:
-        yield plant
 
 
 def nan_above(plant: Plant, degrees: float) -> Path:
