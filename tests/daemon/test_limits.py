@@ -35,11 +35,6 @@ METRICS = "      level: {from: zigbee/valve}\n    actions:\n"
 
 
 @pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
 def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
     with Zigbee(broker.port, PLUG, PROBE, VALVE, OTHER) as zigbee:
         yield zigbee

@@ -1,27 +1,17 @@
 """The one alert of an asset, while several of its policies are raised."""
 
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.inside import Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
 FIRST = '      - {rule: "temperature > 90", label: alarm}\n'
 TWO = (FIRST, FIRST + '      - {rule: "temperature > 60", label: warm}\n')
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def text(zigbee: Zigbee, policies: str) -> str:

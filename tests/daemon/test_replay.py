@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,6 @@ CHANGES = (
     ("{when: alarm, do: stop, mode: act}", "{when: alarm, for: 3 of 5, do: stop, mode: advise}"),
     ("assets:\n", "models: {heat: {package: heat}}\nassets:\n"),
 )
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def heat(folder: Path) -> None:

@@ -1,13 +1,11 @@
 """A candidate in shadow is held to what would keep it from answering if it judged."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.daemon.test_versions import RULES, judging, package, reach, text
 from tests.fakes.daemon import Daemon
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
@@ -19,12 +17,6 @@ TRUSTS: dict[str, dict[str, object]] = {
         "calibrated_on": "one probe",
     },
 }
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def doubtful(folder: Path, kind: str) -> None:

@@ -2,30 +2,20 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import PATIENCE_S, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
-MakeBroker = Callable[..., Mosquitto]
 RUNGS = ("verdicts:\n", "verdicts:\n      - {model: heat, deadline: 10s}\n")
 RULES = "{package: new, shadow: 20 windows, probation: 20, max_latency: 5s, alarm_rate: [0, 0.2]"
 CALM = ("- {when: alarm, do: stop, mode: act}", "- {when: alarm, do: stop, mode: shadow}")
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
 
 
 def package(
