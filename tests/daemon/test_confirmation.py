@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from tests.fakes.inside import Clocks, Inside
+from tests.fakes.inside import inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.waiting import wait_until
@@ -47,8 +47,7 @@ class Plant:
     def __init__(self, folder: Path, peer: Peer, bridge: str, action: str) -> None:
         text = FRAME.replace("PORT", str(peer.number))  # type: ignore[attr-defined]  # as above
         text = text.replace("BRIDGE", bridge).replace("ACTION", action)
-        (folder / "gateway.yaml").write_text(text)
-        self.peer, self.daemon = peer, Inside(folder / "gateway.yaml", Clocks())
+        self.peer, self.daemon = peer, inside(folder, text)
 
     def __enter__(self) -> Self:
         self.daemon.__enter__()
