@@ -6,18 +6,16 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import FILE, of_database
 from gateway.cli.tables import database
 from gateway.core.audit import line
 from gateway.store.audit_reader import AuditReader
 from gateway.store.reader import Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
-
 
 @click.command("export")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
-@click.option("--out", type=_PATH, help="Write to this file; without it to standard output.")
+@of_database
+@click.option("--out", type=FILE, help="Write to this file; without it to standard output.")
 def command(config: Path | None, db: Path | None, out: Path | None) -> None:
     """Write every record, and every checkpoint behind the record that it is over.
 

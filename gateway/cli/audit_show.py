@@ -8,12 +8,12 @@ from typing import Any, Final
 import click
 
 from gateway.cli.moments import moment
+from gateway.cli.options import of_database
 from gateway.cli.tables import database
 from gateway.core.audit import Entry, Kind, line
 from gateway.core.times import rfc3339
 from gateway.store.reader import Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _LONGEST: Final = 60
 _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     Kind.DECISION: ("event", "mode", "action", "refused", "votes", "policy"),
@@ -33,8 +33,7 @@ _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     help="Only this kind.",
 )
 @click.option("--since", default="", help="30s, 15m, 2h, 7d, or RFC 3339.")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@of_database
 @click.option("--json", "as_json", is_flag=True, help="Print whole records, one a line.")
 def command(
     asset: str,

@@ -10,21 +10,20 @@ import click
 
 from gateway.adapters import signing
 from gateway.cli.audit_file import check_file
+from gateway.cli.options import FILE, of_database
 from gateway.cli.tables import database
 from gateway.core.checkpoints import Checkpoint, parse
 from gateway.store.audit_check import Checked, Trust
 from gateway.store.audit_reader import AuditReader, Before
 from gateway.store.reader import Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 SHOWN: Final = 20
 """Breaks that are printed."""
 
 
 @click.command("verify")
-@click.argument("file", required=False, type=_PATH)
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@click.argument("file", required=False, type=FILE)
+@of_database
 @click.option("--checkpoint", "kept", multiple=True, help="A kept one: FILE, JSON, or - (stdin).")
 @click.option("--key", "keys", multiple=True, help="Public key to trust: FILE, or its base64.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

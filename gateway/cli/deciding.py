@@ -2,16 +2,15 @@
 
 import getpass
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from gateway.cli.asking import ask
+from gateway.cli.options import Command
 from gateway.cli.tables import CONFIG
-
-Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def login() -> str:

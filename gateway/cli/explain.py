@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from gateway.cli.options import of_database
 from gateway.cli.tables import database
 from gateway.core.explanations import number
 from gateway.core.sparklines import ASCII, BLOCKS, sparkline
@@ -15,7 +16,6 @@ from gateway.errors import StoreError
 from gateway.store.batch import StoredSignal
 from gateway.store.reader import AssetReading, Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 SPAN_MS: Final = 300_000
 """Shown before a decision that looked at the newest values only."""
 WAVE: Final = 240
@@ -36,8 +36,7 @@ _COMMAND: Final = (
 @click.command("explain")
 @click.argument("asset")
 @click.argument("decision", default="")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@of_database
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--ascii", "plain", is_flag=True, help="Plot with ASCII signs only.")
 def command(

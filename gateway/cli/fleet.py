@@ -9,18 +9,18 @@ import click
 
 from gateway import config
 from gateway.cli.fleet_ear import Ear
+from gateway.cli.options import FILE
 from gateway.cli.tables import CONFIG, print_table
 from gateway.config.settings import Settings
 from gateway.core.fleet import Fleet, owners, ties
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS: Final = ("slot", "there", "held by", "epoch", "then", "assets")
 SHOWN: Final = 4
 """Assets named in a line."""
 
 
 @click.command("fleet")
-@click.option("--config", "path", type=_PATH, default=CONFIG, show_default=True)
+@click.option("--config", "path", type=FILE, default=CONFIG, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(path: Path, *, as_json: bool) -> None:
     """Show the members of the fleet, who is there, and who commands which assets.

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import of_database
 from gateway.cli.tables import database, printer
 from gateway.store.reader import LIMIT, Reader
-
-_PATH = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("query")
 @click.argument("sql")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@of_database
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(1), help="Rows.")

@@ -8,13 +8,13 @@ from typing import Final
 import click
 
 from gateway.cli.moments import moment
+from gateway.cli.options import of_database
 from gateway.cli.tables import database, printer
 from gateway.core.sparklines import sparkline
 from gateway.core.times import rfc3339
 from gateway.store.batch import StoredSignal
 from gateway.store.reader import LIMIT, Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS: Final = ("at", "metric", "value", "unit", "reason")
 _OF_BLOCKS: Final = ("at", "metric", "n", "rate_hz", "rms", "peak", "unit", "reason", "samples")
 PLOTTED: Final = 512
@@ -26,8 +26,7 @@ PLOTTED: Final = 512
 @click.option("--metric", help="Only this one.")
 @click.option("--since", default="1h", show_default=True, help="30s, 15m, 2h, 7d, or RFC 3339.")
 @click.option("--samples", is_flag=True, help="Blocks of signals; with --json every sample.")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@of_database
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(1), help="Rows.")

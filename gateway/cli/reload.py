@@ -7,18 +7,11 @@ from typing import Any
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.options import of_gateway
 
 
 @click.command("reload")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    help="The user's file.",
-)
+@of_gateway
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 def command(path: Path, *, dry_run: bool, as_json: bool) -> None:

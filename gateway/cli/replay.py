@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway.cli.moments import moment
+from gateway.cli.options import FILE
 from gateway.cli.tables import CONFIG
 from gateway.core.comparison import Made, Pair, Side, Summary, compare, summary
 from gateway.core.explanations import number
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gateway.config.settings import Settings
     from gateway.daemon.replay import Replayed
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _END_MS: Final = 1 << 62
 NOT_SENT: Final = "commands are not sent, and what they would have changed is not made up"
 
@@ -30,10 +30,10 @@ NOT_SENT: Final = "commands are not sent, and what they would have changed is no
 @click.command("replay")
 @click.option("--since", default="24h", show_default=True, help="30s, 15m, 2h, 7d, or RFC 3339.")
 @click.option("--until", default="", help="As --since; default: the end of the history.")
-@click.option("--config", type=_PATH, help="The file that judges, say a new one.")
+@click.option("--config", type=FILE, help="The file that judges, say a new one.")
 @click.option("--model", "models", multiple=True, metavar="[NAME=]PATH", help="Another package.")
 @click.option("--asset", "assets", multiple=True, help="Judge only this one; may be repeated.")
-@click.option("--db", type=_PATH, help="The database; default: the one that the file names.")
+@click.option("--db", type=FILE, help="The database; default: the one that the file names.")
 @click.option("--changes", is_flag=True, help="Show only what differs.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

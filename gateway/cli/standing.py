@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from gateway.cli.options import of_database
 from gateway.cli.tables import database, printer
 from gateway.core import interventions_told
 from gateway.core.interventions import Intervention, resume
@@ -13,13 +14,11 @@ from gateway.daemon.clock import Clock, SystemClock
 from gateway.daemon.pulse import alive
 from gateway.store.reader import Reader
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS: Final = ("asset", "kind", "value", "policy", "author", "reason", "since", "until")
 
 
 @click.command("standing")
-@click.option("--config", type=_PATH, help="The user's file, for the database's place.")
-@click.option("--db", type=_PATH, help="The database itself.")
+@of_database
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def command(config: Path | None, db: Path | None, *, as_json: bool) -> None:
     """List what people decided that holds now, and until when.

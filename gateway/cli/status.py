@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from gateway.cli.tables import CONFIG
+from gateway.cli.options import of_gateway
 from gateway.core.glances import status, worst_first
 from gateway.core.problem_ids import link_of
 
@@ -22,14 +22,7 @@ _GOOD: Final = frozenset({"answered"})
 
 
 @click.command("status")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    help="The user's file.",
-)
+@of_gateway
 @click.option("--json", "as_json", is_flag=True, help="The health document as it is.")
 @click.pass_context
 def command(context: click.Context, path: Path, *, as_json: bool) -> None:

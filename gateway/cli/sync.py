@@ -7,26 +7,19 @@ from typing import Any, Final
 
 import click
 
-from gateway.cli.tables import CONFIG, printer
+from gateway.cli.options import of_gateway
+from gateway.cli.tables import printer
 from gateway.errors import StoreReadOnlyError
 
 _COLUMNS: Final = (
     *("sink", "lane", "state", "left", "rows_per_s", "done", "sent", "refused"),
     *("today", "error"),
 )
-_CONFIG = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    help="The user's file.",
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 
 
 @click.group("sync", invoke_without_command=True)
-@_CONFIG
+@of_gateway
 @_JSON
 @click.option("--follow", is_flag=True, help="Go on, with a bar for each lane.")
 @click.pass_context
@@ -79,7 +72,7 @@ def _verdict(health: Mapping[str, Any], lanes: list[Mapping[str, Any]]) -> str:
 
 
 @command.command("refused")
-@_CONFIG
+@of_gateway
 @_JSON
 @click.option("--sink", default="", help="Only of this one.")
 @click.option("--limit", default=1_000, show_default=True, help="The newest so many.")
@@ -104,7 +97,7 @@ def refused(path: Path, sink: str, limit: int, *, as_json: bool) -> None:
 
 
 @command.command("retry")
-@_CONFIG
+@of_gateway
 @click.option("--sink", required=True, help="Whose refused rows are offered once more.")
 def retry(path: Path, sink: str) -> None:
     """Offer the rows that a cloud refused once more, as new rows at the end of their lane."""
