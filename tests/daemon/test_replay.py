@@ -156,10 +156,7 @@ def test_what_people_said_and_restarts_are_part_of_the_history(
         assert tree["decisions"][0]["would_be"]["refused"] == "hold"
 
 
-def test_waveforms_are_replayed_with_their_samples(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
-) -> None:
-    broker = make_broker().start()
+def test_waveforms_are_replayed_with_their_samples(tmp_path: Path, broker: Mosquitto) -> None:
     with Press(broker.port) as sensor, Daemon(tmp_path, press(broker.port)) as daemon:
         sensor.online()
         wait_until(lambda: daemon.logged("model_loaded"), "the model")
