@@ -3,12 +3,12 @@
 from pathlib import Path
 from random import Random
 
-from tests.daemon.test_versions import package
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
+from tests.models.heat import package
 
 PERIOD_S = 0.01
 RISE = 0.02

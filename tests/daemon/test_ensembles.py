@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tests.daemon.test_explain import channels
-from tests.daemon.test_versions import CALM, package
+from tests.daemon.test_versions import CALM
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package
 
 MODELS = "models: {a: {package: a}, b: {package: b}, c: {package: c}}\n"
 RUNG = "verdicts:\n      - {models: [a, b, c], combine: median, least: 2}\n"

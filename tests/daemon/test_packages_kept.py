@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.daemon.test_versions import CALM, ask, judging, package, reach, write
+from tests.daemon.test_versions import CALM, ask, judging, reach
 from tests.fakes import crashing_worker
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package, write
 
 PLANTED = ("-c", crashing_worker.PROGRAM)
 

@@ -15,6 +15,7 @@ from tests.fakes.press import Press, press, samples
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import write
 
 PERIOD_S = 0.25
 RUNGS = """verdicts:
@@ -33,19 +34,8 @@ CHANGES = (
 
 def heat(folder: Path) -> None:
     """score = temperature, four times a second; alarm from 90."""
-    channel = {"name": "temperature", "unit": "degC", "max_age_s": 1}
-    shape = {"channels": [channel], "period_s": PERIOD_S, "window": 1, "min_coverage": 0}
-    make.write(
-        folder,
-        make.Recipe(
-            make.model([make.node("Flatten", "window", "score", axis=1)], window=("n", 1, 1)),
-            rows=1,
-            channels=1,
-            golden=[[[0.02]]],
-            levels=[{"label": "alarm", "on": 90.0, "off": 90.0}],
-        ),
-        input={"tensor": "window", "layout": "n,t,c", **shape},
-    )
+    model = make.model([make.node("Flatten", "window", "score", axis=1)], window=("n", 1, 1))
+    write(folder, "1.0.0", model, period_s=PERIOD_S, channel={"max_age_s": 1})
 
 
 def replayed(daemon: Daemon, *options: str) -> Any:

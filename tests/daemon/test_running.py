@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.daemon.test_versions import package
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package
 
 CHANGES = (
     ("    verdicts:\n", "    running: power > 50\n    verdicts:\n      - {model: heat}\n"),

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from tests.daemon.test_versions import CALM, killer, package
+from tests.daemon.test_versions import CALM, killer
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
+from tests.models.heat import package
 
 MODELS = "models: {bad: {package: bad}, good: {package: good}}\n"
 RUNGS = "verdicts:\n      - {model: bad, deadline: 1s}\n      - {model: good, deadline: 10s}\n"
