@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from gateway.demo import screen_recipe
-from gateway.demo.screen_recipe import BOLD, DIM, GREEN, PLAIN, RED, YELLOW, Said
+from gateway.demo.said import BOLD, DIM, GREEN, PLAIN, RED, YELLOW, Said, column, items, mapping
 from gateway.demo.story import Event
 
 _LABEL_COLOURS = {"normal": GREEN, "alarm": RED}
@@ -41,8 +41,8 @@ def _gateway(event: Event) -> Said:
 
 
 def _health(event: Event) -> Said:
-    problems = event["problems"]
-    why = f" ({'; '.join(map(str, problems))})" if isinstance(problems, list) and problems else ""
+    problems = items(event["problems"])
+    why = f" ({'; '.join(map(str, problems))})" if problems else ""
     return "gateway", f"health: {event['state']}{why}", DIM
 
 
@@ -100,7 +100,7 @@ def _alert(event: Event) -> Said:
 def _summary(event: Event) -> Said:
     if "promises" in event:
         return screen_recipe.summary(event)
-    noise = ", ".join(f"{number} {kind}" for kind, number in _mapping(event["noise"]).items())
+    noise = ", ".join(f"{number} {kind}" for kind, number in mapping(event["noise"]).items())
     radios = f"radio noise on purpose: {noise}" if noise else "no radio noise"
     counts = (
         f"{event['messages']} messages -> {event['readings']} readings stored "
@@ -109,7 +109,7 @@ def _summary(event: Event) -> Said:
     )
     end = "decided, sent and proved" if event["ok"] else f"NOT SHOWN: {event['why']}"
     lines = (end, _comparison(event), counts, radios)
-    return "summary", f"\n{' ' * 19}".join(text for text in lines if text), _END[bool(event["ok"])]
+    return "summary", column(lines), GREEN if event["ok"] else RED
 
 
 def _comparison(event: Event) -> str:
@@ -128,7 +128,6 @@ def _comparison(event: Event) -> str:
 
 _BRIDGES = "Zigbee2MQTT (plugs), ChirpStack (vibration, heat) and The Things Stack (flow)"
 _ALIVE = {"stored", "sent", "accepted"}
-_END = {True: GREEN, False: RED}
 _WORDS: Mapping[str, Callable[[Event], Said]] = {
     "broker": _started,
     "radios": _radios,
@@ -156,12 +155,8 @@ def _number(value: object, digits: int) -> str:
 
 
 def _set(values: object) -> str:
-    return ", ".join(f"{key}={value}" for key, value in _mapping(values).items())
+    return ", ".join(f"{key}={value}" for key, value in mapping(values).items())
 
 
 def _percent(share: object) -> str:
     return f"{min(100.0, 100 * _float(share)):.0f} %"
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}

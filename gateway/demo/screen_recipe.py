@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
+from gateway.demo.said import BOLD, GREEN, PLAIN, RED, YELLOW, Said, column, items, mapping
 from gateway.demo.story import Event
-
-PLAIN, DIM, GREEN, YELLOW, RED, BOLD = "0", "2", "32", "33", "31", "1"
-Said = tuple[str, str, str]
-"""Who, what, colour."""
 
 
 def _recipe(event: Event) -> Said:
-    bridges = ", ".join(map(str, _list(event["bridges"])))
+    bridges = ", ".join(map(str, items(event["bridges"])))
     pace = f"{event['speed']:g} times as fast as it is"
     return "site", f"{event['title']}: {event['devices']} devices on {bridges}, {pace}", PLAIN
 
 
 def _site(event: Event) -> Said:
-    values = _mapping(event["values"])
+    values = mapping(event["values"])
     shown = "  ".join(f"{name.replace('_', ' ')} {_value(of)}" for name, of in values.items())
     return "site", f"{shown}   [{clock(event['site_s'])}]", PLAIN
 
@@ -40,13 +37,13 @@ def summary(event: Event) -> Said:
     lines = ["as promised" if event["ok"] else f"NOT AS PROMISED: {event['why']}"]
     lines += [
         f"{marks[bool(one['kept'])]}  {one['that']}"
-        for one in map(_mapping, _list(event["promises"]))
+        for one in map(mapping, items(event["promises"]))
     ]
     lines.append(
         f"{clock(event['site_s'])} at the site, {event['messages']} messages -> "
         f"{event['readings']} readings, {event['verdicts']} verdicts, {event['commands']} commands"
     )
-    return "summary", f"\n{' ' * 19}".join(lines), GREEN if event["ok"] else RED
+    return "summary", column(lines), GREEN if event["ok"] else RED
 
 
 WORDS: Mapping[str, Callable[[Event], Said]] = {
@@ -69,11 +66,3 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value}"
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}

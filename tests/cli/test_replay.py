@@ -19,6 +19,7 @@ from gateway.core.verdicts import Decision, Mode, Verdict
 from tests.fakes.daemon import pump
 from tests.fakes.recording import BEGAN_MS, Recording
 from tests.models import make
+from tests.models.heat import write
 
 SINCE = ("--since", rfc3339(BEGAN_MS))
 HOUR_MS = 3_600_000
@@ -28,20 +29,8 @@ MODEL = "models: {m: {package: m}}\nlog: {"
 def package(folder: Path, version: str, on: float) -> None:
     """score = temperature, judged every ten seconds; alarm from ``on``."""
     nodes = [make.node("Flatten", "window", "score", axis=1)]
-    channel = {"name": "temperature", "unit": "degC", "max_age_s": 600}
-    shape = {"channels": [channel], "period_s": 10, "window": 1, "min_coverage": 0}
-    make.write(
-        folder,
-        make.Recipe(
-            make.model(nodes, window=("n", 1, 1)),
-            rows=1,
-            channels=1,
-            golden=[[[0.02]]],
-            levels=[{"label": "alarm", "on": on, "off": on}],
-        ),
-        version=version,
-        input={"tensor": "window", "layout": "n,t,c", **shape},
-    )
+    model = make.model(nodes, window=("n", 1, 1))
+    write(folder, version, model, on, period_s=10)
 
 
 @pytest.fixture

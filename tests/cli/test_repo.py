@@ -8,7 +8,8 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import cli
 from gateway.errors import ConfigError, GatewayError
-from tests.updates.plant import Plant, packaged
+from tests.models import heat
+from tests.updates.plant import Plant
 
 
 def run(*words: object) -> Result:
@@ -22,7 +23,7 @@ def shown(pub: Path) -> dict[str, dict[str, object]]:
 
 def test_an_author_makes_offers_and_changes_them(tmp_path: Path) -> None:
     pub = tmp_path / "pub"
-    packaged(tmp_path / "package", "1.3.0")
+    heat.package(tmp_path / "package", "1.3.0")
     (tmp_path / "sections.yaml").write_text("assets: {}\n")
     assert "root.json" in run("repo", "init", pub).output
     assert (tmp_path / "pub-keys" / "root-3.pem").is_file()
@@ -57,7 +58,7 @@ def test_an_author_makes_offers_and_changes_them(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said(tmp_path: Path, words: tuple[object, ...], said: str) -> None:
-    packaged(tmp_path / "PACKAGE", "1.3.0")
+    heat.package(tmp_path / "PACKAGE", "1.3.0")
     (tmp_path / "EMPTY").mkdir()
     run("repo", "init", tmp_path / "PUB")
     places = {"PUB", "NEW", "PACKAGE", "EMPTY", "NEW/keys"}
@@ -66,7 +67,7 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, words: tuple[object, ...], 
 
 
 def test_a_time_without_a_zone_is_asked_again(tmp_path: Path) -> None:
-    packaged(tmp_path / "package", "1.3.0")
+    heat.package(tmp_path / "package", "1.3.0")
     run("repo", "init", tmp_path / "pub")
     words = ("--name", "heat", "--not-before", "2026-12-01T00:00:00")
     result = run("repo", "add", tmp_path / "pub", tmp_path / "package", *words)

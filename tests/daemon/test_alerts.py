@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from gateway.cli.alert import command
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.post import Letters, mail, web
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.broker
 ACTS = "- {when: alarm, do: stop, mode: act}"
 ADVISES = "- {when: alarm, do: stop, mode: advise}"
 ROUTE = "alerts: [{to_file: people.txt, when: [raised, cleared, security], group: 1s, every: 1s}]"
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 @pytest.fixture

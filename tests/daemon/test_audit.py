@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
-MakeBroker = Callable[..., Mosquitto]
 OFTEN = ("store:", "audit: {checkpoint_records: 1}\nstore:")
 
 
@@ -55,10 +53,9 @@ def stopped_pump(zigbee: Zigbee, daemon: Daemon) -> None:
 
 
 def test_a_stop_is_on_record_from_start_to_end_and_the_chain_is_whole(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+    with Daemon(tmp_path, pump(broker.port)) as daemon:
         stopped_pump(zigbee, daemon)
         assert {"genesis", "gateway", "configuration", "key", "decision", "command"} <= kinds(
             daemon
@@ -82,10 +79,9 @@ def test_a_stop_is_on_record_from_start_to_end_and_the_chain_is_whole(
 
 
 def test_whoever_kept_a_checkpoint_sees_that_the_end_was_cut_off(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port, OFTEN)) as daemon:
+    with Daemon(tmp_path, pump(broker.port, OFTEN)) as daemon:
         stopped_pump(zigbee, daemon)
         records = len(daemon.rows("SELECT seq FROM audit"))
         wait_until(lambda: zigbee.newest("audit/checkpoint").get("seq", 0) >= records, "it")
@@ -111,10 +107,9 @@ def test_whoever_kept_a_checkpoint_sees_that_the_end_was_cut_off(
 
 
 def test_an_end_cut_off_while_it_did_not_run_is_noticed_at_the_start(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+    with Daemon(tmp_path, pump(broker.port)) as daemon:
         stopped_pump(zigbee, daemon)
         assert daemon.stop() == 0
         daemon.start()  # control: nobody did anything
@@ -132,9 +127,8 @@ def test_an_end_cut_off_while_it_did_not_run_is_noticed_at_the_start(
 
 
 def test_a_key_that_the_file_names_signs_and_one_that_cannot_be_used_stops_the_start(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     key = signing.SigningKey.make(tmp_path / "mine.key")
     text = pump(broker.port, ("store:", "audit: {key_file: mine.key}\nstore:"))
     with Daemon(tmp_path, text) as daemon:
@@ -164,9 +158,8 @@ def cut(database: Path, first: int) -> None:
 
 
 def test_a_file_taken_again_or_refused_is_on_record_with_its_hash(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     text = pump(broker.port)
     with Daemon(tmp_path, text) as daemon:
         daemon.file.write_text(text.replace("> 90", "> 91"))
@@ -182,9 +175,8 @@ def test_a_file_taken_again_or_refused_is_on_record_with_its_hash(
 
 
 def test_models_that_are_promoted_and_taken_back_are_on_record_with_their_hashes(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     versions.package(tmp_path / "old", "1.0.0")
     versions.package(tmp_path / "new", "2.0.0", plus=1.0)
     with Zigbee(broker.port) as zigbee:
@@ -205,10 +197,9 @@ def test_models_that_are_promoted_and_taken_back_are_on_record_with_their_hashes
 
 
 def test_what_a_person_says_of_a_decision_is_a_record_and_a_label(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+    with Daemon(tmp_path, pump(broker.port)) as daemon:
         stopped_pump(zigbee, daemon)
         ((decision,),) = daemon.rows("SELECT id FROM decision WHERE event = 'raised'")
         words = ("--config", str(daemon.file), "--why", "the probe was touched", "--author", "Ann")
@@ -229,10 +220,9 @@ def test_what_a_person_says_of_a_decision_is_a_record_and_a_label(
 
 
 def test_killed_at_any_state_of_a_command_the_chain_stays_whole(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port, OFTEN)) as daemon:
+    with Daemon(tmp_path, pump(broker.port, OFTEN)) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=95)
         wait_until(lambda: zigbee.orders, "an order")

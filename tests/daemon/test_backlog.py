@@ -1,7 +1,6 @@
 """What a broker queued while the daemon was away is stored, and never decided on."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from gateway.core.times import LATE_MS
@@ -30,10 +29,9 @@ def tell(zigbee: Zigbee, temperature: float) -> None:
 
 
 def test_a_backlog_of_a_long_absence_is_stored_as_late_and_news_is_decided_on(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+    with Daemon(tmp_path, pump(broker.port)) as daemon:
         zigbee.online()
         tell(zigbee, 20.0)
         wait_until(lambda: daemon.values("temperature") == [20.0], "the first reading")
@@ -55,10 +53,9 @@ def test_a_backlog_of_a_long_absence_is_stored_as_late_and_news_is_decided_on(
 
 
 def test_a_backlog_of_a_short_absence_is_news(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+    with Daemon(tmp_path, pump(broker.port)) as daemon:
         zigbee.online()
         tell(zigbee, 20.0)
         wait_until(lambda: daemon.values("temperature") == [20.0], "the first reading")

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,16 +38,15 @@ def package(folder: Path) -> None:
 
 
 def test_a_calibration_is_shown_redone_reset_and_kept(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     package(tmp_path)
-    broker = make_broker().start()
     text = pump(
         broker.port,
         ("verdicts:\n", "verdicts:\n      - {model: heat}\n"),
         ("log: {", "models: {heat: {package: package}}\nlog: {"),
     )
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
 
         def calibrate(*options: str) -> dict[str, object]:
             words = ["calibrate", "pump", "--json", "--config", str(daemon.file), *options]
@@ -103,10 +101,9 @@ def test_from_without_to_is_refused_before_anybody_is_asked(tmp_path: Path) -> N
 
 
 def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     package(tmp_path)
-    broker = make_broker().start()
 
     def text(calibrate: str = "") -> str:
         return pump(
@@ -121,7 +118,7 @@ def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
         assert result.exit_code == 0, result.output
         return result.output
 
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text()) as daemon:
+    with Daemon(tmp_path, text()) as daemon:
         zigbee.online()
         since = rfc3339(time.time_ns() // 1_000_000)
 
@@ -160,17 +157,16 @@ def test_a_period_of_the_file_is_learnt_once_shown_and_not_asked_for_again(
 
 
 def test_a_period_with_too_few_rows_is_said_at_its_place_and_nothing_else_is_learnt(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     package(tmp_path)
-    broker = make_broker().start()
     period = "calibrate: {from: 2020-01-01T00:00:00Z, to: 2020-01-02T00:00:00Z}"
     text = pump(
         broker.port,
         ("verdicts:\n", f"verdicts:\n      - {{model: heat, {period}}}\n"),
         ("log: {", "models: {heat: {package: package}}\nlog: {"),
     )
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         wait_until(lambda: daemon.logged("calibration_failed"), "it cannot be learnt")
         (failed,) = daemon.logged("calibration_failed")

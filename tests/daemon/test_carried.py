@@ -1,7 +1,6 @@
 """A state that is carried from window to window, in the running daemon on clocks that are set."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,9 +70,8 @@ def reaches(daemon: Inside, **scores: float) -> None:
 
 @pytest.mark.broker
 def test_a_carried_state_is_kept_per_asset_over_a_restart_and_begins_again_after_a_gap(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     total(tmp_path / "total")
     file = tmp_path / "gateway.yaml"
     file.write_text(CONFIG.replace("PORT", str(broker.port)))

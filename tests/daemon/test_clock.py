@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,13 @@ import pytest
 from gateway.store.reader import Reader
 from tests.fakes.daemon import pump
 from tests.fakes.inside import TRUE_MS, Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 
-MakeBroker = Callable[..., Mosquitto]
 ROOT = Path(__file__).parents[2]
 TEN_YEARS_MS = 3_652 * 86_400_000
 SLACK_MS = 1_500
 """Wall times are true within this."""
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 @pytest.fixture

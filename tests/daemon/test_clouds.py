@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,12 @@ import pytest
 
 from tests.daemon.test_versions import package
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.oip import Answerer, Server
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 
-MakeBroker = Callable[..., Mosquitto]
 STATE = "asset/pump/state"
 WAY = "url: URL, model: large, egress: raw, deadline: 2s, rest: 1s, budget: {calls: 90000/day}"
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 @pytest.fixture

@@ -1,37 +1,17 @@
 """From an alarm to a proved command, and every reason not to send one."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.inside import Clocks, Inside
+from tests.fakes.inside import inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.records import Records
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import PLUG, PROBE, SWITCH, Zigbee, device, numeric
-
-MakeBroker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
-def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-def inside(folder: Path, text: str) -> Inside:
-    """The same daemon in this process, which starts sooner."""
-    (folder / "gateway.yaml").write_text(text)
-    return Inside(folder / "gateway.yaml", Clocks())
 
 
 def decisions(daemon: Records) -> list[tuple[str, str, str, str]]:

@@ -1,19 +1,18 @@
 """What confirms a command, bridge by bridge, as their own messages look, through the daemon."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
-from tests.fakes.inside import Clocks, Inside
+from tests.fakes.inside import inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import PLUG
 
-MakeBroker = Callable[..., Mosquitto]
 EUI = "24e124136b502217"
 APPLICATION = "5d4eb8f5-8a0c-4a6e-9b5e-1f6f2f6b2a10"
 FRAME = """
@@ -33,8 +32,7 @@ assets:
 
 
 @pytest.fixture
-def peer(make_broker: MakeBroker) -> Iterator[Peer]:
-    broker = make_broker().start()
+def peer(broker: Mosquitto) -> Iterator[Peer]:
     filters = ("edge/#", "zigbee2mqtt/+/set", "zigbee2mqtt/+/get", "cmnd/#", "v3/+/devices/+/#")
     with Peer(broker.port, *filters, "application/#", "act/#") as peer:
         peer.number = broker.port  # type: ignore[attr-defined]  # where it is
@@ -47,8 +45,7 @@ class Plant:
     def __init__(self, folder: Path, peer: Peer, bridge: str, action: str) -> None:
         text = FRAME.replace("PORT", str(peer.number))  # type: ignore[attr-defined]  # as above
         text = text.replace("BRIDGE", bridge).replace("ACTION", action)
-        (folder / "gateway.yaml").write_text(text)
-        self.peer, self.daemon = peer, Inside(folder / "gateway.yaml", Clocks())
+        self.peer, self.daemon = peer, inside(folder, text)
 
     def __enter__(self) -> Self:
         self.daemon.__enter__()

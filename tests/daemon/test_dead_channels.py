@@ -93,9 +93,8 @@ def newest(peer: Peer) -> dict[str, Any]:
 @pytest.mark.broker
 @pytest.mark.parametrize("name", HEALTHY)
 def test_no_verdict_comes_from_a_model_with_a_dead_channel(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto], name: str
+    tmp_path: Path, broker: Mosquitto, name: str
 ) -> None:
-    broker = make_broker().start()
     channels = quick(name, tmp_path / "package")
     text = CONFIG.replace("PORT", str(broker.port)).replace("METRICS", metrics(channels))
     rows = HEALTHY[name]()

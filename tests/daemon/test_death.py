@@ -1,9 +1,6 @@
 """What is done when the gateway is dead by its broker, which holds its will; and found again."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.fakes.daemon import Daemon
 from tests.fakes.dying import armed, decisions, helper, kept, text
@@ -11,19 +8,6 @@ from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
-
-MakeBroker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
-def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
 
 
 def test_a_broker_does_it_for_a_dead_gateway_and_the_next_start_finds_it(

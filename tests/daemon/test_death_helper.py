@@ -1,9 +1,6 @@
 """What is done when the gateway is dead by systemd's helper; and found again."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from gateway.config import keeping, lastgood
 from tests.fakes.daemon import Daemon
@@ -11,19 +8,6 @@ from tests.fakes.dying import armed, decisions, helper, kept, text
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
-
-MakeBroker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
-def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
 
 
 def test_systemds_helper_does_it_once_and_takes_the_will_back(

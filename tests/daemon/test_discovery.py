@@ -193,9 +193,8 @@ def test_a_component_that_is_gone_is_named_once_with_its_platform_alone(story: S
 
 
 def test_a_broker_that_forgot_everything_and_a_restart_without_an_asset(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     with running(tmp_path, broker) as story:
         wait_until(lambda: len(configs(story)) == 3, "all are announced")
         fan = next(topic for topic in configs(story) if "fan" in topic)

@@ -1,32 +1,25 @@
 """A disk that is full: readings wait in bounded memory, nothing is commanded, it mends itself."""
 
-import os
 import resource
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
+from tests.fakes.disk import small_disk
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
-MakeBroker = Callable[..., Mosquitto]
 HELD = 50
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs root, to mount a small file system")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with small_disk(tmp_path / "disk", "16m") as place:
+        yield place
 
 
 def fill(disk: Path) -> Path:
@@ -55,10 +48,9 @@ def rows(daemon: Daemon, disk: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_a_full_disk_is_survived_at_the_price_of_the_oldest_readings(
-    tmp_path: Path, disk: Path, make_broker: MakeBroker
+    tmp_path: Path, disk: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
+    with Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
         zigbee.online()
         number = until_refused(zigbee, daemon, disk)
         for more in range(number + 1, number + 300):
@@ -76,10 +68,9 @@ def test_a_full_disk_is_survived_at_the_price_of_the_oldest_readings(
 
 
 def test_health_says_that_the_disk_is_full(
-    tmp_path: Path, disk: Path, make_broker: MakeBroker
+    tmp_path: Path, disk: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
+    with Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
         zigbee.online()
         until_refused(zigbee, daemon, disk)
 
@@ -118,10 +109,9 @@ def until_refused(zigbee: Zigbee, daemon: Daemon, disk: Path) -> int:
 
 
 def test_it_ends_well_while_the_disk_is_full(
-    tmp_path: Path, disk: Path, make_broker: MakeBroker
+    tmp_path: Path, disk: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
+    with Daemon(tmp_path, stored_on(disk, broker.port)) as daemon:
         zigbee.online()
         until_refused(zigbee, daemon, disk)
         assert daemon.stop(8) == 0
@@ -134,11 +124,10 @@ def test_it_ends_well_while_the_disk_is_full(
 
 
 def test_a_store_that_cannot_be_written_stops_commands_but_not_the_view(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
     text = pump(broker.port) + f"limits: {{held_readings: {HELD}}}\n"
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("plug", power=1)
         wait_until(lambda: daemon.values("power") == [1], "it stores")

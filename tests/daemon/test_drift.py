@@ -1,15 +1,14 @@
 """A sensor that drifts slowly, heard by the running daemon: somebody is told, nothing is done."""
 
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.daemon.test_versions import package
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
+from tests.models.heat import package
 
 PERIOD_S = 0.01
 RISE = 0.02
@@ -18,9 +17,8 @@ LEARNT = "SELECT n FROM counter WHERE scope = 'model:heat' AND reason = 'answere
 
 
 def test_a_slow_drift_is_announced_for_people_and_never_acted_on(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
     package(tmp_path / "heat", "1.0.0", 1_000.0, period_s=PERIOD_S)
     text = pump(
         broker.port,
@@ -30,7 +28,7 @@ def test_a_slow_drift_is_announced_for_people_and_never_acted_on(
         ("log: {", "models: {heat: {package: heat}}\nlog: {"),
     )
     random, level = Random(4), 50.0
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
 
         def comes(rise: float = 0.0) -> None:

@@ -2,32 +2,31 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.daemon.test_explain import channels
-from tests.daemon.test_versions import CALM, package
+from tests.daemon.test_versions import CALM
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package
 
 MODELS = "models: {a: {package: a}, b: {package: b}, c: {package: c}}\n"
 RUNG = "verdicts:\n      - {models: [a, b, c], combine: median, least: 2}\n"
 
 
 def test_three_models_give_one_verdict_that_names_them(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     for name, on in (("a", 50.0), ("b", 40.0), ("c", 100.0)):
         package(tmp_path / name, f"1.0.{int(on)}", on)
-    broker = make_broker().start()
     text = pump(broker.port, ("verdicts:\n", RUNG), CALM, ("log: {", MODELS + "log: {"))
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=60.0)
         wait_until(lambda: zigbee.newest("asset/pump/state")["members"], "a verdict of three")
@@ -63,15 +62,14 @@ def heat(folder: Path, version: str, power: float, temperature: float, **changes
 
 
 def test_an_ensemble_is_explained_by_each_member_and_by_all_together(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     heat(tmp_path / "a", "1.0.0", 0.001, 0.02)
     heat(tmp_path / "b", "1.1.0", 0.0, 0.05)
     heat(tmp_path / "c", "1.2.0", 0.0025, 0.0, method="none")
-    broker = make_broker().start()
     text = pump(broker.port, ("verdicts:\n", RUNG), CALM, ("log: {", MODELS + "log: {"))
     text = text.replace("mode: shadow", "mode: advise")
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("plug", state="ON", power=1400.0)
         zigbee.tell("probe", temperature=85.0)
@@ -101,14 +99,13 @@ def test_an_ensemble_is_explained_by_each_member_and_by_all_together(
 
 
 def test_a_member_that_is_out_is_named_and_too_few_are_no_verdict(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     for name in "abc":
         package(tmp_path / name, "1.0.0", 50.0)
     (tmp_path / "b" / "model.onnx").write_bytes(b"nonsense")
-    broker = make_broker().start()
     text = pump(broker.port, ("verdicts:\n", RUNG), CALM, ("log: {", MODELS + "log: {"))
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=20.0)
         wait_until(lambda: zigbee.newest("asset/pump/state")["members"], "a verdict of two")
@@ -133,14 +130,13 @@ COMBINED = {"mean": (0.85, "normal"), "median": (0.8, "normal"), "max": (1.25, "
 
 @pytest.mark.parametrize("how", ["mean", "median", "max", "vote"])
 def test_each_way_to_combine_gives_its_own_verdict(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto], how: str
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee, how: str
 ) -> None:
     for name, on in (("a", 48.0), ("b", 75.0), ("c", 120.0)):
         package(tmp_path / name, f"1.0.{int(on)}", on)
-    broker = make_broker().start()
     rung = RUNG.replace("median", how)
     text = pump(broker.port, ("verdicts:\n", rung), CALM, ("log: {", MODELS + "log: {"))
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text):
+    with Daemon(tmp_path, text):
         zigbee.online()
         zigbee.tell("probe", temperature=60.0)
         wait_until(lambda: len(zigbee.newest("asset/pump/state").get("members") or ()) == 3, "all")

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +21,8 @@ from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
-MakeBroker = Callable[..., Mosquitto]
 MODEL = ("verdicts:\n", "verdicts:\n      - {model: heat}\n")
 PACKAGE = ("log: {", "models: {heat: {package: package}}\nlog: {")
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
-def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
 
 
 class Nobody:

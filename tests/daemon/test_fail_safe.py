@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.daemon import ROOT, Daemon, pump
-from tests.fakes.inside import Clocks, Inside
+from tests.fakes.daemon import ROOT, Daemon
+from tests.fakes.dying import text
+from tests.fakes.inside import Clocks, inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
 from tests.fakes.records import Records
@@ -19,30 +19,8 @@ from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
-MakeBroker = Callable[..., Mosquitto]
 MODEL = "      - {model: tiny, channels: {c0: power}}"
 SAFE_WORKER = "after: 1h, worker: 1s, do: stop"
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
-def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-def text(broker: Mosquitto, safe: str, *changes: tuple[str, str]) -> str:
-    written = f"    fail_safe: {{{safe}}}\n    verdicts:\n"
-    return pump(broker.port, ("    verdicts:\n", written), *changes)
-
-
-def inside(folder: Path, written: str, clock: Clocks | None = None) -> Inside:
-    (folder / "gateway.yaml").write_text(written)
-    return Inside(folder / "gateway.yaml", clock or Clocks())
 
 
 def causes(daemon: Records) -> list[str]:

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,11 @@ from click.testing import CliRunner
 from gateway.adapters import dumps
 from gateway.cli.main import cli
 from tests.fakes.daemon import ROOT, Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
 pytestmark = pytest.mark.broker
 FAILING = str(ROOT / "tests/fakes/failing_loop.py")
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def written(folder: Path) -> list[Path]:

@@ -40,74 +40,67 @@ def counted(daemon: Daemon, reason: str) -> int:
     return (found[0][0] or 0) if found else 0
 
 
-def test_what_is_too_large_is_refused_counted_and_shown(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
-) -> None:
-    with Zigbee(make_broker().start().port) as zigbee:
-        text = limited(zigbee.port, "max_payload: 8kB, max_topic: 64")
-        with Daemon(tmp_path, text) as daemon:
-            zigbee.online()
-            zigbee.tell("probe", temperature=20, pad="x" * 9_000)
-            zigbee.tell("a" * 64, temperature=20)
-            zigbee.tell("probe", temperature=21)
-            wait_until(lambda: daemon.values("temperature") == [21], "what is within is stored")
-            kept = daemon.rows("SELECT reason FROM reject ORDER BY id")
-            assert kept == [("over_payload",), ("over_topic",)]
-            wait_until(lambda: len(events(zigbee, "security_source_limited")) == 2, "it is told")
-            wait_until(
-                lambda: (
-                    "source zigbee: over its limit of payload"
-                    in zigbee.newest("health").get("problems", [])
-                ),
-                "it is shown",
-            )
+def test_what_is_too_large_is_refused_counted_and_shown(tmp_path: Path, zigbee: Zigbee) -> None:
+    text = limited(zigbee.port, "max_payload: 8kB, max_topic: 64")
+    with Daemon(tmp_path, text) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=20, pad="x" * 9_000)
+        zigbee.tell("a" * 64, temperature=20)
+        zigbee.tell("probe", temperature=21)
+        wait_until(lambda: daemon.values("temperature") == [21], "what is within is stored")
+        kept = daemon.rows("SELECT reason FROM reject ORDER BY id")
+        assert kept == [("over_payload",), ("over_topic",)]
+        wait_until(lambda: len(events(zigbee, "security_source_limited")) == 2, "it is told")
+        wait_until(
+            lambda: (
+                "source zigbee: over its limit of payload"
+                in zigbee.newest("health").get("problems", [])
+            ),
+            "it is shown",
+        )
 
 
 def test_a_device_that_floods_is_quarantined_and_its_neighbour_is_heard(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, zigbee: Zigbee
 ) -> None:
-    with Zigbee(make_broker().start().port) as zigbee:
-        text = limited(zigbee.port, "device_per_second: 5, device_burst: 50")
-        with Daemon(tmp_path, text) as daemon:
-            zigbee.online()
-            for at in range(400):
-                zigbee.peer.publish("zigbee2mqtt/plug", json.dumps({"power": at}), qos=1)
-            wait_until(lambda: events(zigbee, "security_device_quarantined"), "it is quarantined")
-            (told,) = events(zigbee, "security_device_quarantined")
-            assert (told["source"], told["device"], told["why"]) == ("zigbee", "plug", "flood")
-            zigbee.tell("probe", temperature=21)
-            wait_until(lambda: daemon.values("temperature") == [21], "the neighbour is heard")
-            wait_until(lambda: counted(daemon, "quarantined") > 300, "the rest is counted")
-            assert len(daemon.values("power")) + counted(daemon, "quarantined") == 400
-            assert len(daemon.values("power")) < 80
-            record = "SELECT body FROM audit WHERE kind = 'security' AND subject = 'plug'"
-            wait_until(lambda: daemon.rows(record), "it is recorded")
-            assert ask(zigbee)["data"]["quarantined"][0]["device"] == "plug"
-            assert ask(zigbee, action="release", device="zigbee/probe")["status"] == "error"
-            said = ask(zigbee, action="release", device="zigbee/plug", author="anna")
-            assert said["data"] == {"released": "zigbee/plug"}
-            zigbee.tell("plug", power=7_777)
-            wait_until(lambda: 7_777 in daemon.values("power"), "it is heard again")
+    text = limited(zigbee.port, "device_per_second: 5, device_burst: 50")
+    with Daemon(tmp_path, text) as daemon:
+        zigbee.online()
+        for at in range(400):
+            zigbee.peer.publish("zigbee2mqtt/plug", json.dumps({"power": at}), qos=1)
+        wait_until(lambda: events(zigbee, "security_device_quarantined"), "it is quarantined")
+        (told,) = events(zigbee, "security_device_quarantined")
+        assert (told["source"], told["device"], told["why"]) == ("zigbee", "plug", "flood")
+        zigbee.tell("probe", temperature=21)
+        wait_until(lambda: daemon.values("temperature") == [21], "the neighbour is heard")
+        wait_until(lambda: counted(daemon, "quarantined") > 300, "the rest is counted")
+        assert len(daemon.values("power")) + counted(daemon, "quarantined") == 400
+        assert len(daemon.values("power")) < 80
+        record = "SELECT body FROM audit WHERE kind = 'security' AND subject = 'plug'"
+        wait_until(lambda: daemon.rows(record), "it is recorded")
+        assert ask(zigbee)["data"]["quarantined"][0]["device"] == "plug"
+        assert ask(zigbee, action="release", device="zigbee/probe")["status"] == "error"
+        said = ask(zigbee, action="release", device="zigbee/plug", author="anna")
+        assert said["data"] == {"released": "zigbee/plug"}
+        zigbee.tell("plug", power=7_777)
+        wait_until(lambda: 7_777 in daemon.values("power"), "it is heard again")
 
 
-def test_a_flood_of_a_source_is_dropped_and_acknowledged(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
-) -> None:
-    with Zigbee(make_broker().start().port) as zigbee:
-        text = limited(zigbee.port, "messages_per_second: 20, burst: 100, device_per_second: 0")
-        with Daemon(tmp_path, text) as daemon:
-            zigbee.online()
-            for at in range(1_000):
-                zigbee.peer.publish(f"zigbee2mqtt/{at % 7}", b'{"power": 1}', qos=1)
-            wait_until(lambda: counted(daemon, "over_rate") > 700, "it is dropped")
-            assert daemon.stop() == 0
-            before = counted(daemon, "over_rate")
-            daemon.start()  # nothing comes again: it was acknowledged
-            wait_until(
-                lambda: zigbee.tell("probe", temperature=1) or daemon.values("temperature"),
-                "something else is heard",
-            )
-            assert counted(daemon, "over_rate") == before
+def test_a_flood_of_a_source_is_dropped_and_acknowledged(tmp_path: Path, zigbee: Zigbee) -> None:
+    text = limited(zigbee.port, "messages_per_second: 20, burst: 100, device_per_second: 0")
+    with Daemon(tmp_path, text) as daemon:
+        zigbee.online()
+        for at in range(1_000):
+            zigbee.peer.publish(f"zigbee2mqtt/{at % 7}", b'{"power": 1}', qos=1)
+        wait_until(lambda: counted(daemon, "over_rate") > 700, "it is dropped")
+        assert daemon.stop() == 0
+        before = counted(daemon, "over_rate")
+        daemon.start()  # nothing comes again: it was acknowledged
+        wait_until(
+            lambda: zigbee.tell("probe", temperature=1) or daemon.values("temperature"),
+            "something else is heard",
+        )
+        assert counted(daemon, "over_rate") == before
 
 
 def up(eui: str, said: str = "", temperature: float = 20.0) -> str:

@@ -41,10 +41,9 @@ def test_the_same_rig_sees_a_daemon_that_acknowledges_too_early_lose() -> None:
 
 
 def test_killed_after_the_order_was_sent_it_is_not_sent_again_but_proved(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, pump(broker.port)) as daemon:
+    with Daemon(tmp_path, pump(broker.port)) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=95)
         wait_until(lambda: zigbee.orders, "an order")
@@ -61,11 +60,10 @@ def test_killed_after_the_order_was_sent_it_is_not_sent_again_but_proved(
 
 
 def test_killed_after_the_echo_it_waits_for_the_proof_and_then_says_timeout(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
-    broker = make_broker().start()
     text = pump(broker.port, ("within: 20s", "within: 4s"))
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=95)
         wait_until(lambda: zigbee.orders, "an order")
@@ -155,11 +153,10 @@ def two_brokers(plant: Mosquitto, tools: Mosquitto) -> str:
 
 
 def test_an_order_on_its_way_when_the_line_falls_silent_is_not_repeated(
-    tmp_path: Path, make_broker: MakeBroker
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     """The PUBACK never comes: it may have been obeyed, so it is asked about."""
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee, Proxy(broker.port) as proxy:
+    with Proxy(broker.port) as proxy:
         text = pump(proxy.port, ("127.0.0.1, port", "127.0.0.1, keepalive: 1s, port"))
         with Daemon(tmp_path, text) as daemon:
             zigbee.online()

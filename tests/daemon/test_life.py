@@ -5,7 +5,7 @@ import random
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +18,10 @@ from gateway.store.reader import Reader
 from tests.fakes import fuzz
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.inside import Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
-MakeBroker = Callable[..., Mosquitto]
 EVERYTHING = """
 gateway: {{id: here}}
 brokers: {{local: {{host: 127.0.0.1, port: {port}}}}}
@@ -38,12 +36,6 @@ assets:
   pump:
     metrics: {{power: {{from: zigbee/plug}}}}
 """
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def test_systemd_is_told_of_the_start_of_life_and_of_the_end(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.inside import Clocks, Inside
+from tests.fakes.inside import Clocks, inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.people import done, refused, say
@@ -35,11 +35,6 @@ METRICS = "      level: {from: zigbee/valve}\n    actions:\n"
 
 
 @pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
 def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
     with Zigbee(broker.port, PLUG, PROBE, VALVE, OTHER) as zigbee:
         yield zigbee
@@ -57,11 +52,6 @@ def text(zigbee: Zigbee, *keys: str, more: str = "") -> str:
         ("    actions:\n", METRICS),
         ("    verdicts:\n", THROTTLE),
     )
-
-
-def inside(folder: Path, written: str, clock: Clocks | None = None) -> Inside:
-    (folder / "gateway.yaml").write_text(written)
-    return Inside(folder / "gateway.yaml", clock or Clocks())
 
 
 def decisions(daemon: Records) -> list[tuple[str, str]]:

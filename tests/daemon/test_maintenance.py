@@ -31,9 +31,8 @@ METRICS
 
 @pytest.mark.broker
 def test_abstention_rates_are_in_the_health_document_and_counted_durably(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     (tmp_path / "package").mkdir()
     package = make.write(tmp_path / "package", make.linear())
     manifest = json.loads((tmp_path / "package/manifest.json").read_text())

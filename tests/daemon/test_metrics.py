@@ -4,13 +4,11 @@ import http.client
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.ports import free_port
 from tests.fakes.promtool import KNOWN, promtool
 from tests.fakes.waiting import wait_until
@@ -18,12 +16,6 @@ from tests.fakes.zigbee import Zigbee
 
 pytestmark = pytest.mark.broker
 SAMPLE = re.compile(r"^(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def told(port: int, at: int) -> str:

@@ -1,22 +1,12 @@
 """A machine on which onnxruntime is missing: the gateway runs on its rules, and says so."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.daemon.test_worker import judged, rungs, squash
 from tests.fakes import bare_worker
 from tests.fakes.daemon import Daemon
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def test_without_onnxruntime_rules_judge_and_health_says_why(

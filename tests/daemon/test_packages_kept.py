@@ -3,27 +3,19 @@
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from tests.daemon.test_versions import CALM, ask, judging, package, reach, write
+from tests.daemon.test_versions import CALM, ask, judging, reach
 from tests.fakes import crashing_worker
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package, write
 
 PLANTED = ("-c", crashing_worker.PROGRAM)
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def text(zigbee: Zigbee, *names: str, candidate: str = "") -> str:

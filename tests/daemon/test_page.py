@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 
 from tests.daemon.test_explain import MODEL, PACKAGE, heat
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.page import frames
 from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait_until
@@ -21,12 +20,6 @@ from tests.fakes.zigbee import Zigbee
 
 httpx = pytest.importorskip("httpx")
 HEALTH = Path(__file__).parents[2] / "docs/topics/health.schema.json"
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def told(port: int, web: int, *changes: tuple[str, str]) -> str:

@@ -1,7 +1,6 @@
 """A running gateway whose configuration is several files, and names what is elsewhere."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,14 @@ FAN = "metrics:\n  speed: {from: zigbee/fan, unit: rpm}\n"
 
 @pytest.mark.broker
 def test_an_included_file_that_changed_is_taken_by_a_reload_and_a_bad_one_is_named(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     (tmp_path / "fan.yaml").write_text(FAN)
-    broker = make_broker().start()
     text = pump(broker.port) + "  fan: !include fan.yaml\n"
     assert f"port: {broker.port}" in text
     text = text.replace(f"port: {broker.port}", "port: !env PLANT_PORT")
     where = {"PLANT_PORT": str(broker.port)}
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text, environment=where) as daemon:
+    with Daemon(tmp_path, text, environment=where) as daemon:
         zigbee.online().tell("fan", speed=900)
         wait_until(lambda: daemon.values("speed") == [900], "it is heard")
         (tmp_path / "fan.yaml").write_text(FAN + "  noise: {from: zigbee/fan, unitt: dB}\n")

@@ -3,7 +3,6 @@
 import json
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from gateway.store.settings import StoreSettings
 from gateway.store.writer import Store
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.inside import TRUE_MS, Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import answers, done, refused, say
 from tests.fakes.records import Records
 from tests.fakes.waiting import wait_until
@@ -24,12 +22,6 @@ from tests.fakes.zigbee import Zigbee
 
 HOUR_MS = 3_600_000
 YEARS_MS = 10 * 365 * 24 * HOUR_MS
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def inside(folder: Path, zigbee: Zigbee, *changes: tuple[str, str], clock: Any = None) -> Inside:

@@ -1,15 +1,11 @@
 """The one alert of an asset, while several of its policies are raised."""
 
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.inside import Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
+from tests.fakes.inside import inside
 from tests.fakes.people import done
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
@@ -18,27 +14,16 @@ FIRST = '      - {rule: "temperature > 90", label: alarm}\n'
 TWO = (FIRST, FIRST + '      - {rule: "temperature > 60", label: warm}\n')
 
 
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
-
-
 def text(zigbee: Zigbee, policies: str) -> str:
     last = "      - {when: alarm, do: stop, mode: act}\n"
     return pump(zigbee.port, TWO, (last, policies))
-
-
-def inside(folder: Path, zigbee: Zigbee, policies: str) -> Inside:
-    (folder / "gateway.yaml").write_text(text(zigbee, policies))
-    return Inside(folder / "gateway.yaml", Clocks())
 
 
 def test_an_alert_that_is_over_does_not_hide_the_one_that_began_with_it(
     tmp_path: Path, zigbee: Zigbee
 ) -> None:
     policies = "      - {when: alarm, mode: advise}\n      - {when: warm, mode: advise}\n"
-    with inside(tmp_path, zigbee, policies):
+    with inside(tmp_path, text(zigbee, policies)):
         zigbee.online()
         for temperature, label in ((70, "warm"), (95, "alarm"), (71, "warm"), (96, "alarm")):
             zigbee.tell("probe", temperature=temperature)
@@ -53,7 +38,7 @@ def test_of_two_that_are_raised_the_alert_is_about_the_one_that_nobody_has_seen(
     tmp_path: Path, zigbee: Zigbee
 ) -> None:
     policies = "      - {when: alarm, clear: 3 of 3}\n      - {when: warm, clear: 1 of 1}\n"
-    with inside(tmp_path, zigbee, policies):
+    with inside(tmp_path, text(zigbee, policies)):
         zigbee.online()
         zigbee.tell("probe", temperature=95)
         wait_until(lambda: alert(zigbee, "label") == "alarm", "the first")

@@ -1,25 +1,16 @@
 """A reload: what can hold at once does, what waits for a restart is named until then."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.main import cli
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
 PORT = "brokers.local.keepalive"
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def reload(daemon: Daemon, *words: str) -> Result:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.fakes.press import Press, press, samples
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import write
 
 PERIOD_S = 0.25
 RUNGS = """verdicts:
@@ -31,27 +32,10 @@ CHANGES = (
 )
 
 
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
-
-
 def heat(folder: Path) -> None:
     """score = temperature, four times a second; alarm from 90."""
-    channel = {"name": "temperature", "unit": "degC", "max_age_s": 1}
-    shape = {"channels": [channel], "period_s": PERIOD_S, "window": 1, "min_coverage": 0}
-    make.write(
-        folder,
-        make.Recipe(
-            make.model([make.node("Flatten", "window", "score", axis=1)], window=("n", 1, 1)),
-            rows=1,
-            channels=1,
-            golden=[[[0.02]]],
-            levels=[{"label": "alarm", "on": 90.0, "off": 90.0}],
-        ),
-        input={"tensor": "window", "layout": "n,t,c", **shape},
-    )
+    model = make.model([make.node("Flatten", "window", "score", axis=1)], window=("n", 1, 1))
+    write(folder, "1.0.0", model, period_s=PERIOD_S, channel={"max_age_s": 1})
 
 
 def replayed(daemon: Daemon, *options: str) -> Any:
@@ -162,10 +146,7 @@ def test_what_people_said_and_restarts_are_part_of_the_history(
         assert tree["decisions"][0]["would_be"]["refused"] == "hold"
 
 
-def test_waveforms_are_replayed_with_their_samples(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
-) -> None:
-    broker = make_broker().start()
+def test_waveforms_are_replayed_with_their_samples(tmp_path: Path, broker: Mosquitto) -> None:
     with Press(broker.port) as sensor, Daemon(tmp_path, press(broker.port)) as daemon:
         sensor.online()
         wait_until(lambda: daemon.logged("model_loaded"), "the model")

@@ -1,7 +1,6 @@
 """Requests over a real broker: answered, refused, never done late."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -18,9 +17,8 @@ ASK, ANSWER = "edge/here/request/nonsense", "edge/here/response/nonsense"
 
 
 def test_a_request_that_nobody_knows_is_answered_with_what_there_is(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     with Daemon(tmp_path, pump(broker.port)) as daemon, Peer(broker.port, "edge/#") as peer:
         wait_until(lambda: any(topic.endswith("/health") for topic, _, _ in peer.heard), "health")
         peer.publish(ASK, json.dumps({"transaction": "t-1"}))
@@ -31,10 +29,7 @@ def test_a_request_that_nobody_knows_is_answered_with_what_there_is(
         assert daemon.logged("request_refused")
 
 
-def test_a_retained_request_is_reported_and_not_answered(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
-) -> None:
-    broker = make_broker().start()
+def test_a_retained_request_is_reported_and_not_answered(tmp_path: Path, broker: Mosquitto) -> None:
     with Peer(broker.port, "edge/here/response/#") as peer:
         peer.publish(ASK, b"{}", retain=True)
         with Daemon(tmp_path, pump(broker.port)) as daemon:
@@ -44,9 +39,8 @@ def test_a_retained_request_is_reported_and_not_answered(
 
 
 def test_the_answer_comes_to_the_response_topic_with_its_correlation(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     heard: list[tuple[str, bytes]] = []
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.on_message = lambda _c, _u, m: heard.append(

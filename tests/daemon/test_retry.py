@@ -1,41 +1,23 @@
 """A command that came to nothing is given again only where the file says so."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.inside import Clocks, Inside
+from tests.fakes.inside import Inside, inside
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import done
 from tests.fakes.records import Records
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
-MakeBroker = Callable[..., Mosquitto]
 FAST = ("within: 20s", "within: 1s")
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
-
-
-@pytest.fixture
-def zigbee(broker: Mosquitto) -> Iterator[Zigbee]:
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
 
 
 def text(broker: Mosquitto, retry: str, *changes: tuple[str, str]) -> str:
     return pump(broker.port, ("mode: act", f"mode: act, retry: {retry}"), *changes)
-
-
-def inside(folder: Path, written: str) -> Inside:
-    (folder / "gateway.yaml").write_text(written)
-    return Inside(folder / "gateway.yaml", Clocks())
 
 
 def attempts(daemon: Records) -> list[tuple[int, str]]:

@@ -1,29 +1,20 @@
 """A pump that stands still is neither faulty nor well: the declared ``running`` rule."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from tests.daemon.test_versions import package
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package
 
 CHANGES = (
     ("    verdicts:\n", "    running: power > 50\n    verdicts:\n      - {model: heat}\n"),
     ("log: {", "models: {heat: {package: heat}}\nlog: {"),
 )
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def test_a_pump_that_the_gateway_stopped_keeps_its_alert_until_it_runs_and_is_well(

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,12 @@ from gateway.daemon.last_good import WELL_MS
 from gateway.errors import ConfigError
 from tests.fakes.daemon import ROOT, Daemon, pump
 from tests.fakes.inside import Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.people import refused
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
 BROKEN = ("policy:", "polizy:")
 TORN = ("assets:", "assets: [")
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def kept(folder: Path, text: str) -> Path:

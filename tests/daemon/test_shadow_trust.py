@@ -1,15 +1,14 @@
 """A candidate in shadow is held to what would keep it from answering if it judged."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.daemon.test_versions import RULES, judging, package, reach, text
+from tests.daemon.test_versions import RULES, judging, reach, text
 from tests.fakes.daemon import Daemon
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package, write
 
 TRUSTS: dict[str, dict[str, object]] = {
     "ood": {"method": "range", "limits": {"temperature": [-1.0, 10.0]}, "max_share": 0.0},
@@ -21,26 +20,11 @@ TRUSTS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
-
-
 def doubtful(folder: Path, kind: str) -> None:
     """The temperature itself, as the active version says it, but it may not answer to 20 degC."""
     nodes = [make.node("Flatten", "window", "score", axis=1)]
     model = make.model(nodes, window=("n", 1, 1))
-    levels = [{"label": "alarm", "on": 90.0, "off": 90.0}]
-    channel = {"name": "temperature", "unit": "degC", "max_age_s": 600}
-    dims = {"period_s": 0.02, "window": 1, "min_coverage": 0}
-    make.write(
-        folder,
-        make.Recipe(model, rows=1, channels=1, golden=[[[0.02]]], levels=levels),
-        version="1.1.0",
-        input={"tensor": "window", "layout": "n,t,c", "channels": [channel], **dims},
-        **{kind: TRUSTS[kind]},
-    )
+    write(folder, "1.1.0", model, **{kind: TRUSTS[kind]})
 
 
 @pytest.mark.parametrize("kind", TRUSTS)

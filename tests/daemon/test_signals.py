@@ -3,7 +3,7 @@
 import json
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,7 @@ from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.press import Press, press, samples
 from tests.fakes.waiting import wait_until
 
-MakeBroker = Callable[..., Mosquitto]
 G = 9.80665
-
-
-@pytest.fixture
-def broker(make_broker: MakeBroker) -> Mosquitto:
-    return make_broker().start()
 
 
 @pytest.fixture

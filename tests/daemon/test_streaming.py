@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +31,8 @@ assets:
 
 @pytest.mark.broker
 def test_the_daemon_gives_the_reference_s_scores_on_any_sensor(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto
 ) -> None:
-    broker = make_broker().start()
     level = soon(tmp_path / "stream")
     file = tmp_path / "gateway.yaml"
     file.write_text(CONFIG.replace("PORT", str(broker.port)))
@@ -68,9 +66,8 @@ DEAD = {
 @pytest.mark.broker
 @pytest.mark.parametrize("way", DEAD)
 def test_no_verdict_comes_from_the_model_once_its_sensor_is_dead(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto], way: str
+    tmp_path: Path, broker: Mosquitto, way: str
 ) -> None:
-    broker = make_broker().start()
     soon(tmp_path / "stream")
     file = tmp_path / "gateway.yaml"
     limits = "range: [-40, 150], flatline: 50m, stale: 40m}, count: {from: plc/bearing}"

@@ -1,13 +1,13 @@
 """An active model that ends the worker whenever it is asked: the others judge, and it is named."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.daemon.test_versions import CALM, killer, package
+from tests.daemon.test_versions import CALM, killer
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
+from tests.models.heat import package
 
 MODELS = "models: {bad: {package: bad}, good: {package: good}}\n"
 RUNGS = "verdicts:\n      - {model: bad, deadline: 1s}\n      - {model: good, deadline: 10s}\n"
@@ -18,14 +18,13 @@ OTHER = """  tank:
 
 
 def test_one_that_hangs_the_worker_at_each_question_is_let_rest_and_the_others_judge(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee
 ) -> None:
     killer(tmp_path / "bad", "6.6.6")
     package(tmp_path / "good", "1.0.0")
-    broker = make_broker().start()
     text = pump(broker.port, ("verdicts:\n", RUNGS), CALM, ("log: {", MODELS + "log: {")) + OTHER
     text = text.replace("      - {model: good, deadline: 10s}\n", "", 1)
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=20.0)
         for asset in ("pump", "tank"):

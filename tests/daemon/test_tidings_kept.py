@@ -2,14 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.receiver import Receiver
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
@@ -26,34 +24,33 @@ def waiting(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def test_an_alert_waits_for_its_cloud_though_nobody_else_is_told(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
+    tmp_path: Path, zigbee: Zigbee
 ) -> None:
     cloud = tmp_path / "cloud"
     cloud.mkdir()
     receiver = Receiver(cloud)
-    with Zigbee(make_broker().start().port) as zigbee:
-        file = pump(zigbee.port) + CLOUD.replace("URL", receiver.url)
-        with Daemon(tmp_path, file) as daemon:
-            zigbee.online()
-            zigbee.tell("probe", temperature=95.0)
-            wait_until(
-                lambda: {"alert", "health"} <= {kind for kind, _, _ in waiting(tmp_path)},
-                "an alert and health wait",
-            )
-            (alert,) = (one for one in waiting(tmp_path) if one[0] == "alert")
-            assert alert[1] == "pump"
-            assert json.loads(alert[2])["kind"] == "raised"
-            daemon.kill()
-            with receiver:
-                daemon.start()
-                wait_until(
-                    lambda: "alert" not in {kind for kind, _, _ in waiting(tmp_path)},
-                    "the cloud has it, and it is forgotten",
-                )
-                query = "SELECT json_extract(body, '$.body') FROM row WHERE kind = 'alert'"
-                first, *_ = receiver.query(query)
-            assert json.loads(first[0]) == json.loads(alert[2])
-            daemon.stop()
-            daemon.file.write_text(pump(zigbee.port))
+    file = pump(zigbee.port) + CLOUD.replace("URL", receiver.url)
+    with Daemon(tmp_path, file) as daemon:
+        zigbee.online()
+        zigbee.tell("probe", temperature=95.0)
+        wait_until(
+            lambda: {"alert", "health"} <= {kind for kind, _, _ in waiting(tmp_path)},
+            "an alert and health wait",
+        )
+        (alert,) = (one for one in waiting(tmp_path) if one[0] == "alert")
+        assert alert[1] == "pump"
+        assert json.loads(alert[2])["kind"] == "raised"
+        daemon.kill()
+        with receiver:
             daemon.start()
-            wait_until(lambda: not waiting(tmp_path), "no cloud wants anything: all is forgotten")
+            wait_until(
+                lambda: "alert" not in {kind for kind, _, _ in waiting(tmp_path)},
+                "the cloud has it, and it is forgotten",
+            )
+            query = "SELECT json_extract(body, '$.body') FROM row WHERE kind = 'alert'"
+            first, *_ = receiver.query(query)
+        assert json.loads(first[0]) == json.loads(alert[2])
+        daemon.stop()
+        daemon.file.write_text(pump(zigbee.port))
+        daemon.start()
+        wait_until(lambda: not waiting(tmp_path), "no cloud wants anything: all is forgotten")

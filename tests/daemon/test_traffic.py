@@ -1,13 +1,11 @@
 """The traffic of a source is scored by the shipped package in the worker, and raises an alert."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from gateway.core.traffic import PERIOD_MS
 from tests.fakes.daemon import pump
-from tests.fakes.inside import Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
+from tests.fakes.inside import Clocks, Inside, inside
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
@@ -38,38 +36,32 @@ def scored(daemon: Inside) -> int:
     return carried.steps if carried else 0
 
 
-def test_a_flood_is_unusual_and_says_what_is(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto]
-) -> None:
+def test_a_flood_is_unusual_and_says_what_is(tmp_path: Path, zigbee: Zigbee) -> None:
     clock = Clocks()
-    with Zigbee(make_broker().start().port) as zigbee:
-        (tmp_path / "gateway.yaml").write_text(pump(zigbee.port, *SCORED))
-        with Inside(tmp_path / "gateway.yaml", clock) as daemon:
-            zigbee.online()
-            clock.pass_ms(PERIOD_MS)
-            wait_until(lambda: scored(daemon) or clock.pass_ms(PERIOD_MS), "the first is scored")
-            minutes(daemon, clock, 5)
-            warm(daemon)
-            for at in range(3_000):
-                zigbee.peer.publish("zigbee2mqtt/plug", json.dumps({"power": at}), qos=1)
-            wait_until(lambda: len(daemon.values("power")) == 3_000, "all of it is stored")
-            minutes(daemon, clock, 1)
+    with inside(tmp_path, pump(zigbee.port, *SCORED), clock) as daemon:
+        zigbee.online()
+        clock.pass_ms(PERIOD_MS)
+        wait_until(lambda: scored(daemon) or clock.pass_ms(PERIOD_MS), "the first is scored")
+        minutes(daemon, clock, 5)
+        warm(daemon)
+        for at in range(3_000):
+            zigbee.peer.publish("zigbee2mqtt/plug", json.dumps({"power": at}), qos=1)
+        wait_until(lambda: len(daemon.values("power")) == 3_000, "all of it is stored")
+        minutes(daemon, clock, 1)
 
-            def events() -> list[dict[str, object]]:
-                said = zigbee.heard("edge/here/event")
-                return [one for one in said if one["event"] == "security_traffic_anomaly"]
+        def events() -> list[dict[str, object]]:
+            said = zigbee.heard("edge/here/event")
+            return [one for one in said if one["event"] == "security_traffic_anomaly"]
 
-            wait_until(events, "it is told")
-            (told,) = events()
-            assert (told["source"], told["feature"]) == ("zigbee", "messages")
-            assert told["value"] >= 3_000  # type: ignore[operator]  # a number
-            wait_until(
-                lambda: "source zigbee: unusual traffic" in str(zigbee.newest("problems")),
-                "it is shown",
-            )
-            assert daemon.commands() == []
-            minutes(daemon, clock, 3)
-            wait_until(
-                lambda: "unusual traffic" not in str(zigbee.newest("problems")), "it is over"
-            )
-            daemon.stop()
+        wait_until(events, "it is told")
+        (told,) = events()
+        assert (told["source"], told["feature"]) == ("zigbee", "messages")
+        assert told["value"] >= 3_000  # type: ignore[operator]  # a number
+        wait_until(
+            lambda: "source zigbee: unusual traffic" in str(zigbee.newest("problems")),
+            "it is shown",
+        )
+        assert daemon.commands() == []
+        minutes(daemon, clock, 3)
+        wait_until(lambda: "unusual traffic" not in str(zigbee.newest("problems")), "it is over")
+        daemon.stop()

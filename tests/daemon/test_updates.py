@@ -3,33 +3,13 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.fakes.daemon import ROOT
 from tests.fakes.inside import Clocks, Inside
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.updating import by_hand, on_record, reach, running, states, told
 from tests.fakes.waiting import let_pass, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.updates.plant import Plant
-
-MakeBroker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with Plant(tmp_path / "plant") as plant:
-        yield plant
 
 
 def test_a_good_model_comes_by_itself_is_tried_promoted_and_kept(
@@ -72,22 +52,25 @@ def test_a_model_that_alarms_too_often_never_judges_and_is_not_tried_again(
         assert told(daemon).count("delivered") == 1
 
 
+def visit(plant: Plant) -> None:
+    """Its repository is asked, whatever the daemon has planned."""
+    subprocess.run(
+        [sys.executable, "-m", "gateway.updates", str(plant.file)], check=False, cwd=ROOT
+    )
+
+
 def test_a_repository_that_lies_is_told_and_one_that_is_away_is_not_a_problem(
     plant: Plant, zigbee: Zigbee
 ) -> None:
     with running(plant, zigbee) as daemon:
         zigbee.online()
         plant.server.gone = True
-        subprocess.run(
-            [sys.executable, "-m", "gateway.updates", str(plant.file)], check=False, cwd=ROOT
-        )
+        visit(plant)
         wait_until(lambda: told(daemon) == ["check_failed"], "it is told")
         assert not any("updates" in one for one in zigbee.newest("health")["problems"])
         plant.server.gone = False
         plant.author(days_ago=40).do_timestamp(force=True)
-        subprocess.run(
-            [sys.executable, "-m", "gateway.updates", str(plant.file)], check=False, cwd=ROOT
-        )
+        visit(plant)
         wait_until(
             lambda: any("expired" in one for one in zigbee.newest("health")["problems"]),
             "it is a problem",

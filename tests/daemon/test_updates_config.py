@@ -1,33 +1,15 @@
 """Received configurations in the running daemon: on trial, kept, given up, left out."""
 
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.daemon import Daemon
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.updating import LOUD, by_hand, on_record, running, told
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.updates.plant import CONFIG, Plant
 
-MakeBroker = Callable[..., Mosquitto]
 CRASH = Path(__file__).parents[1] / "fakes" / "crashing_site.py"
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with Plant(tmp_path / "plant") as plant:
-        yield plant
 
 
 def test_a_configuration_is_tried_kept_and_put_on_record(plant: Plant, zigbee: Zigbee) -> None:

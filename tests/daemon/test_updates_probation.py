@@ -1,32 +1,15 @@
 """A model that goes bad after its promotion: rolled back by itself, in the running daemon."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.updating import by_hand, reach, running, states, told
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
-from tests.models import make
-from tests.updates.plant import Plant, written
-
-MakeBroker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with Plant(tmp_path / "plant") as plant:
-        yield plant
+from tests.models import heat, make
+from tests.updates.plant import Plant
 
 
 def nan_above(plant: Plant, degrees: float) -> Path:
@@ -40,7 +23,7 @@ def nan_above(plant: Plant, degrees: float) -> Path:
     ]
     constants = [make.tensor("most", [[degrees]]), make.tensor("zero", [[0.0]])]
     model = make.model(nodes, constants, window=("n", 1, 1))
-    return written(plant.folder / "nan", "1.1.0", model)
+    return heat.write(plant.folder / "nan", "1.1.0", model)
 
 
 def hanging(plant: Plant) -> Path:
@@ -62,7 +45,7 @@ def hanging(plant: Plant) -> Path:
         *(make.tensor("by", 0.05), make.tensor("power", 6.27)),
         make.tensor("one", [1], np.int64),
     ]
-    return written(
+    return heat.write(
         plant.folder / "hanging", "1.1.0", make.model(nodes, constants, window=("n", 1, 1))
     )
 

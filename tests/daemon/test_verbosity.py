@@ -1,7 +1,6 @@
 """``edge-gateway log-level``: heard at once, over by itself, on record."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,10 @@ from click.testing import CliRunner
 
 from gateway.cli.main import cli
 from tests.fakes.daemon import ROOT, Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-def zigbee(make_broker: Callable[..., Mosquitto]) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def level(folder: Path, *words: str) -> Any:

@@ -2,42 +2,21 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import PATIENCE_S, wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
+from tests.models.heat import package, write
 
-MakeBroker = Callable[..., Mosquitto]
 RUNGS = ("verdicts:\n", "verdicts:\n      - {model: heat, deadline: 10s}\n")
 RULES = "{package: new, shadow: 20 windows, probation: 20, max_latency: 5s, alarm_rate: [0, 0.2]"
 CALM = ("- {when: alarm, do: stop, mode: act}", "- {when: alarm, do: stop, mode: shadow}")
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    broker = make_broker().start()
-    with Zigbee(broker.port) as zigbee:
-        yield zigbee
-
-
-def package(
-    folder: Path, version: str, on: float = 90.0, *, plus: float = 0.0, period_s: float = 0.02
-) -> None:
-    """score = temperature + plus, judged 50 times a second on the last value; alarm from ``on``."""
-    nodes = [
-        make.node("Flatten", "window", "flat", axis=1),
-        make.node("Add", "flat plus", "score"),
-    ]
-    model = make.model(nodes, [make.tensor("plus", [[plus]])], window=("n", 1, 1))
-    write(folder, version, model, on, period_s)
 
 
 def killer(folder: Path, version: str) -> None:
@@ -56,29 +35,6 @@ def killer(folder: Path, version: str) -> None:
     ]
     constants = [make.tensor("one", [1], np.int64), make.tensor("by", 75.0)]
     write(folder, version, make.model(nodes, constants, window=("n", 1, 1)), 90.0)
-
-
-def write(folder: Path, version: str, model: Any, on: float, period_s: float = 0.02) -> None:
-    channel = {"name": "temperature", "unit": "degC", "max_age_s": 600}
-    make.write(
-        folder,
-        make.Recipe(
-            model,
-            rows=1,
-            channels=1,
-            golden=[[[0.02]]],
-            levels=[{"label": "alarm", "on": on, "off": on}],
-        ),
-        version=version,
-        input={
-            "tensor": "window",
-            "layout": "n,t,c",
-            "channels": [channel],
-            "period_s": period_s,
-            "window": 1,
-            "min_coverage": 0,
-        },
-    )
 
 
 def text(zigbee: Zigbee, candidate: str = "") -> str:

@@ -1,7 +1,6 @@
 """Readings that come all at once: each is a vote, as if they had come one by one."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,11 @@ from tests.fakes.zigbee import Zigbee
 
 @pytest.mark.parametrize(("hot", "events"), [(3, ["raised"]), (2, [])])
 def test_a_batch_of_reports_is_as_many_votes_of_a_rule(
-    tmp_path: Path, make_broker: Callable[..., Mosquitto], hot: int, events: list[str]
+    tmp_path: Path, broker: Mosquitto, zigbee: Zigbee, hot: int, events: list[str]
 ) -> None:
-    broker = make_broker().start()
     policy = ("when: alarm, do: stop", "when: alarm, for: 3 of 5, do: stop")
     text = pump(broker.port, policy, ("level: debug", "level: info"))
-    with Zigbee(broker.port) as zigbee, Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, text) as daemon:
         zigbee.online()
         zigbee.tell("probe", temperature=20.0)
         wait_until(lambda: daemon.values("temperature") == [20.0], "it is heard")

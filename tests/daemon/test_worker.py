@@ -2,27 +2,19 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.daemon import Daemon, pump
-from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import wait_until
 from tests.fakes.zigbee import Zigbee
 from tests.models import make
 
-MakeBroker = Callable[..., Mosquitto]
 MODEL = """    verdicts:
       - {model: tiny, channels: {c0: power}, deadline: 1s}
 """
-
-
-@pytest.fixture
-def zigbee(make_broker: MakeBroker) -> Iterator[Zigbee]:
-    with Zigbee(make_broker().start().port) as zigbee:
-        yield zigbee
 
 
 def judged(port: int, folder: Path, recipe: make.Recipe) -> str:

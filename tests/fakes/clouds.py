@@ -52,28 +52,54 @@ class Cloud(Protocol):
     def close(self) -> None: ...
 
 
-class Postgres:
-    kind = "postgres"
-    lives_s = LIVES_S
+class Spoiler(Protocol):
+    """What stands between a gateway and an engine."""
 
-    def __init__(self, folder: Path, odds: float, seed: int) -> None:
-        self.engine = postgres.Postgres().start().make_database()
-        self.relay = Relay(self.engine.port, odds, seed)
-        self.settings = {
-            "host": "127.0.0.1",
-            "port": self.relay.port,
-            "password_file": str(self.engine.password_file),
-            "tls": False,
-            "connect_timeout_s": 2.0,
-            "timeout_s": TIMEOUT_S,
-        }
+    odds: float
+    done: Counter[str]
+
+    def close(self) -> None: ...
+
+
+class Spoilt:
+    """A cloud whose engine can die, behind a line that is spoilt."""
+
+    lives_s = LIVES_S
+    engine: Any
+    spoilers: tuple[Spoiler, ...]
 
     def kill(self) -> None:
         self.engine.kill()
         self.engine.start()
 
     def calm(self) -> None:
-        self.relay.odds = 0.0
+        for one in self.spoilers:
+            one.odds = 0.0
+
+    def faults(self) -> Counter[str]:
+        return sum((one.done for one in self.spoilers), Counter[str]())
+
+    def close(self) -> None:
+        for one in self.spoilers:
+            one.close()
+        self.engine.kill()
+
+
+class Postgres(Spoilt):
+    kind = "postgres"
+
+    def __init__(self, folder: Path, odds: float, seed: int) -> None:
+        self.engine = postgres.Postgres().start().make_database()
+        relay = Relay(self.engine.port, odds, seed)
+        self.spoilers = (relay,)
+        self.settings = {
+            "host": "127.0.0.1",
+            "port": relay.port,
+            "password_file": str(self.engine.password_file),
+            "tls": False,
+            "connect_timeout_s": 2.0,
+            "timeout_s": TIMEOUT_S,
+        }
 
     def values(self) -> dict[str, list[float]]:
         # In the order of the transactions that wrote them; where a row is says nothing.
@@ -86,54 +112,37 @@ class Postgres:
             held.setdefault(stream, []).append(value)
         return held
 
-    def faults(self) -> Counter[str]:
-        return self.relay.done
-
     def close(self) -> None:
-        self.relay.close()
+        super().close()
         self.engine.remove()
 
 
-class Nats:
+class Nats(Spoilt):
     kind = "nats"
-    lives_s = LIVES_S
 
     def __init__(self, folder: Path, odds: float, seed: int) -> None:
         self.engine = Server(folder / "nats").start()
-        self.relay = Relay(self.engine.port, odds, seed)
+        relay = Relay(self.engine.port, odds, seed)
+        self.spoilers = (relay,)
         self.settings = {
-            "url": [f"nats://127.0.0.1:{self.relay.port}"],
+            "url": [f"nats://127.0.0.1:{relay.port}"],
             "connect_timeout_s": 2.0,
             "timeout_s": TIMEOUT_S,
         }
 
-    def kill(self) -> None:
-        self.engine.kill()
-        self.engine.start()
-
-    def calm(self) -> None:
-        self.relay.odds = 0.0
-
     def values(self) -> dict[str, list[float]]:
         return by_stream(nats.every_message(self.engine.port, "EDGE"))
 
-    def faults(self) -> Counter[str]:
-        return self.relay.done
 
-    def close(self) -> None:
-        self.relay.close()
-        self.engine.kill()
-
-
-class Kafka:
+class Kafka(Spoilt):
     """The mock broker forgets everything when it ends, so it is only cut off."""
 
     kind = "kafka"
-    lives_s = LIVES_S
 
     def __init__(self, folder: Path, odds: float, seed: int) -> None:
         self.engine = Broker()
         self.relay = self.engine.relay(odds, seed)
+        self.spoilers = (self.relay,)
         self.settings = {
             "brokers": [f"127.0.0.1:{self.relay.port}"],
             "tls": False,
@@ -146,67 +155,45 @@ class Kafka:
         time.sleep(0.2)
         self.relay.away(on=False)
 
-    def calm(self) -> None:
-        self.relay.odds = 0.0
-
     def values(self) -> dict[str, list[float]]:
         return by_stream([message.value() for message in self.engine.messages("edge")])
-
-    def faults(self) -> Counter[str]:
-        return self.relay.done
 
     def close(self) -> None:
         self.relay.close()
 
 
-class Http:
+class Http(Spoilt):
     kind = "http"
-    lives_s = LIVES_S
 
     def __init__(self, folder: Path, odds: float, seed: int) -> None:
         self.engine = Receiver(folder).start()
-        self.front = HostileHttp(self.engine.port, 10 * odds, seed)
-        self.relay = Relay(self.front.port, odds, seed)
+        front = HostileHttp(self.engine.port, 10 * odds, seed)
+        relay = Relay(front.port, odds, seed)
+        self.spoilers = (relay, front)
         self.settings = {
-            "url": f"http://127.0.0.1:{self.relay.port}",
+            "url": f"http://127.0.0.1:{relay.port}",
             "connect_timeout_s": 2.0,
             "timeout_s": TIMEOUT_S,
         }
 
-    def kill(self) -> None:
-        self.engine.kill()
-        self.engine.start()
-
-    def calm(self) -> None:
-        self.relay.odds = self.front.odds = 0.0
-
     def values(self) -> dict[str, list[float]]:
         return of_receiver(self.engine)
 
-    def faults(self) -> Counter[str]:
-        return self.relay.done + self.front.done
 
-    def close(self) -> None:
-        self.relay.close()
-        self.front.close()
-        self.engine.kill()
-
-
-class Mqtt:
+class Mqtt(Spoilt):
     """Broker and receiver die in turns; somebody repeats old cursors, too."""
 
     kind = "mqtt"
-    lives_s = LIVES_S
 
     def __init__(self, folder: Path, odds: float, seed: int) -> None:
         self.broker = Mosquitto(folder).start()
         place = f"127.0.0.1:{self.broker.port}"
         self.engine = Receiver(folder, "--mqtt", place, http=False).start()
-        self.relay = Relay(self.broker.port, odds, seed)
-        self.parrot = Parrot(self.broker.port, 10 * odds, seed)
+        relay = Relay(self.broker.port, odds, seed)
+        self.spoilers = (Parrot(self.broker.port, 10 * odds, seed), relay)
         self.settings = {
             "host": "127.0.0.1",
-            "port": self.relay.port,
+            "port": relay.port,
             "tls": False,
             "timeout_s": TIMEOUT_S,
         }
@@ -221,19 +208,11 @@ class Mqtt:
             self.broker.kill()
             self.broker.start()
 
-    def calm(self) -> None:
-        self.relay.odds = self.parrot.odds = 0.0
-
     def values(self) -> dict[str, list[float]]:
         return of_receiver(self.engine)
 
-    def faults(self) -> Counter[str]:
-        return self.relay.done + self.parrot.done
-
     def close(self) -> None:
-        self.parrot.close()
-        self.relay.close()
-        self.engine.kill()
+        super().close()
         self.broker.kill()
 
 

@@ -3,8 +3,6 @@
 import json
 import os
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +17,8 @@ from gateway.web import passwords
 from gateway.web.spec import Spec
 from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait_until
+from tests.fakes.wired import Wired
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 PUMP = {
     "name": "Pump",
@@ -39,7 +37,7 @@ def people(folder: Path) -> str:
     return str(file)
 
 
-class Page:
+class Page(Wired):
     """One process; what it asks is answered by ``answer``."""
 
     def __init__(self, folder: Path, **changes: Any) -> None:
@@ -61,22 +59,14 @@ class Page:
         self.verify: ssl.SSLContext | bool = True
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.web"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        line = replace(self.spec, parent=os.getpid()).line()
-        self._write(line)
+        self.launch("gateway.web", replace(self.spec, parent=os.getpid()).line())
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
         wait_until(
             lambda: any("listening" in one for one in self.told) or self.process.poll() is not None,
             "the page listens",
         )
-        assert self.process.poll() is None, self.process.stderr.read().decode()  # type: ignore[union-attr]
+        assert self.process.poll() is None, self.stderr.read().decode()
         return self
 
     def __exit__(
@@ -85,21 +75,15 @@ class Page:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stderr is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(10)
+        self.hang_up()
         self._listener.join(10)
-        said = self.process.stderr.read().decode()
-        self.process.stderr.close()
-        self.process.stdout.close()
+        said = self.complaints()
         if error is None:
             assert said == ""
 
     def tell(self, topic: str, document: object) -> None:
         """Send it a document."""
-        self._write(f"{topic} {json.dumps(document)}\n".encode())
+        self.write(f"{topic} {json.dumps(document)}\n".encode())
 
     def asks(self) -> list[dict[str, Any]]:
         """What it asked for."""
@@ -119,14 +103,8 @@ class Page:
                 client.headers["x-csrf-token"] = client.get("/api/me").json()["csrf"]
             yield client
 
-    def _write(self, line: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line)
-        self.process.stdin.flush()
-
     def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self.stdout:
             told = json.loads(line)
             self.told.append(told)
             if "ask" in told:

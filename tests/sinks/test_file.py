@@ -1,7 +1,6 @@
 """The file sink: what is in the folder is the cursor, whatever happens to the process and drive."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pyarrow import parquet
 from gateway.core.batches import Batch, Cursor, Row, Stream, pack
 from gateway.errors import SinkGapError, SinkRefusedError, SinkUnavailableError
 from gateway.sinks import file, file_folder, file_parquet
+from tests.fakes.disk import small_disk
 from tests.fakes.file_sender import rows_of
 from tests.fakes.waiting import let_pass
 from tests.sinks import contract
@@ -324,13 +324,8 @@ def test_a_removable_drive_must_be_another_than_the_systems(folder: Path) -> Non
 @pytest.fixture
 def drive(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
-    place = tmp_path / "drive"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs root, to mount a small file system")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=False, capture_output=True)
+    with small_disk(tmp_path / "drive", "1m") as place:
+        yield place
 
 
 def test_a_full_drive_is_waited_for(drive: Path) -> None:

@@ -11,6 +11,7 @@ from gateway.errors import StoreError, StoreFullError, StoreReadOnlyError
 from gateway.store import connecting
 from gateway.store.batch import Batch, StoredReport
 from gateway.store.reader import Reader
+from tests.fakes.disk import small_disk
 from tests.store.samples import (
     NOW_MS,
     crash,
@@ -34,14 +35,8 @@ def sh(*command):
 @pytest.fixture
 def disk(tmp_path):
     """A disk of 6 MB that may be filled and made read-only."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    try:
-        sh("mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place))
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"cannot mount: {error.stderr.decode().strip()}")
-    yield place
-    sh("umount", "-l", str(place))
+    with small_disk(tmp_path / "disk", "6m") as place:
+        yield place
 
 
 def fat(first, n=200):

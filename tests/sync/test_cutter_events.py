@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as config
 from hypothesis import strategies as st
@@ -61,13 +60,6 @@ def health(n):
 def checkpoint(store, seq):
     document = json.dumps({"ts": "2026-01-01T00:00:00Z", "seq": seq, "signature": "x"})
     return Checkpoint(seq, b"", store.opened.epoch, "key", document)
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = open_store(tmp_path)
-    yield made
-    made.close()
 
 
 def events(store, chosen=ALL):

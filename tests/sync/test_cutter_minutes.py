@@ -30,13 +30,6 @@ from tests.sync.rooms import (
 MINUTES = choice(Kind.MINUTES)
 
 
-@pytest.fixture
-def store(tmp_path):
-    made = open_store(tmp_path)
-    yield made
-    made.close()
-
-
 def test_a_minute_says_how_many_the_lowest_the_mean_the_highest_and_the_last(store):
     values = [3.0, 1.0, 5.0, 2.0]
     store.commit(Batch(reports=[stored(n * 1_000, (POWER, one)) for n, one in enumerate(values)]))

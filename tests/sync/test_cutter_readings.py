@@ -31,13 +31,6 @@ from tests.sync.rooms import (
 RAW = choice(Kind.READINGS)
 
 
-@pytest.fixture
-def store(tmp_path):
-    made = open_store(tmp_path)
-    yield made
-    made.close()
-
-
 def drain(store, mono_ms=None, now_ms=NOW_MS, clock_ok=True):
     while store.maintain(now_ms, clock_ok, mono_ms).more:
         pass

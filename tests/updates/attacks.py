@@ -20,7 +20,8 @@ from tuf.api.serialization.json import JSONSerializer
 from gateway.core.updates import Terms
 from gateway.updates import offers
 from tests.fakes import https
-from tests.updates.plant import Plant, packaged
+from tests.models import heat
+from tests.updates.plant import Plant
 
 COMPACT = JSONSerializer(compact=True)
 
@@ -376,7 +377,7 @@ def damaged_package_signed_as_it_is(plant: Plant, sha256: str) -> Iterator[None]
 @attack("it is 'chill', and model heat is 'tiny'")
 def package_of_another_model(plant: Plant, sha256: str) -> Iterator[None]:
     del sha256
-    plant.offer_package(packaged(plant.folder / "chill", "9.9.9", id="chill"))
+    plant.offer_package(heat.package(plant.folder / "chill", "9.9.9", id="chill"))
     yield
 
 
@@ -384,7 +385,7 @@ def package_of_another_model(plant: Plant, sha256: str) -> Iterator[None]:
 def package_that_no_asset_can_feed(plant: Plant, sha256: str) -> Iterator[None]:
     del sha256
     channel = {"name": "vibration", "unit": "mm/s"}
-    plant.offer_package(packaged(plant.folder / "shaky", "9.9.9", channel=channel))
+    plant.offer_package(heat.package(plant.folder / "shaky", "9.9.9", channel=channel))
     yield
 
 
@@ -403,4 +404,4 @@ def package_without_the_house_s_signature(plant: Plant, sha256: str) -> Iterator
     plant.file.write_text(text.replace("package: old,", "package: old, trust: house.pub,"))
     yield
     plant.file.write_text(text)
-    plant.offer_package(packaged(plant.folder / "again", "1.2.0", 93.0))
+    plant.offer_package(heat.package(plant.folder / "again", "1.2.0", 93.0))

@@ -17,7 +17,7 @@ from gateway.updates.author import Author
 from gateway.updates.fetch import Pace
 from gateway.updates.keyring import Keyring
 from tests.fakes.https import StaticServer
-from tests.models import make
+from tests.models import heat
 
 TERMS = Terms()
 HURRIED = Pace(wait_s=2.0, slow_s=0.5, least=512)
@@ -50,34 +50,6 @@ MODEL = "{shadow: 20 windows, probation: 20, max_latency: 5s, alarm_rate: [0, 0.
 CONFIG = "config: {may: [assets, models], probation: 3s}"
 
 
-def packaged(
-    folder: Path, version: str, on: float = 90.0, *, plus: float = 0.0, **other: Any
-) -> Path:
-    """score = temperature + plus, judged 50 times a second on the last value; alarm from ``on``."""
-    nodes = [
-        make.node("Flatten", "window", "flat", axis=1),
-        make.node("Add", "flat plus", "score"),
-    ]
-    model = make.model(nodes, [make.tensor("plus", [[plus]])], window=("n", 1, 1))
-    return written(folder, version, model, on, **other)
-
-
-def written(folder: Path, version: str, model: Any, on: float = 90.0, **other: Any) -> Path:
-    """A package of one row of one channel."""
-    channel = {"name": "temperature", "unit": "degC", "max_age_s": 600, **other.pop("channel", {})}
-    recipe = make.Recipe(
-        model,
-        rows=1,
-        channels=1,
-        golden=[[[0.02]]],
-        levels=[{"label": "alarm", "on": on, "off": on}],
-    )
-    shape = {"tensor": "window", "layout": "n,t,c", "channels": [channel]}
-    shape |= {"period_s": 0.02, "window": 1, "min_coverage": 0}
-    make.write(folder, recipe, version=version, input=shape, **other)
-    return folder
-
-
 @dataclass
 class Plant:
     """One of each."""
@@ -95,7 +67,7 @@ class Plant:
         self.pub = self.folder / "pub"
         offers.begin(self.author(), 2, 3)
         self.server = StaticServer(self.pub, self.folder / "certificates")
-        packaged(self.gateway / "old", "1.0.0")
+        heat.package(self.gateway / "old", "1.0.0")
         shutil.copy(self.pub / "metadata" / "1.root.json", self.gateway / "root.json")
         shutil.copy(self.server.ca_file, self.gateway / "ca.pem")
         self.write()
@@ -138,7 +110,7 @@ class Plant:
     def offer(self, version: str = "1.1.0", on: float = 91.0, **more: Any) -> str:
         """Offer a version of the model; its sha256."""
         terms = more.pop("terms", Terms())
-        package = packaged(self.folder / f"package-{version}", version, on, **more)
+        package = heat.package(self.folder / f"package-{version}", version, on, **more)
         return offers.add_model(self.author(), package, "heat", terms).sha256
 
     def offer_package(self, package: Path, terms: Terms = TERMS) -> str:

@@ -16,7 +16,8 @@ from gateway.updates.author import Author
 from gateway.updates.keyring import Keyring
 from tests.fakes import https
 from tests.fakes.daemon import ROOT
-from tests.updates.plant import FILE, Plant, packaged
+from tests.models import heat
+from tests.updates.plant import FILE, Plant
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_without_room_nothing_is_downloaded(plant: Plant) -> None:
 
 
 def test_what_was_refused_is_not_tried_again(plant: Plant) -> None:
-    plant.offer_package(packaged(plant.folder / "chill", "9.9.9", id="chill"))
+    plant.offer_package(heat.package(plant.folder / "chill", "9.9.9", id="chill"))
     assert "refused" in plant.visit()["found"][-1]
     said = plant.visit()
     assert "it is 'chill'" in said["found"][0]

@@ -416,9 +416,7 @@ def test_broken_requests_leave_it_as_it_was(tmp_path: Path) -> None:
 def test_it_ends_when_the_daemon_does(tmp_path: Path) -> None:
     with Page(tmp_path) as page, ExitStack() as held:
         held.enter_context(_raw(page, GET)).recv(12)
-        assert page.process.stdin is not None
-        page.process.stdin.close()
-        assert page.process.wait(10) == 0
+        assert page.hang_up() == 0
 
 
 def test_a_database_of_another_kind_is_told(tmp_path: Path) -> None:

@@ -18,29 +18,22 @@ import pytest
 from gateway.web.answering import MOST_CLIENTS, STALE_S, Answer
 from gateway.web.scrape_spec import ScrapeSpec
 from tests.fakes.waiting import wait_until
+from tests.fakes.wired import ROOT, Wired
 
-ROOT = Path(__file__).parents[2]
 FIGURES = {"degraded": [[True]], "source_silent": [["zigbee", False]]}
 
 
-class Scraped:
+class Scraped(Wired):
     """One process; the test is its daemon."""
 
     def __init__(self, **files: str) -> None:
         self._files = files
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.web.scrape"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        self._write(ScrapeSpec("127.0.0.1", 0, os.getpid(), **self._files).line())
-        assert self.process.stdout is not None
-        said = self.process.stdout.readline()
-        assert said, self.process.stderr.read()  # type: ignore[union-attr]
+        spec = ScrapeSpec("127.0.0.1", 0, os.getpid(), **self._files)
+        self.launch("gateway.web.scrape", spec.line())
+        said = self.stdout.readline()
+        assert said, self.stderr.read()
         self.port = int(json.loads(said)["listening"])
         return self
 
@@ -50,22 +43,11 @@ class Scraped:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.process.stdin.close()
-        assert self.process.wait(10) == 0
-        assert self.process.stderr.read() == b""
-        self.process.stdout.close()
-        self.process.stderr.close()
+        assert self.hang_up() == 0
+        assert self.complaints() == ""
 
     def tell(self, figures: Any) -> None:
-        self._write(json.dumps(figures).encode() + b"\n")
-
-    def _write(self, line: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line)
-        self.process.stdin.flush()
+        self.write(json.dumps(figures).encode() + b"\n")
 
     def get(self, path: str = "/metrics", method: str = "GET", **headers: str) -> tuple[int, str]:
         asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
