@@ -7,6 +7,7 @@ imported when its kind is asked for, never to list it: a Pi pays for what its fi
 
 import re
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
@@ -40,6 +41,7 @@ def kinds(room: str) -> tuple[str, ...]:
     return tuple(sorted({*_built_in(room), *plugged}))
 
 
+@cache  # a file names the same few kinds in each metric, and the texts are read for it
 def _built_in(room: str) -> tuple[str, ...]:
     """Names of the modules that have the role's class, by their text: nothing is imported."""
     entries = files(f"gateway.{room}").iterdir()

@@ -18,7 +18,8 @@ from gateway.errors import ConfigError
 
 def _read(path: Path, before: bytes, *, fall_back: bool) -> Settings | ConfigError:
     try:
-        return _compared(lastgood.read(path), path, before)
+        found = lastgood.read(path)
+        return _compared(found, path, before) if before else found
     except ConfigError as error:
         kept = lastgood.fallback(path, str(error)) if fall_back else None
         # A member of a fleet that cannot command makes room: the others take its assets over.
