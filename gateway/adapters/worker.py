@@ -60,6 +60,8 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._child: Child | None = None
         self._asked = 0
+        self._begun = False
+        """Nobody has waited for it yet."""
         self.confined: tuple[str, ...] = ()
         """By which means of the kernel it was shut in at its last start."""
 
@@ -83,17 +85,28 @@ class Worker:
             return 0
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def start(self) -> str:
-        """Start the process, ending one that still runs; returns the version of its runtime.
+    def begin(self) -> None:
+        """Start the process, ending one that still runs; ``start`` waits until it is up.
 
         Raises:
-            WorkerError: it did not come up in ``start_s``, or has no onnxruntime that works.
+            WorkerError: it cannot be started.
         """
         self.stop()
         settings = self._settings
         words = ("{fd}", "{parent}", str(settings.memory_bytes), str(settings.niceness))
         self._child, self._asked = Child((*settings.command, *words), _environment()), 0
-        ready = self._take(b"", settings.start_s).header
+        self._begun = True
+
+    def start(self) -> str:
+        """Start the process, unless it has just begun; returns the version of its runtime.
+
+        Raises:
+            WorkerError: it did not come up in ``start_s``, or has no onnxruntime that works.
+        """
+        if not self._begun:
+            self.begin()
+        self._begun = False
+        ready = self._take(b"", self._settings.start_s).header
         if "missing" in ready:
             self.stop()
             raise WorkerError("died", f"no onnxruntime: {ready['missing']}")
@@ -184,7 +197,7 @@ class Worker:
 
     def stop(self) -> None:
         """End the process: by closing its socket, by force after a second."""
-        child, self._child = self._child, None
+        child, self._child, self._begun = self._child, None, False
         if child is not None:
             child.hang_up(STOP_S)
 

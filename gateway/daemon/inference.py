@@ -6,19 +6,16 @@ after them, one by one, and judging never waits longer than for the one that is 
 """
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import structlog
 
-from gateway.adapters.worker import Answer, Explained, Job, Worker, WorkerSettings
+from gateway.adapters.worker import Answer, Explained, Job
 from gateway.core.ladder import Question
 from gateway.daemon.blame import Blame
+from gateway.daemon.foreman import Foreman
 from gateway.daemon.listener import Listener
 from gateway.daemon.loading import Loading
 from gateway.errors import ModelError, WorkerError
@@ -37,11 +34,11 @@ Found = TypeVar("Found")
 class Inference:
     """The models of a site."""
 
-    def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
+    def __init__(self, foreman: Foreman, listener: Listener) -> None:
         """Nothing is wanted yet."""
         self._listener = listener
-        self._worker = Worker(settings)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._foreman = foreman
+        self._worker, self._pool = foreman.worker, foreman.pool
         self._loading = Loading(self._worker, self._pool, listener)
         self._berths = self._loading.berths
         self._blame = Blame(listener)
@@ -150,6 +147,7 @@ class Inference:
             while not self._berths.packages:
                 self.state = "off"
                 self.first.set()
+                await self._blocking(self._worker.stop)  # it may have begun before it was asked for
                 self._wanted.clear()
                 await self._wanted.wait()
             started = time.monotonic()
@@ -242,9 +240,4 @@ class Inference:
     async def close(self) -> None:
         """End the worker at once: it may hang, and has nothing to save."""
         self._closed, self.state = True, "off"
-        pid = self._worker.pid
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        await self._blocking(self._worker.stop)
-        self._pool.shutdown(wait=False)
+        await self._foreman.close()

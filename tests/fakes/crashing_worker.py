@@ -13,9 +13,9 @@ from gateway.models import session, worker
 VERSION = "6.6.6"
 PROGRAM = f"""
 import dataclasses, sys
-from gateway.daemon import wiring
-settings = wiring.worker_settings
-wiring.worker_settings = lambda given: dataclasses.replace(
+from gateway.daemon import opening
+settings = opening.worker_settings
+opening.worker_settings = lambda given: dataclasses.replace(
     settings(given), command=(sys.executable, "-P", {str(Path(__file__))!r})
 )
 from gateway.cli.main import main
