@@ -37,8 +37,10 @@ class WorkerSettings:
     start_s: float = 15.0
     """A Pi 4 imports onnxruntime in about 2 s."""
     load_s: float = 10.0
+    signed: bool = True
+    """It loads packages that must be signed; what checks signatures takes 8 MB."""
     command: tuple[str, ...] = (sys.executable, "-P", "-m", "gateway.models.worker")
-    """The program; it is given descriptor, parent, memory and niceness."""
+    """The program; it is told descriptor, parent, memory, niceness, signed."""
 
 
 class Loaded(NamedTuple):
@@ -60,8 +62,10 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._child: Child | None = None
         self._asked = 0
-        self._begun = False
-        """Nobody has waited for it yet."""
+        self.signed = self._settings.signed
+        """Holds from the next start."""
+        self._begun: bool | None = None
+        """``signed`` of one that nobody has waited for yet."""
         self.confined: tuple[str, ...] = ()
         """By which means of the kernel it was shut in at its last start."""
 
@@ -93,9 +97,10 @@ class Worker:
         """
         self.stop()
         settings = self._settings
-        words = ("{fd}", "{parent}", str(settings.memory_bytes), str(settings.niceness))
+        given = (settings.memory_bytes, settings.niceness, int(self.signed))
+        words = ("{fd}", "{parent}", *map(str, given))
         self._child, self._asked = Child((*settings.command, *words), _environment()), 0
-        self._begun = True
+        self._begun = self.signed
 
     def start(self) -> str:
         """Start the process, unless it has just begun; returns the version of its runtime.
@@ -103,9 +108,9 @@ class Worker:
         Raises:
             WorkerError: it did not come up in ``start_s``, or has no onnxruntime that works.
         """
-        if not self._begun:
+        if self._begun != self.signed:
             self.begin()
-        self._begun = False
+        self._begun = None
         ready = self._take(b"", self._settings.start_s).header
         if "missing" in ready:
             self.stop()
@@ -197,7 +202,7 @@ class Worker:
 
     def stop(self) -> None:
         """End the process: by closing its socket, by force after a second."""
-        child, self._child, self._begun = self._child, None, False
+        child, self._child, self._begun = self._child, None, None
         if child is not None:
             child.hang_up(STOP_S)
 

@@ -7,12 +7,14 @@ PR_SET_PDEATHSIG).
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Self
 
 from gateway.adapters.worker import Worker, WorkerSettings
 from gateway.errors import WorkerError
+from gateway.models.package import Package
 
 
 class Foreman:
@@ -31,6 +33,12 @@ class Foreman:
     def _begin(self) -> None:
         with suppress(WorkerError):  # whoever starts it will hear the same
             self.worker.begin()
+
+    def outgrown(self, packages: Mapping[str, Package]) -> bool:
+        """Whether it must start anew for these: it is shut in, and checks no signatures."""
+        wanting = not self.worker.signed and any(one.trust for one in packages.values())
+        self.worker.signed |= wanting
+        return wanting
 
     async def close(self) -> None:
         """End the worker at once: it may hang, and has nothing to save."""

@@ -174,6 +174,8 @@ class Inference:
             except TimeoutError:
                 if not self._worker.running:  # it died between two questions
                     self._lost(WorkerError("died", "between two questions"))
+        if self.state == "running":  # it was outgrown
+            self.state = "down"
         await self._blocking(self._worker.stop)
 
     async def _start(self) -> bool:
@@ -201,7 +203,7 @@ class Inference:
 
     async def _exchange(self) -> None:
         """Load what is wanted, one at a time, active versions first; then unload the rest."""
-        while missing := self._berths.missing():
+        while not self._down.is_set() and (missing := self._berths.missing()):
             try:
                 await self._loading.load(missing[0])
             except WorkerError as error:
@@ -233,6 +235,8 @@ class Inference:
         self._berths.want(packages, names, unfit)
         self._blame.keep(packages)
         self._inexplicable.keep(packages)
+        if self._foreman.outgrown(packages):
+            self._down.set()
         if packages and self.state == "off" and not self._closed:
             self.state = "starting"
         self._wanted.set()

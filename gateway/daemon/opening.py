@@ -69,4 +69,5 @@ def open_worker(settings: Settings) -> Foreman:
 
 def worker_settings(settings: Settings) -> WorkerSettings:
     """What the inference worker may take."""
-    return WorkerSettings(memory_bytes=settings.limits.worker_bytes)
+    signed = any(model.trust for model in settings.models.values())
+    return WorkerSettings(memory_bytes=settings.limits.worker_bytes, signed=signed)

@@ -1,6 +1,6 @@
 """The real worker, on a machine without onnxruntime.
 
-Run as ``python bare_worker.py FD PARENT MEMORY NICENESS``.
+Run as ``python bare_worker.py FD PARENT MEMORY NICENESS SIGNED``.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The real worker, but a package of version 6.6.6 ends it by a real SIGSEGV while it is loaded.
 
-Run as ``python crashing_worker.py FD PARENT MEMORY NICENESS``.
+Run as ``python crashing_worker.py FD PARENT MEMORY NICENESS SIGNED``.
 """
 
 import os
