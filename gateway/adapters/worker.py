@@ -96,10 +96,9 @@ class Worker:
             WorkerError: it cannot be started.
         """
         self.stop()
-        settings = self._settings
-        given = (settings.memory_bytes, settings.niceness, int(self.signed))
-        words = ("{fd}", "{parent}", *map(str, given))
-        self._child, self._asked = Child((*settings.command, *words), _environment()), 0
+        told = self._settings
+        words = ("{fd}", "{parent}", f"{told.memory_bytes}", f"{told.niceness}", f"{self.signed:d}")
+        self._child, self._asked = Child((*told.command, *words), _environment()), 0
         self._begun = self.signed
 
     def start(self) -> str:
