@@ -7,12 +7,15 @@ imported when its kind is asked for, never to list it: a Pi pays for what its fi
 
 import re
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 ROLES = {"bridges": "Bridge", "models": "Model", "sinks": "Sink"}
 
@@ -29,24 +32,25 @@ def find(room: str, kind: str) -> type:
     if _KIND.fullmatch(kind):
         if kind in _built_in(room):
             return _class(getattr(import_module(f"gateway.{room}.{kind}"), role), kind)
-        for point in entry_points(group=f"gateway.{room}", name=kind):
+        for point in _points(room).select(name=kind):
             return _plugged(point)
     raise ConfigError(f"unknown {role.lower()} {kind!r}{_hint(kind, kinds(room))}")
 
 
 def kinds(room: str) -> tuple[str, ...]:
     """List the kinds of a room, sorted, built-in and plugged in."""
-    plugged = {point.name for point in entry_points(group=f"gateway.{room}")}
+    plugged = {point.name for point in _points(room)}
     return tuple(sorted({*_built_in(room), *plugged}))
 
 
+@cache  # a file names the same few kinds in each metric, and the texts are read for it
 def _built_in(room: str) -> tuple[str, ...]:
     """Names of the modules that have the role's class, by their text: nothing is imported."""
-    entries = files(f"gateway.{room}").iterdir()
+    entries = Path(import_module(f"gateway.{room}").__path__[0]).iterdir()
     return tuple(entry.name.removesuffix(".py") for entry in entries if _plays(entry, ROLES[room]))
 
 
-def _plays(entry: Traversable, role: str) -> bool:
+def _plays(entry: Path, role: str) -> bool:
     """A file defines the class; a small package names it in its ``__init__.py``."""
     if not _KIND.fullmatch(entry.name.removesuffix(".py")):
         return False
@@ -56,11 +60,18 @@ def _plays(entry: Traversable, role: str) -> bool:
     return entry.name.endswith(".py") and f"\nclass {role}" in _read(entry)
 
 
-def _read(entry: Traversable) -> str:
+def _read(entry: Path) -> str:
     return entry.read_text(encoding="utf-8")
 
 
-def _plugged(point: EntryPoint) -> type:
+def _points(room: str) -> "EntryPoints":
+    """What is plugged in; the daemon, whose kinds are built in, need not import what finds it."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=f"gateway.{room}")
+
+
+def _plugged(point: "EntryPoint") -> type:
     try:
         return _class(point.load(), point.name)
     except (ImportError, AttributeError) as error:

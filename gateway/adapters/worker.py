@@ -43,8 +43,10 @@ class WorkerSettings:
     start_s: float = 15.0
     """A Pi 4 imports onnxruntime in about 2 s."""
     load_s: float = 10.0
+    signed: bool = True
+    """It loads packages that must be signed; what checks signatures takes 8 MB."""
     command: tuple[str, ...] = (sys.executable, "-P", "-m", "gateway.models.worker")
-    """The program; it is given descriptor, parent, memory and niceness."""
+    """The program; it is told descriptor, parent, memory, niceness, signed."""
 
 
 class Loaded(NamedTuple):
@@ -66,6 +68,10 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._child: Child | None = None
         self._asked = 0
+        self.signed = self._settings.signed
+        """Holds from the next start."""
+        self._begun: bool | None = None
+        """``signed`` of one that nobody has waited for yet."""
         self.confined: tuple[str, ...] = ()
         """By which means of the kernel it was shut in at its last start."""
 
@@ -86,17 +92,28 @@ class Worker:
         pid = self.pid
         return resident_bytes(pid) if pid is not None else 0
 
+    def begin(self) -> None:
+        """Start the process, ending one that still runs; ``start`` waits until it is up.
+
+        Raises:
+            WorkerError: it cannot be started.
+        """
+        self.stop()
+        told = self._settings
+        words = ("{fd}", "{parent}", f"{told.memory_bytes}", f"{told.niceness}", f"{self.signed:d}")
+        self._child, self._asked = Child((*told.command, *words), environment(**SAID)), 0
+        self._begun = self.signed
+
     def start(self) -> str:
-        """Start the process, ending one that still runs; returns the version of its runtime.
+        """Start the process, unless it has just begun; returns the version of its runtime.
 
         Raises:
             WorkerError: it did not come up in ``start_s``, or has no onnxruntime that works.
         """
-        self.stop()
-        settings = self._settings
-        words = ("{fd}", "{parent}", str(settings.memory_bytes), str(settings.niceness))
-        self._child, self._asked = Child((*settings.command, *words), environment(**SAID)), 0
-        ready = self._take(b"", settings.start_s).header
+        if self._begun != self.signed:
+            self.begin()
+        self._begun = None
+        ready = self._take(b"", self._settings.start_s).header
         if "missing" in ready:
             self.stop()
             raise WorkerError("died", f"no onnxruntime: {ready['missing']}")
@@ -187,7 +204,7 @@ class Worker:
 
     def stop(self) -> None:
         """End the process: by closing its socket, by force after a second."""
-        child, self._child = self._child, None
+        child, self._child, self._begun = self._child, None, None
         if child is not None:
             child.hang_up(STOP_S)
 

@@ -1,16 +1,19 @@
 """The file, read by a process of its own, which takes with it what reading costs.
 
 Pydantic, the models it makes of the file and the YAML loader are 12 MB and a third of a second: too
-much to keep for years, and the daemon's own modules are imported meanwhile.
+much to keep for years, and the daemon's own modules are imported meanwhile: the settings' nouns are
+among them, and so imported no sooner than they come.
 """
 
-import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateway.config.settings import Settings
 from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gateway.config.settings import Settings
 
 ABOUT_S = 60.0
 """Longer than the slowest card takes for the longest file."""
@@ -37,7 +40,7 @@ class Reading:
         """Read the same file once more."""
         return Reading(self.path, self._before, fall_back=self.fall_back)
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """Wait for the settings of the file.
 
         Raises:
@@ -53,6 +56,10 @@ class Reading:
         if self._process.returncode:
             code = self._process.returncode
             raise ConfigError(f"the file was not read: its reader ended with exit code {code}")
+        import pickle
+
+        from gateway.config.settings import Settings
+
         found = pickle.loads(said)  # noqa: S301  # said by our own program, started above
         if isinstance(found, ConfigError):
             raise found
@@ -60,7 +67,7 @@ class Reading:
         return found
 
 
-def load(path: Path, before: bytes = b"") -> Settings:
+def load(path: Path, before: bytes = b"") -> "Settings":
     """Give the settings of a file, as ``config.load`` does, and what has changed in it.
 
     Raises:

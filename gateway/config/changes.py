@@ -1,14 +1,10 @@
 """What differs between two files, by key path: ``assets.pump-7.metrics.power.range``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from typing import Final
 
 from gateway.config import tree
 from gateway.config.tree import Node
-
-SHOWN: Final = 40
-"""More key paths than these are counted, not named."""
 
 
 def changes(before: Node | None, after: Node | None, path: str = "") -> Iterator[str]:
@@ -42,15 +38,3 @@ def _said(node: Node | None) -> object:
     if isinstance(node, tree.Scalar):
         return (node.text, node.quoted) if node.text or node.quoted else None
     return None if node is None else (type(node), tree.plain(node))
-
-
-def under(path: str, key: str) -> bool:
-    """A key path is this key, or below it."""
-    return path == key or path.startswith((f"{key}.", f"{key}["))
-
-
-def shown(paths: Iterable[str]) -> list[str]:
-    """Key paths for an event: not more than people read."""
-    every = list(paths)
-    more = len(every) - SHOWN
-    return [*every[:SHOWN], f"and {more} more"] if more > 0 else every

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gateway.config.changes import under
+from gateway.config.keypaths import under
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 

@@ -16,6 +16,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        defer_build=True,  # built once, as part of the root: a twelfth of a start's reading
         frozen=True,
         allow_inf_nan=False,
         protected_namespaces=(),

@@ -7,7 +7,6 @@ its own model's mildest ``on`` level: at 1 that model alone would raise its labe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
 from typing import Literal, NamedTuple
 
 from gateway.core.verdicts import NORMAL
@@ -86,6 +85,8 @@ def combine(
     if how == "vote":
         return _vote([one.label for one in heard], [bound.label for bound in bounds])
     scores = [one.relative for one in heard]
+    from statistics import fmean, median  # 0.7 MB, which only an ensemble should cost
+
     score = fmean(scores) if how == "mean" else median(scores) if how == "median" else max(scores)
     labels = [bound.label for bound in bounds]
     rank = labels.index(held) if held in labels else -1

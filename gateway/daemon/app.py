@@ -18,8 +18,9 @@ from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock, HeldClock
 from gateway.daemon.enlisting import leave, watch
 from gateway.daemon.flight import Flight
+from gateway.daemon.foreman import Foreman
 from gateway.daemon.observing import Observing
-from gateway.daemon.opening import open_store
+from gateway.daemon.opening import open_store, open_worker
 from gateway.daemon.wiring import Wiring
 from gateway.errors import StoreError
 
@@ -50,10 +51,18 @@ class Daemon:
         Raises:
             GatewayError: it cannot go on; the message says what to do.
         """
-        self._store = await self._in_store(lambda: open_store(self.settings, self.clock))
+        foreman = open_worker(self.settings)
+        try:
+            self._store = await self._in_store(lambda: open_store(self.settings, self.clock))
+            await self._run(foreman)
+        finally:
+            await foreman.close()
+
+    async def _run(self, foreman: Foreman) -> None:
+        """Run on an open store, and close it."""
         try:
             self.parts = Wiring(self.settings, self.clock, self._store, self._pool)
-            await self.parts.make()
+            await self.parts.make(foreman)
             self.observing = Observing(self.settings, self.parts, self.flight, self.clock)
             await self._serve()
         finally:

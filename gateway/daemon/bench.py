@@ -18,6 +18,7 @@ from gateway.core.ladder import Question, Turn
 from gateway.core.questions import Remote
 from gateway.core.versions import Lineage
 from gateway.daemon.fleet import Fleet, loaded_name, open_fleet, shelf_of
+from gateway.daemon.foreman import Foreman
 from gateway.daemon.inference import Inference
 from gateway.daemon.opening import worker_settings
 from gateway.daemon.walk import Going
@@ -104,7 +105,7 @@ async def bench(settings: Settings, kept: Mapping[str, str]) -> AsyncIterator[Be
         yield Bench({}, fleet.refused)
         return
     ear = _Ear()
-    inference = Inference(worker_settings(settings), ear)
+    inference = Inference(Foreman(worker_settings(settings)), ear)
     names = _names(fleet)
     inference.want({name: fleet.packages[name] for name in names.values()}, names, fleet.refused)
     task = asyncio.create_task(inference.run())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from gateway.config.changes import shown as shown_keys
+from gateway.config.keypaths import shown as shown_keys
 from gateway.core import topic_tree
 from gateway.core.interventions import GATEWAY, Standing
 from gateway.core.interventions_told import mode_override, shown

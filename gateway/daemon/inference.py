@@ -6,19 +6,16 @@ after them, one by one, and judging never waits longer than for the one that is 
 """
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import structlog
 
-from gateway.adapters.worker import Answer, Explained, Job, Worker, WorkerSettings
+from gateway.adapters.worker import Answer, Explained, Job
 from gateway.core.ladder import Question
 from gateway.daemon.blame import Blame
+from gateway.daemon.foreman import Foreman
 from gateway.daemon.listener import Listener
 from gateway.daemon.loading import Loading
 from gateway.errors import ModelError, WorkerError
@@ -37,11 +34,11 @@ Found = TypeVar("Found")
 class Inference:
     """The models of a site."""
 
-    def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
+    def __init__(self, foreman: Foreman, listener: Listener) -> None:
         """Nothing is wanted yet."""
         self._listener = listener
-        self._worker = Worker(settings)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._foreman = foreman
+        self._worker, self._pool = foreman.worker, foreman.pool
         self._loading = Loading(self._worker, self._pool, listener)
         self._berths = self._loading.berths
         self._blame = Blame(listener)
@@ -150,6 +147,7 @@ class Inference:
             while not self._berths.packages:
                 self.state = "off"
                 self.first.set()
+                await self._blocking(self._worker.stop)  # it may have begun before it was asked for
                 self._wanted.clear()
                 await self._wanted.wait()
             started = time.monotonic()
@@ -176,6 +174,8 @@ class Inference:
             except TimeoutError:
                 if not self._worker.running:  # it died between two questions
                     self._lost(WorkerError("died", "between two questions"))
+        if self.state == "running":  # it was outgrown
+            self.state = "down"
         await self._blocking(self._worker.stop)
 
     async def _start(self) -> bool:
@@ -203,7 +203,7 @@ class Inference:
 
     async def _exchange(self) -> None:
         """Load what is wanted, one at a time, active versions first; then unload the rest."""
-        while missing := self._berths.missing():
+        while not self._down.is_set() and (missing := self._berths.missing()):
             try:
                 await self._loading.load(missing[0])
             except WorkerError as error:
@@ -235,6 +235,8 @@ class Inference:
         self._berths.want(packages, names, unfit)
         self._blame.keep(packages)
         self._inexplicable.keep(packages)
+        if self._foreman.outgrown(packages):
+            self._down.set()
         if packages and self.state == "off" and not self._closed:
             self.state = "starting"
         self._wanted.set()
@@ -242,9 +244,4 @@ class Inference:
     async def close(self) -> None:
         """End the worker at once: it may hang, and has nothing to save."""
         self._closed, self.state = True, "off"
-        pid = self._worker.pid
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        await self._blocking(self._worker.stop)
-        self._pool.shutdown(wait=False)
+        await self._foreman.close()

@@ -5,6 +5,7 @@ import structlog
 from gateway.adapters.worker import WorkerSettings
 from gateway.config.settings import Settings
 from gateway.daemon.clock import Clock
+from gateway.daemon.foreman import Foreman
 from gateway.store.reader import Reader
 from gateway.store.sent import History, history
 from gateway.store.writer import Store
@@ -57,6 +58,16 @@ def recent_decisions(settings: Settings) -> list[str]:
         return [str(id_) for (id_,) in reader.query(sql, limit=1_000).rows]
 
 
+def open_worker(settings: Settings) -> Foreman:
+    """The inference worker, on its way up where the file has models.
+
+    It takes a second core for as long as the store and all else are made ready.
+    """
+    foreman = Foreman(worker_settings(settings))
+    return foreman.begin() if settings.models else foreman
+
+
 def worker_settings(settings: Settings) -> WorkerSettings:
     """What the inference worker may take."""
-    return WorkerSettings(memory_bytes=settings.limits.worker_bytes)
+    signed = any(model.trust for model in settings.models.values())
+    return WorkerSettings(memory_bytes=settings.limits.worker_bytes, signed=signed)

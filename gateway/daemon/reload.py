@@ -14,7 +14,7 @@ import structlog
 
 from gateway.adapters import logs, systemd
 from gateway.config import apart, frame
-from gateway.config.changes import shown
+from gateway.config.keypaths import shown
 from gateway.config.settings import Settings
 from gateway.core.counts import counted
 from gateway.core.requests import Request, RequestError

@@ -31,6 +31,7 @@ from gateway.daemon.errands import Errands
 from gateway.daemon.explain import Explain
 from gateway.daemon.feedback import Feedback
 from gateway.daemon.force import Force
+from gateway.daemon.foreman import Foreman
 from gateway.daemon.forget import Forget
 from gateway.daemon.guard import Guard
 from gateway.daemon.health import Health
@@ -41,7 +42,7 @@ from gateway.daemon.journal import Journal
 from gateway.daemon.last_orders import LastOrders
 from gateway.daemon.links import Links
 from gateway.daemon.maintenance import Maintenance
-from gateway.daemon.opening import history_of, recent_decisions, worker_settings
+from gateway.daemon.opening import history_of, recent_decisions
 from gateway.daemon.outbox import Outbox
 from gateway.daemon.page import Page
 from gateway.daemon.people import People
@@ -86,11 +87,11 @@ class Wiring:
         self._store = store
         self._pool = pool
 
-    async def make(self) -> None:
+    async def make(self, foreman: Foreman) -> None:
         """Make every part and take up what the store remembers."""
         kept, rooms = self._store.kept, (*KEPT, *ROOMS)
         self._keep = {one: await self._in_store(partial(kept, one)) for one in rooms}
-        self._make_models()
+        self._make_models(foreman)
         await self._make_records()
         permits = await self._make_acting()
         looks, shadow = self._make_judging(permits)
@@ -102,25 +103,24 @@ class Wiring:
         self._make_people(permits)
         await self._make_absence(permits, away)
         self._make_fleet(permits)
-        health, told = self.beat.health, (self.journal, self.announce)
+        site, health, told = self.site, self.beat.health, (self.journal, self.announce)
         promotion = Promotion(self._versions, self.inference, self.journal, self._clock)
         self.requests.register("model", promotion.answer)
-        known = (self.site, self._versions, *told, health.problems, self._clock)
+        known = (site, self._versions, *told, health.problems, self._clock)
         self.updates = health.updates = Updates(*known)
         self.requests.register("calibrate", calibrate.answer)
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
-        stored = (*told, self._store, self._pool)
-        self.forget = Forget(self.site, self.guard, self.ingest.roll, *stored)
+        self.forget = Forget(site, self.guard, self.ingest.roll, *told, self._store, self._pool)
         self.requests.register("forget", self.forget.answer)
-        self.page = health.page = Page(self.site, self.requests, self.announce, self._clock)
+        self.page = health.page = Page(site, self.requests, self.announce, self._clock)
         self.reload.add(self.updates, self.forget, self.page)
 
-    def _make_models(self) -> None:
+    def _make_models(self, foreman: Foreman) -> None:
         settings, clock, keep = self._settings, self._clock, self._keep
         dressing = Dressing(keep["calibration"])
         self._versions = Versions(keep["versions"], keep["version_history"], dressing, clock)
         self._fleet = self._versions.open(settings)
-        self.inference = Inference(worker_settings(settings), self._versions)
+        self.inference = Inference(foreman, self._versions)
         self.site = build(settings, self._fleet.active, clock)
         self.inference.resident = resident(self.site)
 

@@ -1,7 +1,8 @@
 """The inference worker: a process that loads packages and judges windows, for the daemon.
 
-Started as ``python -m gateway.models.worker FD PARENT MEMORY_BYTES NICENESS``; speaks
-``gateway.core.frames`` on the socket FD. Every question carries ``seq``, which its answer repeats.
+Started as ``python -m gateway.models.worker FD PARENT MEMORY_BYTES NICENESS SIGNED``;
+speaks ``gateway.core.frames`` on the socket FD. Every question carries ``seq``, which its answer
+repeats.
 
 =======  ============================================  =========================================
 op       asks                                          answers
@@ -50,12 +51,12 @@ _CHANGED: Final = "it was changed meanwhile: reload the configuration to take it
 
 def main(arguments: list[str]) -> int:
     """Serve one daemon until it hangs up."""
-    descriptor, parent, memory_bytes, niceness = map(int, arguments)
+    descriptor, parent, memory_bytes, niceness, signed = map(int, arguments)
     die_with(parent)
     offer_to_oom_killer()
     link = socket.socket(fileno=descriptor)
     try:
-        desk = Desk()
+        desk = Desk(signed=bool(signed))
     except (ImportError, RuntimeError) as error:  # numpy says so of a processor it cannot use
         link.sendall(encode({"seq": 0, "missing": str(error)}))
         return EXIT_RUNTIME
@@ -111,7 +112,8 @@ def _exactly(link: socket.socket, size: int) -> bytearray:
 class Desk:
     """The loaded models, by the name the daemon gave them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, signed: bool = True) -> None:
+        """``signed``: packages come that somebody must have signed."""
         from gateway.models import explain, session  # 0.2 s, 40 MB: ``check`` should not pay
 
         self._session, self._explainer = session, explain
@@ -121,7 +123,8 @@ class Desk:
         """Per model the mean of its golden windows, for explanations."""
         self.runtime = session.RUNTIME
         schema()  # what packages are checked with is read now: later no file can be
-        signature.prepare()
+        if signed:  # 8 MB
+            signature.prepare()
 
     def answer(self, question: Frame) -> bytes:
         """The answer to one question, as a frame.

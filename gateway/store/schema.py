@@ -1,21 +1,18 @@
 """The tables, as a list of migrations; each is applied once, in one transaction with its record.
 
-sqlite-utils applies them, and is imported only when there is one to apply: importing it costs
-15 MB. Which ones were applied is read without it, from the table that it keeps.
+sqlite-utils applies them to an older file, and is imported only then: importing it costs 15 MB. An
+empty file gets them all at once without it (see ``creating``), and which ones were applied is read
+without it, from the table that it keeps.
 """
 
 import sqlite3
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from gateway.errors import StoreVersionError
 from gateway.store import blocks, chain, sync_rows
 from gateway.store.absent import absent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlite_utils import Database
+from gateway.store.creating import Migrated, Migration, create, is_empty
 
 APPLICATION_ID: Final = 0x45474757
 """``EGGW``: lets ``file`` and us tell our databases from others (sqlite.org/fileformat2.html)."""
@@ -118,7 +115,7 @@ LEFT JOIN boot b ON b.id = r.boot;
 """
 
 
-def packed_reports(db: "Database") -> None:
+def packed_reports(db: Migrated) -> None:
     """Schema 1: one packed row per message, and the view that shows its readings."""
     db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     for statement in _statements(_TABLES):
@@ -127,45 +124,45 @@ def packed_reports(db: "Database") -> None:
     db.conn.executemany("INSERT INTO meta VALUES (?, ?)", meta)
 
 
-def explained_decisions(db: "Database") -> None:
+def explained_decisions(db: Migrated) -> None:
     """Schema 2: why each decision was made, as JSON; null until that is known."""
     db.conn.execute("ALTER TABLE decision ADD COLUMN explanation TEXT")
 
 
-def verdict_intervals(db: "Database") -> None:
+def verdict_intervals(db: Migrated) -> None:
     """Schema 3: where a verdict's score may really lie, [low, high] as JSON; null without that."""
     db.conn.execute("ALTER TABLE verdict ADD COLUMN interval TEXT")
 
 
-def verdict_members(db: "Database") -> None:
+def verdict_members(db: Migrated) -> None:
     """Schema 4: what each member of an ensemble said, as JSON; null without one."""
     db.conn.execute("ALTER TABLE verdict ADD COLUMN members TEXT")
 
 
-def signal_blocks(db: "Database") -> None:
+def signal_blocks(db: Migrated) -> None:
     """Schema 5: the samples of signals."""
     for statement in _statements(blocks.TABLES):
         db.conn.execute(statement)
 
 
-def audit_chain(db: "Database") -> None:
+def audit_chain(db: Migrated) -> None:
     """Schema 6: the audit chain, and the column in which rows name their newest record."""
     for statement in _statements(chain.TABLES):
         db.conn.execute(statement)
 
 
-def command_attempts(db: "Database") -> None:
+def command_attempts(db: Migrated) -> None:
     """Schema 7: the so-manieth command of its decision."""
     db.conn.execute("ALTER TABLE command ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1")
 
 
-def decision_values(db: "Database") -> None:
+def decision_values(db: Migrated) -> None:
     """Schema 8: what an action is told; of earlier decisions as their records say."""
     db.conn.execute("ALTER TABLE decision ADD COLUMN value REAL")
     db.conn.execute(chain.VALUES)
 
 
-def rows_for_clouds(db: "Database") -> None:
+def rows_for_clouds(db: Migrated) -> None:
     """Schema 9: alerts and health, until clouds have them."""
     for statement in _statements(sync_rows.TABLES):
         db.conn.execute(statement)
@@ -174,7 +171,7 @@ def rows_for_clouds(db: "Database") -> None:
 AUDITED: Final = audit_chain.__name__
 """From this migration on there is a chain."""
 
-MIGRATIONS: "Final[tuple[Callable[[Database], None], ...]]" = (
+MIGRATIONS: Final[tuple[Migration, ...]] = (
     packed_reports,
     explained_decisions,
     verdict_intervals,
@@ -212,7 +209,9 @@ def migrate(connection: sqlite3.Connection) -> tuple[str, ...]:
             "install the newer version again, or point store.path at another file"
         )
     pending = [name for name in known if name not in had]
-    if pending:
+    if is_empty(connection):
+        create(connection, _SET, MIGRATIONS)
+    elif pending:
         _apply(connection)
     return tuple(pending)
 

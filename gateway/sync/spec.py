@@ -10,7 +10,6 @@ from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
-from zoneinfo import ZoneInfo
 
 from gateway import registry
 from gateway.core import hours
@@ -88,6 +87,8 @@ class Spec:
 
 
 def _hours(text: str) -> Hours:
+    from zoneinfo import ZoneInfo  # the daemon writes lines, and reads none
+
     spans, zone = hours.parse(text)
     return Hours(text, spans, ZoneInfo(zone))
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config import apart, frame, lastgood
-from gateway.config.changes import SHOWN, changes, shown
+from gateway.config.changes import changes
 from gateway.config.document import parse
+from gateway.config.keypaths import SHOWN, shown
 from gateway.config.settings import Limits, Settings
 from gateway.errors import ConfigError
 

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.adapters.worker import WorkerSettings
 from gateway.core.ladder import Question
+from gateway.daemon.foreman import Foreman
 from gateway.daemon.inference import Inference
 from tests.fakes.daemon import Daemon, pump
 from tests.fakes.mosquitto import Mosquitto
@@ -179,7 +180,7 @@ def test_a_worker_that_hangs_or_dies_over_an_explanation_is_back_for_the_next(
     zeros = [0.0] * make.CHANNELS
 
     async def scenario() -> None:
-        inference = Inference(WorkerSettings(), Nobody())
+        inference = Inference(Foreman(WorkerSettings()), Nobody())
         inference.want({"m": package}, {"m": "m"}, {})
         running = asyncio.create_task(inference.run())
         try:

@@ -1,6 +1,6 @@
 """The real worker, on a machine without onnxruntime.
 
-Run as ``python bare_worker.py FD PARENT MEMORY NICENESS``.
+Run as ``python bare_worker.py FD PARENT MEMORY NICENESS SIGNED``.
 """
 
 import sys
@@ -8,9 +8,9 @@ from pathlib import Path
 
 PROGRAM = f"""
 import dataclasses, sys
-from gateway.daemon import wiring
-settings = wiring.worker_settings
-wiring.worker_settings = lambda given: dataclasses.replace(
+from gateway.daemon import opening
+settings = opening.worker_settings
+opening.worker_settings = lambda given: dataclasses.replace(
     settings(given), command=(sys.executable, "-P", {str(Path(__file__))!r})
 )
 from gateway.cli.main import main

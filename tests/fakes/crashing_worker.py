@@ -1,6 +1,6 @@
 """The real worker, but a package of version 6.6.6 ends it by a real SIGSEGV while it is loaded.
 
-Run as ``python crashing_worker.py FD PARENT MEMORY NICENESS``.
+Run as ``python crashing_worker.py FD PARENT MEMORY NICENESS SIGNED``.
 """
 
 import os
@@ -13,9 +13,9 @@ from gateway.models import session, worker
 VERSION = "6.6.6"
 PROGRAM = f"""
 import dataclasses, sys
-from gateway.daemon import wiring
-settings = wiring.worker_settings
-wiring.worker_settings = lambda given: dataclasses.replace(
+from gateway.daemon import opening
+settings = opening.worker_settings
+opening.worker_settings = lambda given: dataclasses.replace(
     settings(given), command=(sys.executable, "-P", {str(Path(__file__))!r})
 )
 from gateway.cli.main import main

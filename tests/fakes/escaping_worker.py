@@ -1,7 +1,7 @@
 """The real worker, but whoever loads a package tries to get out first, as a hostile model would.
 
-Run as ``python escaping_worker.py MEANS FD PARENT MEMORY NICENESS``; what it tried and what came
-of it is in the refusal of the package. MEANS: ``both``, ``landlock``, ``seccomp``, ``none``.
+Run as ``python escaping_worker.py MEANS FD PARENT MEMORY NICENESS SIGNED``; what it tried and what
+came of it is in the refusal of the package. MEANS: ``both``, ``landlock``, ``seccomp``, ``none``.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """A worker that breaks the protocol, one way per word; compare ``gateway.models.worker``.
 
-Run as ``python rogue_worker.py WAY FD PARENT MEMORY NICENESS``.
+Run as ``python rogue_worker.py WAY FD PARENT MEMORY NICENESS SIGNED``.
 """
 
 import math

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -26,6 +27,27 @@ def test_a_new_file_is_migrated_once(tmp_path):
     )
     assert len(list(again.tail(0))) == 21
     again.close()
+
+
+def test_a_new_file_is_what_sqlite_utils_makes_of_it():
+    made, migrated = (sqlite3.connect(":memory:", isolation_level=None) for _ in range(2))
+    assert schema.migrate(made) == tuple(one.__name__ for one in schema.MIGRATIONS)
+    schema._apply(migrated)
+    tables = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    records = "SELECT id, migration_set, name FROM _sqlite_migrations ORDER BY id"
+    told = "SELECT name FROM meta ORDER BY name"
+    for query in (tables, records, told, "PRAGMA application_id"):
+        assert made.execute(query).fetchall() == migrated.execute(query).fetchall()
+    times = [
+        datetime.fromisoformat(at)
+        for one in (made, migrated)
+        for (at,) in one.execute("SELECT applied_at FROM _sqlite_migrations ORDER BY id")
+    ]
+    assert times == sorted(times)
+    schema._apply(made)  # it takes the records for its own: nothing is left to apply
+    assert made.execute(records).fetchall() == migrated.execute(records).fetchall()
+    made.close()
+    migrated.close()
 
 
 def test_a_file_of_the_first_schema_gets_what_came_later(tmp_path, monkeypatch):
