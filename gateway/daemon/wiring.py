@@ -110,7 +110,7 @@ class Wiring:
         self.requests.register("calibrate", calibrate.answer)
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
         stored = (*told, self._store, self._pool)
-        self.forget = Forget(self.site, self.guard, self.ingest.roll, *stored)
+        self.forget = Forget(self.site, self.guard, self.ingest.uplinks.roll, *stored)
         self.requests.register("forget", self.forget.answer)
         self.page = health.page = Page(self.site, self.requests, self.announce, self._clock)
         self.reload.add(self.updates, self.forget, self.page)
@@ -202,7 +202,7 @@ class Wiring:
         self.traffic.restore(self._keep[TRAFFIC])
         health.audit, health.guard = self.audit, self.guard
         health.traffic, health.clouds = self.traffic, self.clouds
-        told = (self._versions, ingest.roll, journal, announce, clock)
+        told = (self._versions, ingest.uplinks.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
         self.sync = health.sync = Sync(site, telling.tidings, announce, clock)
         ingest.others = self.clouds.hear(self.audit.watch(self._link, telling.heard))
