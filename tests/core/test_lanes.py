@@ -11,7 +11,7 @@ STEPS = st.lists(
     st.tuples(
         st.integers(-400, 900),
         st.lists(st.integers(0, 2), unique=True, min_size=1),
-        st.lists(st.integers(-1, 10), min_size=3, max_size=3),
+        st.lists(st.integers(0, 9), min_size=3, max_size=3),
     ),
     max_size=30,
 )
