@@ -10,7 +10,6 @@ CHANNELS = tuple(Channel(name, "1", required=name != "c", low=0.0, high=9.0) for
 STEPS = st.lists(
     st.tuples(
         st.integers(-400, 900),
-        st.lists(st.integers(0, 2), unique=True, min_size=1),
         st.lists(st.integers(0, 9), min_size=3, max_size=3),
     ),
     max_size=30,
@@ -24,22 +23,31 @@ def rows(windows: Windows) -> tuple[object, ...]:
 
 @given(STEPS)
 def test_readings_of_one_row_may_come_together(
-    steps: list[tuple[int, list[int], list[int]]],
+    steps: list[tuple[int, list[int]]],
 ) -> None:
-    """The optional channel comes first, so that no row closes between two of them."""
+    """The optional channel comes first here: one by one, a row closes with its last required one."""
     together, apart = Windows(Shape(CHANNELS, 100, 3)), Windows(Shape(CHANNELS, 100, 3))
     at_ms = 10_000
-    for passed_ms, channels, values in steps:
+    order = (2, 1, 0)
+    for passed_ms, values in steps:
         at_ms += passed_ms
-        ordered = tuple(sorted(channels, reverse=True))
-        told = [float(values[i]) for i in ordered]
-        due = list(together.take_all(ordered, at_ms, told))
+        due = list(together.take_all(order, at_ms, values))
         one_by_one = [
-            w for i, v in zip(ordered, told, strict=True) for w in apart.take(i, at_ms, v)
+            window
+            for channel, value in zip(order, values, strict=True)
+            for window in apart.take(channel, at_ms, value)
         ]
         assert repr(due) == repr(one_by_one)  # a gap is nan
         assert repr(rows(together)) == repr(rows(apart))
     assert together.late == apart.late
+
+
+def test_what_comes_together_belongs_to_one_row() -> None:
+    windows = Windows(Shape(CHANNELS, 100, 1))
+    windows.take_all((0,), 10, (1.0,))
+    (due,) = windows.take_all((1, 0, 2), 50, (5.0, 6.0, 7.0))
+    assert tuple(due.values) == (6.0, 5.0, 7.0)
+    assert windows.late == 0
 
 
 def test_what_is_out_of_range_is_refused_and_the_others_are_taken() -> None:
