@@ -18,7 +18,7 @@ from gateway.core.latest import Latest
 from gateway.core.mapping import Mapper
 from gateway.core.messages import Message, Uplink
 from gateway.core.policy import Policy
-from gateway.core.readings import Metric
+from gateway.core.readings import Metric, Readings
 from gateway.core.rules import parse
 from gateway.core.verdicts import Verdict
 from gateway.core.watch import Watch
@@ -117,7 +117,9 @@ def live(session: Session, rows: list[Row], dead: str = "", how: str = "") -> li
         seen += judge(subject, session, at_ms, list(subject.advance(at_ms)))
         report = mapper.report(Uplink("pump", values), message)
         for reading in gates.judge(report).readings:
-            seen += judge(subject, session, at_ms, subject.take((reading,), at_ms, at_ms))
+            seen += judge(
+                subject, session, at_ms, subject.take(Readings.of((reading,)), at_ms, at_ms)
+            )
     return seen
 
 

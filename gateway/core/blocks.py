@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from math import nan
 from typing import NamedTuple
 
-from gateway.core.messages import Quality, Reason
+from gateway.core.messages import Reason
+from gateway.core.refusals import Refusals
 from gateway.core.signals import Signal, same_rate
 from gateway.core.windows import Channel, Shape, Window
 
@@ -40,7 +41,7 @@ class Blocks:
         self._awaits = frozenset(i for i in self._required if shape.channels[i].rate_hz)
         self._missing = set(self._awaits)
         self._held: list[_Held | None] = [None for _ in columns]
-        self._refused = [Reason.OK for _ in columns]
+        self._refused = Refusals()
         self._end_ms = 0
         self._since_due = 0
         self._next_ms: int | None = None
@@ -54,10 +55,18 @@ class Blocks:
         if (low is not None and value < low) or (high is not None and value > high):
             self.refuse(channel, Reason.RANGE)
             return ()
-        self._refused[channel] = Reason.OK
+        self._refused.lift((channel,))
         held = self._held[channel]
         if held is None or at_ms >= held.at_ms or self._back(at_ms):
             self._held[channel] = _Held(at_ms, value)
+        return ()
+
+    def take_all(
+        self, channels: Sequence[int], at_ms: int, values: Sequence[float]
+    ) -> Sequence[Window]:
+        """Take good readings of scalar channels; they make nothing due."""
+        for channel, value in zip(channels, values, strict=True):
+            self.take(channel, at_ms, value)
         return ()
 
     def take_signal(
@@ -80,7 +89,7 @@ class Blocks:
         if found is None:
             self.refuse(channel, Reason.RANGE)
             return []
-        self._refused[channel] = Reason.OK
+        self._refused.lift((channel,))
         self._held[channel] = found
         self._end_ms = at_ms
         self._next_ms = at_ms + self._hold_ms + 1
@@ -96,13 +105,12 @@ class Blocks:
 
     def refuse(self, channel: int, reason: Reason) -> None:
         """A reading came that may not be taken; a bad one outweighs a suspect one."""
-        if reason.quality is Quality.BAD or self._refused[channel].quality is not Quality.BAD:
-            self._refused[channel] = reason
+        self._refused.note(channel, reason)
 
     def refuse_signal(self, channel: int, reason: Reason, at_ms: int) -> list[Window]:
         """A block came that may not be taken: the window that says so, where it is bad."""
         self.refuse(channel, reason)
-        if self._refused[channel].quality is not Quality.BAD or channel not in self._awaits:
+        if not self._refused.bad(channel) or channel not in self._awaits:
             return []
         self._next_ms = max(self._next_ms or 0, at_ms + self._hold_ms + 1)
         return [self._window(max(at_ms, self._end_ms))]
@@ -110,10 +118,7 @@ class Blocks:
     @property
     def bad(self) -> str:
         """``<channel>: <gate>`` of a required channel whose newest reading is bad; else empty."""
-        for i in self._required:
-            if self._refused[i].quality is Quality.BAD:
-                return f"{self.shape.channels[i].name}: {self._refused[i]}"
-        return ""
+        return self._refused.first_bad(self._required, self.shape.channels)
 
     def advance(self, now_ms: int) -> list[Window]:
         """Say when the sensor has been silent for too long, and again every period."""
@@ -184,13 +189,14 @@ class Blocks:
         channel, held = self.shape.channels[i], self._held[i]
         if held is not None and held.misfit:
             return f"signal {channel.name}: {held.misfit}"
-        dead = not channel.required and self._refused[i].quality is Quality.BAD
+        dead = not channel.required and self._refused.bad(i)
         if held is not None and end_ms - held.at_ms <= channel.hold_ms and not dead:
             return held
         if channel.fill is not None and not channel.required:
             return _Held(end_ms, channel.fill)
-        if self._refused[i] is not Reason.OK:
-            return f"gap {channel.name}: {self._refused[i].value}"
+        refused = self._refused.reason(i)
+        if refused is not Reason.OK:
+            return f"gap {channel.name}: {refused.value}"
         return f"gap {channel.name}: {'silent' if held is None else 'stale'}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.core.assets import Asset
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Report, Value
+from gateway.core.readings import Metric, Readings, Report, Value
 from gateway.core.rules import evaluate
 from gateway.core.signals import Signal
 
@@ -75,7 +75,7 @@ class Crosses:
         }
         if not suspect:
             return report
-        readings = tuple(
+        readings = Readings.of(
             reading._replace(reason=Reason.CROSS)
             if reading.reason is Reason.OK
             and (reading.metric.asset, reading.metric.name) in suspect

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from gateway.core.assets import Asset
 from gateway.core.crosses import Crosses
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.signal_gates import SignalGates
 
 SETTLED: Final = 3
@@ -166,7 +166,7 @@ class Gates:
             judged = reading if gate is None else _held_against(gate, reading, at_ms, mono_ms)
             changed = changed or judged is not reading
             readings.append(judged)
-        return report._replace(readings=tuple(readings)) if changed else report
+        return report._replace(readings=Readings.of(readings)) if changed else report
 
     def recall(self, reading: Reading, at_ms: int, mono_ms: int) -> None:
         """Take note of a stored reading, after a restart."""

@@ -68,6 +68,10 @@ class Orders:
         """A reading of the asset may prove a command."""
         return asset in self._proofs
 
+    def about(self, source: str, device: str) -> bool:
+        """A command of the device is open."""
+        return (source, device) in self._devices
+
     def get(self, command_id: str) -> Command | None:
         """An open command."""
         watched = self._open.get(command_id)

@@ -1,14 +1,21 @@
 """Readings: one value of one metric of one device at one time, with its quality."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple, final
 
 from gateway.core.messages import Origin, Quality, Reason
 from gateway.core.paths import Path
 from gateway.core.signals import Sampling, Signal
+
+MIXTURES: Final = 4_096
+"""Of metrics that come together: whom they are about is remembered."""
+
+
+_OK: Final = Reason.OK
 
 
 class MetricKind(StrEnum):
@@ -89,12 +96,59 @@ class Reading(NamedTuple):
         return self.reason.quality
 
 
+@lru_cache(MIXTURES)
+def _assets(metrics: tuple[Metric, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(metric.asset for metric in metrics))
+
+
+@final
+@dataclass(slots=True)
+class Readings:
+    """Readings of one time, column by column; never changed.
+
+    What is done with them is done to all of one message at once, which is several times faster than
+    one by one. Iterated over, they are readings.
+    """
+
+    metrics: tuple[Metric, ...]
+    values: tuple[Value, ...]
+    reasons: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, readings: Iterable[Reading]) -> "Readings":
+        """The same readings as columns."""
+        return cls(*columns) if (columns := tuple(zip(*readings, strict=True))) else cls((), (), ())
+
+    @property
+    def good(self) -> bool:
+        """Every one of them is."""
+        return self.reasons.count(_OK) == len(self.reasons)
+
+    @property
+    def assets(self) -> Sequence[str]:
+        """Whom they are about, in their order."""
+        return _assets(self.metrics)
+
+    def of_asset(self, asset: str) -> "Readings":
+        """Those about one asset."""
+        return Readings.of(one for one in self if one.metric.asset == asset)
+
+    def __len__(self) -> int:
+        return len(self.metrics)
+
+    def __iter__(self) -> Iterator[Reading]:
+        return map(Reading, self.metrics, self.values, self.reasons)
+
+    def __getitem__(self, place: int) -> Reading:
+        return Reading(self.metrics[place], self.values[place], self.reasons[place])
+
+
 class Report(NamedTuple):
     """The readings that one message brought of one device: what the store keeps as one row."""
 
     source: str
     device: str
-    readings: tuple[Reading, ...]
+    readings: Readings
     at_ms: int
     """The time axis: the source's clock where it can be trusted, else ours."""
     received_at_ms: int

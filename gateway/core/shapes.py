@@ -1,6 +1,8 @@
 """Shapes: what a model sees of an asset, channel by channel."""
 
+from array import array
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,23 @@ class Shape:
     def of_signals(self) -> bool:
         """A window is a block of samples: see ``core.blocks``."""
         return any(channel.rate_hz for channel in self.channels)
+
+
+class Window(NamedTuple):
+    """The last ``length`` rows of one asset, or why there is none."""
+
+    end_ms: int
+    """End of the newest row, on the readings' time axis."""
+    values: "array[float]"
+    """Row-major, ``length * columns`` finite floats; empty when the window abstains."""
+    newest: tuple[float, ...]
+    """The newest row; nan where there is a gap."""
+    coverage: float
+    abstained: str = ""
+    """``filling``, ``bad <channel>: <gate>``, ``gap <channel>: <gate, stale or silent>`` or
+    ``coverage 0.42``; empty when the window can be judged."""
+
+    @property
+    def newest_has_gap(self) -> bool:
+        """The newest row lacks a value."""
+        return not self.newest or any(value != value for value in self.newest)  # noqa: PLR0124

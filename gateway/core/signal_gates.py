@@ -9,7 +9,7 @@ counts; the gates start without memory.
 from typing import Final
 
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.signals import Signal, same_rate
 
 SETTLED: Final = 3
@@ -92,7 +92,7 @@ class SignalGates:
                 refused, words = gate.judge(metric, signal)
                 if refused is not _OK:
                     readings[place] = Reading(metric, words, refused)
-        return report._replace(readings=tuple(readings))
+        return report._replace(readings=Readings.of(readings))
 
     def take_over(self, old: "SignalGates") -> None:
         """Go on with what is remembered."""

@@ -1,16 +1,17 @@
 """Watch: everything the gateway remembers of one asset between two messages."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.assets import Asset, RuleRung, cloud_rungs, pacer
 from gateway.core.blocks import Blocks
 from gateway.core.ladder import UNKNOWN, ModelState, Turn
+from gateway.core.lanes import Columns, Lanes, columns
 from gateway.core.latest import Latest
 from gateway.core.messages import Reason
 from gateway.core.pace import Pace, Slow, slow
 from gateway.core.policy import Policy
-from gateway.core.readings import Reading
+from gateway.core.readings import Readings
 from gateway.core.rules import evaluate
 from gateway.core.running import Running
 from gateway.core.signals import Signal
@@ -56,8 +57,9 @@ class Watch:
     """What each model said that answered in the last turn."""
     running: Running = field(init=False)
     _guards: tuple[RuleRung, ...] = ()
-    _columns: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
-    _blocks: dict[str, list[tuple[ModelState, int, float, float]]] = field(default_factory=dict)
+    _lanes: Lanes = field(init=False)
+    _columns: Columns = field(default_factory=dict)
+    _blocks: Columns = field(default_factory=dict)
     """The same of channels that take signals."""
 
     def __post_init__(self) -> None:
@@ -71,14 +73,10 @@ class Watch:
         self.driver = self.models.get(first) or self.spare.get(first)
         rules = [rung for rung in self.asset.ladder if isinstance(rung, RuleRung)]
         self._guards = tuple(rung for rung in rules if rung.guard)
-        self._columns, self._blocks = {}, {}
-        for _, state in self.states():
-            channels = state.windows.shape.channels
-            conversions = state.conversions or ((1.0, 0.0),) * len(state.columns)
-            for column, metric in enumerate(state.columns):
-                self.paces.setdefault(metric, Pace())
-                wanted = self._blocks if channels[column].rate_hz else self._columns
-                wanted.setdefault(metric, []).append((state, column, *conversions[column]))
+        self._columns, self._blocks = columns(state for _, state in self.states())
+        for metric in (*self._columns, *self._blocks):
+            self.paces.setdefault(metric, Pace())
+        self._lanes = Lanes(self._columns, self.paces)
 
     def states(self) -> Iterator[tuple[str, ModelState]]:
         """Every version that is fed, with its model."""
@@ -126,7 +124,7 @@ class Watch:
 
     def take(
         self,
-        readings: Iterable[Reading],
+        readings: Readings,
         at_ms: int,
         mono_ms: int,
         signals: Mapping[str, Signal] | None = None,
@@ -135,30 +133,39 @@ class Watch:
 
         ``signals``: the samples behind readings, by metric.
         """
-        self.latest.take_all(readings, at_ms, mono_ms)
+        plain = readings.good and str not in map(type, readings.values)
+        good = readings if plain else self._apart(readings, at_ms, mono_ms)
+        way = self._lanes[good.metrics]
+        if way.names:
+            self.latest.take_good(way.names, good.values, at_ms, mono_ms)
         if self.running.expression is not None:
             self.running.see(self.latest.at(mono_ms), at_ms)
-        wanted, paces = self._columns, self.paces
         due: list[Window] = []
-        for metric, value, reason in readings:
-            columns = wanted.get(metric.name)
-            if columns is None:
-                continue
-            if reason is not _OK or isinstance(value, str):
-                for state, column, _, _ in columns:
-                    state.windows.refuse(column, Reason.TYPE if reason is _OK else reason)
-                continue
-            paces[metric.name].note(at_ms)
-            for state, column, scale, offset in columns:
-                windows = state.windows.take(column, at_ms, value * scale + offset)
+        if way.feeds:
+            Pace.note_all(way.paces, at_ms)
+            for feed in way.feeds:
+                windows = feed.take(good.values, at_ms)
                 if windows:
-                    due += self._due(state, windows)
+                    due += self._due(feed.state, windows)
         if self._blocks or signals:
             due += self.take_signals(readings, at_ms, signals or {})
         return due
 
+    def _apart(self, readings: Readings, at_ms: int, mono_ms: int) -> Readings:
+        """Note those that windows may not take; the others."""
+        good = []
+        for reading in readings:
+            metric, value, reason = reading
+            if reason is _OK and not isinstance(value, str):
+                good.append(reading)
+                continue
+            self.latest.take(reading, at_ms, mono_ms)
+            for state, column, _, _ in self._columns.get(metric.name, ()):
+                state.windows.refuse(column, Reason.TYPE if reason is _OK else reason)
+        return Readings.of(good)
+
     def take_signals(
-        self, readings: Iterable[Reading], at_ms: int, signals: Mapping[str, Signal]
+        self, readings: Readings, at_ms: int, signals: Mapping[str, Signal]
     ) -> Iterator[Window]:
         """After the scalars of the same message: a speed beside the samples is theirs."""
         for metric, _, reason in readings:

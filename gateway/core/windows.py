@@ -12,35 +12,17 @@ Nothing here reads a clock: rows close through readings and through ``advance``.
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from math import inf, nan
-from typing import NamedTuple
+from itertools import repeat
+from math import nan
 
-from gateway.core.messages import Quality, Reason
-from gateway.core.shapes import Channel, Shape
+from gateway.core.bounds import Bounds
+from gateway.core.messages import Reason
+from gateway.core.refusals import Refusals
+from gateway.core.shapes import Channel, Shape, Window
 
 __all__ = ["Channel", "Shape", "Window", "Windows"]
 
 _OK = Reason.OK
-
-
-class Window(NamedTuple):
-    """The last ``length`` rows of one asset, or why there is none."""
-
-    end_ms: int
-    """End of the newest row, on the readings' time axis."""
-    values: "array[float]"
-    """Row-major, ``length * columns`` finite floats; empty when the window abstains."""
-    newest: tuple[float, ...]
-    """The newest row; nan where there is a gap."""
-    coverage: float
-    abstained: str = ""
-    """``filling``, ``bad <channel>: <gate>``, ``gap <channel>: <gate, stale or silent>`` or
-    ``coverage 0.42``; empty when the window can be judged."""
-
-    @property
-    def newest_has_gap(self) -> bool:
-        """The newest row lacks a value."""
-        return not self.newest or any(value != value for value in self.newest)  # noqa: PLR0124
 
 
 class Windows:
@@ -51,64 +33,98 @@ class Windows:
         self.shape = shape
         self._columns = len(shape.channels)
         self._period_ms = shape.period_ms
-        self._limits = [
-            (-inf if one.low is None else one.low, inf if one.high is None else one.high)
-            for one in shape.channels
-        ]
+        channels = shape.channels
+        self._bounds = Bounds(channels)
         self._row: int | None = None
         self._cells: dict[int, float] = {}
-        self._required = frozenset(i for i, one in enumerate(shape.channels) if one.required)
+        self._all = range(self._columns)
+        self._required = tuple(i for i, one in enumerate(channels) if one.required)
         self._missing = set(self._required)
-        self._held: list[tuple[int, float] | None] = [None] * self._columns
+        self._held: dict[int, tuple[int, float]] = {}
+        self._newest_ms = 0
+        """No channel has a held value that is newer."""
         self._values: array[float] = array("d")
         self._gaps: deque[str] = deque(maxlen=shape.length)
-        self._refused = [Reason.OK] * self._columns
+        self._refused = Refusals()
         self._fresh: deque[int] = deque(maxlen=shape.length)
         self._since_due = 0
         self.late = 0
         """Readings that came after their row was closed."""
 
     def take(self, channel: int, at_ms: int, value: float) -> Sequence[Window]:
-        """Take a good reading of one channel; the windows that this makes due. The hot path."""
-        low, high = self._limits[channel]
-        if not low <= value <= high:
-            self.refuse(channel, Reason.RANGE)
-            return ()
-        self._refused[channel] = _OK
+        """Take a good reading of one channel; the windows that this makes due."""
+        return self.take_all((channel,), at_ms, (value,))
+
+    def take_all(
+        self, channels: tuple[int, ...], at_ms: int, values: Sequence[float]
+    ) -> Sequence[Window]:
+        """Take good readings of some channels, of one time; the windows that they make due.
+
+        The hot path.
+        """
+        if not self._bounds.hold(channels, values):
+            channels, values = self._within(channels, values)
+        self._refused.lift(channels)
         row, at = at_ms // self._period_ms, self._row
-        due: Sequence[Window] = ()
-        if at is None:
-            self._row = row
-        elif row > at:
-            due = self._close_until(row)
-        elif row < at:
-            if at - row <= self.shape.length:
-                self.late += 1
-                held = self._held[channel]
-                if held is None or at_ms >= held[0]:
-                    self._held[channel] = (at_ms, value)
-                return due
-            self._restart(row)
-        self._cells[channel] = value
-        self._held[channel] = (at_ms, value)
+        if at is not None and 0 < at - row <= self.shape.length:
+            self._late(channels, at_ms, values)
+            return ()
+        if not channels:
+            return ()
+        due = () if row == at else self._move(row)
+        self._cells.update(zip(channels, values, strict=True))
+        self._keep(channels, at_ms, values)
         if self._missing:
-            self._missing.discard(channel)
+            self._missing.difference_update(channels)
             if not self._missing:
                 return (*due, *self._close())
         return due
 
+    def _move(self, row: int) -> Sequence[Window]:
+        """Go on to a row, or back to one that is beyond reach; the windows that this makes due."""
+        if self._row is not None and row > self._row:
+            return self._close_until(row)
+        if self._row is not None:
+            self._restart(row)
+        self._row = row
+        return ()
+
+    def _keep(self, channels: tuple[int, ...], at_ms: int, values: Sequence[float]) -> None:
+        """Hold values beyond their row."""
+        self._held.update(zip(channels, zip(repeat(at_ms), values, strict=False), strict=True))
+        self._newest_ms = max(at_ms, self._newest_ms)
+
+    def _within(
+        self, channels: tuple[int, ...], values: Sequence[float]
+    ) -> tuple[tuple[int, ...], Sequence[float]]:
+        """Refuse what is out of range; the others."""
+        taken: dict[int, float] = {}
+        for channel, value in zip(channels, values, strict=True):
+            if self._bounds.hold((channel,), (value,)):
+                taken[channel] = value
+            else:
+                self._refused.note(channel, Reason.RANGE)
+        return tuple(taken), tuple(taken.values())
+
+    def _late(self, channels: tuple[int, ...], at_ms: int, values: Sequence[float]) -> None:
+        """Their row is closed: they may still be held."""
+        self.late += len(channels)
+        if at_ms >= self._newest_ms:
+            self._keep(channels, at_ms, values)
+            return
+        for channel, value in zip(channels, values, strict=True):
+            held = self._held.get(channel)
+            if held is None or at_ms >= held[0]:
+                self._held[channel] = (at_ms, value)
+
     def refuse(self, channel: int, reason: Reason) -> None:
         """A reading came that may not be taken; a bad one outweighs a suspect one."""
-        if reason.quality is Quality.BAD or self._refused[channel].quality is not Quality.BAD:
-            self._refused[channel] = reason
+        self._refused.note(channel, reason)
 
     @property
     def bad(self) -> str:
         """``<channel>: <gate>`` of a required channel whose newest reading is bad; else empty."""
-        for i in sorted(self._required):
-            if self._refused[i].quality is Quality.BAD:
-                return f"{self.shape.channels[i].name}: {self._refused[i]}"
-        return ""
+        return self._refused.first_bad(self._required, self.shape.channels)
 
     def advance(self, now_ms: int) -> list[Window]:
         """Close the rows whose time is over; the windows that this makes due."""
@@ -150,7 +166,7 @@ class Windows:
         self._values = array("d")
         self._gaps.clear()
         self._fresh.clear()
-        self._held = [None] * self._columns
+        self._held, self._newest_ms = {}, 0
         self._open(row)
 
     def _open(self, row: int) -> None:
@@ -176,7 +192,7 @@ class Windows:
         fresh = len(cells)
         gap = ""
         if fresh == self._columns:
-            self._values.extend([cells[i] for i in range(fresh)])
+            self._values.extend(map(cells.__getitem__, self._all))
         else:
             for i, channel in enumerate(self.shape.channels):
                 value = cells[i] if i in cells else self._hold(i, channel, end_ms)
@@ -194,16 +210,17 @@ class Windows:
         return [self._window(end_ms)]
 
     def _hold(self, i: int, channel: Channel, end_ms: int) -> float:
-        held = self._held[i]
-        bad = not channel.required and self._refused[i].quality is Quality.BAD
+        held = self._held.get(i)
+        bad = not channel.required and self._refused.bad(i)
         if held is not None and end_ms - held[0] <= channel.hold_ms and not bad:
             return held[1]
         return nan if channel.fill is None or channel.required else channel.fill
 
     def _why(self, i: int) -> str:
-        if self._refused[i] is not Reason.OK:
-            return self._refused[i].value
-        return "silent" if self._held[i] is None else "stale"
+        refused = self._refused.reason(i)
+        if refused is not _OK:
+            return refused.value
+        return "stale" if i in self._held else "silent"
 
     def _forget(self) -> None:
         """Cut the old rows off in one go, once there are four windows of them."""

@@ -13,7 +13,7 @@ from gateway.core.cases import Case, Failure, Said, Step, Word, failures
 from gateway.core.comparison import Made, made
 from gateway.core.interventions import Intervention
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Reading, Report, Value
+from gateway.core.readings import Metric, Reading, Readings, Report, Value
 from gateway.core.values import coerce
 from gateway.core.verdicts import Decision
 from gateway.core.watch import Watch
@@ -112,7 +112,8 @@ class _Trial:
             readings = [_reading(metric, values[metric.name], step.reason) for metric in metrics]
             first, now_ms = metrics[0], self._clock.now_ms()
             times = (now_ms, now_ms, self._clock.mono_ms())
-            report = Report(first.source, first.device, tuple(filter(None, readings)), *times)
+            told = Readings.of(filter(None, readings))
+            report = Report(first.source, first.device, told, *times)
             await self._site.take(self._site.site.gates.judge(report))
 
     def say(self, word: Word) -> None:

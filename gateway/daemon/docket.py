@@ -53,7 +53,7 @@ class Docket:
 
     def on_uplink(self, feed: Feed, uplink: Uplink, message: Message) -> None:
         """A device reported: it may show what was ordered."""
-        if message.retain or not self.orders:
+        if message.retain or not self.orders.about(feed.source.name, uplink.device):
             return
         moved = self.orders.on_uplink(
             feed.source.name,
@@ -68,9 +68,11 @@ class Docket:
 
     def on_report(self, report: Report) -> None:
         """Readings came: a good one may prove what was ordered."""
+        if not any(map(self.orders.awaits, report.readings.assets)):
+            return
         mono_ms = report.received_mono_ms
         for reading in report.readings:
-            asset = reading[0].asset
+            asset = reading.metric.asset
             if self.orders.awaits(asset):
                 now_ms = self._clock.now_ms()
                 for command in self.orders.on_reading(asset, reading, mono_ms, now_ms):

@@ -54,7 +54,7 @@ class Gatherer:
             "start_time_seconds": [[self._started_s]],
             "degraded": [[bool(problems)]],
             "problems": [[len(problems)]],
-            "clock_synchronised": [[self._parts.ingest.clock_ok]],
+            "clock_synchronised": [[self._parts.ingest.uplinks.clock_ok]],
             "stopped": [[stop is not None]],
             "cpu_seconds_total": [[used.ru_utime + used.ru_stime]],
             "resident_memory_bytes": _rows(resident),

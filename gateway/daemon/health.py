@@ -128,7 +128,7 @@ class Health:
             found += [str(slow) for slow in watch.slow()]
         found += [f"{route}: {why}" for route, why in self.failing.items()]
         found += self._trust()
-        if not self._ingest.clock_ok:
+        if not self._ingest.uplinks.clock_ok:
             found.append("clock: not synchronised")
         stop = self._standing.stop(self._clock.mono_ms())
         if stop is not None and stop is self._standing.safe_mode:
@@ -176,7 +176,7 @@ class Health:
             "sync": self.sync.document() if self.sync else {},
             "models": self._maintenance.abstentions.rates(),
             "calibrations": self._periods.documents(),
-            "clock_ok": self._ingest.clock_ok,
+            "clock_ok": self._ingest.uplinks.clock_ok,
             "stop": shown(self._standing.stop(times[1]), *times),
             "mode_override": mode_override(self._standing, GATEWAY, *times),
             "quarantine": self.guard.ward.documents() if self.guard else [],

@@ -12,33 +12,27 @@ import structlog
 from gateway.core.messages import (
     Event,
     Message,
-    Origin,
     Presence,
-    Reason,
     Reject,
     Result,
     Roster,
     Uplink,
 )
-from gateway.core.readings import Report
-from gateway.core.seen import Seen, delivery_key, uplink_key
+from gateway.core.seen import Seen, delivery_key
 from gateway.core.source_limits import Over
 from gateway.daemon.clock import Clock
 from gateway.daemon.decide import Decide
 from gateway.daemon.docket import Docket
 from gateway.daemon.guard import IDENTITY, Guard
 from gateway.daemon.journal import Journal
-from gateway.daemon.judging import observe
 from gateway.daemon.links import Link
 from gateway.daemon.pulse import Pulse
 from gateway.daemon.requests import Requests
-from gateway.daemon.roll import Roll
 from gateway.daemon.site import Feed, Site
-from gateway.store.batch import RejectRow, StoredReport
+from gateway.daemon.uplinks import Uplinks
+from gateway.store.batch import RejectRow
 
 log = structlog.get_logger()
-
-_UNTIMED = frozenset({Origin.NONE, Origin.LAST_SEEN})
 
 
 class Ingest:
@@ -58,24 +52,31 @@ class Ingest:
         clock: Clock,
     ) -> None:
         """Nothing is taken before ``run``."""
-        self.site = site
+        self._site = site
         self._links = links
         self._pulses = pulses
         self._requests = requests
         self._journal = journal
         self._seen = seen
         self._docket = docket
-        self._decide = decide
         self._guard = guard
-        self._clock = clock
-        self.clock_ok = clock.ok()
         self.taken = 0
-        self.roll = Roll()
+        shown = (docket, decide, guard)
+        self.uplinks = Uplinks(site, pulses, journal, seen, *shown, clock_ok=clock.ok())
         self.others: Callable[[Message], bool] = lambda _message: False
         """Takes what is neither a source's nor a pulse; a request otherwise."""
         self.heard: Callable[[Sequence[Message]], object] = lambda _messages: None
         self._closed = False
         self._draining = asyncio.Lock()
+
+    @property
+    def site(self) -> Site:
+        """Whose messages it takes."""
+        return self._site
+
+    @site.setter
+    def site(self, site: Site) -> None:
+        self._site = self.uplinks.site = site
 
     async def run(self, wake: asyncio.Event) -> None:
         """Take what arrives, until it is closed."""
@@ -104,57 +105,66 @@ class Ingest:
             return False
         await self._journal.room()
         self.heard(chunk)
-        for message in chunk:
-            self.take(link, message)
-            if self._decide.hasty:
-                await self._judged()
+        await self._take(link, chunk)
         # The decisions of this chunk come before the readings of the next.
         await asyncio.sleep(0)
         return True
 
-    async def _judged(self) -> None:
-        """Let a rule look at the values of now before the next message changes them.
+    async def _take(self, link: Link, messages: Sequence[Message]) -> None:
+        """Take messages to their end.
 
-        So each report is a vote of its own. While judging waits for a commit or for the worker,
-        reports are not held up by it: those that come meanwhile are one vote.
+        Uplinks are taken together; anything else is taken when those before it are at their end.
         """
-        self._decide.hasty = False
-        await asyncio.sleep(0)
+        for message in messages:
+            self.taken += 1
+            feed = self.site.feed(message.broker, message.topic)
+            if feed is None:
+                await self.uplinks.finish(link)
+                self._aside(link, message)
+            elif self._admits(feed, link, message):
+                await self._read(feed, link, message)
+        await self.uplinks.finish(link)
 
-    def take(self, link: Link, message: Message) -> None:
-        """Take one message to its end."""
-        self.taken += 1
-        feed = self.site.feed(message.broker, message.topic)
-        if feed is not None:
-            if not self._read(feed, message):
-                self._journal.dropped(link.client, message.receipt)
-                return
-        elif not self._pulses[link.name].heard(message) and not self.others(message):
+    def _aside(self, link: Link, message: Message) -> None:
+        """Take what no source says."""
+        if not self._pulses[link.name].heard(message) and not self.others(message):
             self._requests.heard(message, live=self._pulses[link.name].current)
         self._journal.message(link.client, message.receipt)
 
-    def _read(self, feed: Feed, message: Message) -> bool:
-        """Read a message of a source; false when it was over a limit, and dropped unread."""
+    def _admits(self, feed: Feed, link: Link, message: Message) -> bool:
+        """Whether a message is within its source's limits; else it is dropped unread."""
         feed.messages += 1
         if feed.rhythm.beat(message.received_mono_ms):
             log.info("source_resumed", source=feed.source.name)
         over = feed.gate.admit(message)
-        if over is not None and self._drops(feed, message, over):
-            return False
+        if over is None or not self._drops(feed, message, over):
+            return True
+        self._journal.dropped(link.client, message.receipt)
+        return False
+
+    async def _read(self, feed: Feed, link: Link, message: Message) -> None:
+        """Read a message of a source."""
         key = delivery_key(message)
         if self._seen.add(key, only_if_dup=True, dup=message.dup):
             self._guard.repeated(feed)
-            return True
-        for event in feed.bridge.decode(message):
-            if not self._guard.silences(feed, event):
-                self._event(feed, event, message, key)
-        return True
+            events: Sequence[Event] = ()
+        else:
+            events = feed.bridge.decode(message)
+        if len(events) == 1 and type(events[0]) is Uplink:
+            self.uplinks.hear(feed, message, key, events[0])
+            return
+        await self.uplinks.finish(link)
+        for event in events:
+            if type(event) is Uplink:
+                self.uplinks.hear(feed, message, key, event, whole=False)
+                await self.uplinks.finish(link)
+            elif not self._guard.silences(feed, event):
+                self._event(feed, event, message)
+        self._journal.message(link.client, message.receipt)
 
-    def _event(self, feed: Feed, event: Event, message: Message, key: int) -> None:
-        """Take one thing that a message says."""
+    def _event(self, feed: Feed, event: Event, message: Message) -> None:
+        """Take one thing that a message says beside readings."""
         match event:
-            case Uplink():
-                self._uplink(feed, event, message, key)
             case Reject():
                 self._reject(feed, event, message)
             case Result():
@@ -171,38 +181,6 @@ class Ingest:
             return False
         self._guard.over(feed, message, over)
         return True
-
-    def _uplink(self, feed: Feed, uplink: Uplink, message: Message, key: int) -> None:
-        if uplink.dedup is not None:
-            key = uplink_key(feed.source.name, uplink.dedup)
-            if self._seen.add(key, only_if_dup=False, dup=message.dup):
-                self._guard.repeated(feed)
-                return
-        known = self._guard.heard(feed, uplink, message)
-        if known is None:
-            return
-        uplink = known
-        if not self._pulses[message.broker].live and uplink.origin in _UNTIMED:
-            # Queued while we were away, and nothing in it tells how old it is.
-            uplink = uplink._replace(
-                reason=Reason.LATE if uplink.reason is Reason.OK else uplink.reason
-            )
-        report = feed.mapper.report(uplink, message, clock_ok=self.clock_ok)
-        if uplink.reason is not Reason.QUARANTINED:
-            self._docket.on_uplink(feed, uplink, message)
-        self.roll.note(feed.source.name, uplink.device, message.received_at_ms)
-        if report is None:
-            return
-        report = self.site.gates.judge(report)
-        feed.readings += len(report.readings)
-        self._journal.report(StoredReport(report, key, self.clock_ok), volatile=message.qos == 0)
-        self._observe(report)
-
-    def _observe(self, report: Report) -> None:
-        """Show a report to the assets it is about."""
-        observe(report, self.site.watches, self._decide)
-        if self._docket.orders:
-            self._docket.on_report(report)
 
     def _reject(self, feed: Feed, reject: Reject, message: Message) -> None:
         feed.rejects += 1

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from gateway.core import causes
 from gateway.core.ladder import UNKNOWN, Turn
 from gateway.core.questions import Remote
-from gateway.core.readings import Reading, Report
+from gateway.core.readings import Report
 from gateway.core.signals import Signal
 from gateway.core.verdicts import IDLE, Decision, Mode, Verdict
 from gateway.core.watch import Watch
@@ -101,20 +101,16 @@ def observe(report: Report, watches: Mapping[str, Watch], into: Takes) -> None:
     """Show a report to the assets it is about; what that makes due is offered."""
     at_ms, mono_ms = report.at_ms, report.received_mono_ms
     signals = _by_asset(report) if report.signals else {}
-    owners = dict.fromkeys([reading[0].asset for reading in report.readings])  # in their order
+    owners = report.readings.assets
     for asset in owners:
         watch = watches.get(asset)
         if watch is None:
             continue
-        readings = report.readings if len(owners) == 1 else _of(asset, report)
+        readings = report.readings if len(owners) == 1 else report.readings.of_asset(asset)
         for window in watch.take(readings, at_ms, mono_ms, signals.get(asset)):
             into.offer(watch, window, at_ms, mono_ms)
         if not watch.paced or (watch.guarded(mono_ms) and not into.pending(asset)):
             into.offer(watch, None, at_ms, mono_ms)
-
-
-def _of(asset: str, report: Report) -> list[Reading]:
-    return [reading for reading in report.readings if reading[0].asset == asset]
 
 
 def _by_asset(report: Report) -> dict[str, dict[str, Signal]]:

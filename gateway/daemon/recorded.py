@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from gateway.core import units
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.signals import Signal
 from gateway.core.values import coerce
 from gateway.store.history import Arrival, Stored
@@ -60,7 +60,7 @@ class Recorded:
             return None
         first = readings[0].metric
         times = (arrival.at_ms, arrival.received_at_ms, mono_ms)
-        return Report(first.source, first.device, tuple(readings), *times, signals=signals)
+        return Report(first.source, first.device, Readings.of(readings), *times, signals=signals)
 
     def _reading(self, stored: Stored) -> Reading | None:
         series, value, word = stored

@@ -7,7 +7,7 @@ import structlog
 
 from gateway.core.calibration import Calibration
 from gateway.core.messages import Message
-from gateway.core.readings import Metric, Reading
+from gateway.core.readings import Metric, Reading, Readings
 from gateway.core.times import AHEAD_MS
 from gateway.core.watch import Watch
 from gateway.daemon.clock import Clock
@@ -72,7 +72,7 @@ def _replay(known: tuple[Watch, Metric], value: object, at_ms: int, mono_ms: int
         return
     reading = Reading(metric, float(value) if type(value) is int else value)
     evidence = watch.latest.evidence_mono_ms
-    for _window in watch.take((reading,), at_ms, mono_ms):
+    for _window in watch.take(Readings.of((reading,)), at_ms, mono_ms):
         pass
     watch.latest.evidence_mono_ms = evidence
 
@@ -81,7 +81,7 @@ def _replay_block(known: tuple[Watch, Metric], block: StoredSignal) -> None:
     """The newest block of a signal, whose value is known already; nothing becomes due by it."""
     watch, metric = known
     if metric.signal is not None and metric.unit == block.unit:
-        readings = (Reading(metric, block.signal.rms),)
+        readings = Readings.of((Reading(metric, block.signal.rms),))
         for _window in watch.take_signals(
             readings, block.reading.at_ms, {metric.name: block.signal}
         ):

@@ -101,7 +101,7 @@ class Upkeep:
         """Notice steps, and re-stamp what was stored before the clock was right."""
         was_ok = self._clock.ok()
         step = self._clock.look()
-        ok = self._ingest.clock_ok = self._clock.ok()
+        ok = self._ingest.uplinks.clock_ok = self._clock.ok()
         if abs(step) >= STEP_MS:
             log.warning("clock_stepped", step_ms=step)
             self._journal.batch.counts["clock", "stepped"] += 1
@@ -164,7 +164,7 @@ class Upkeep:
 
     async def _maintain(self) -> None:
         now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
-        clock_ok = self._ingest.clock_ok
+        clock_ok = self._ingest.uplinks.clock_ok
         self._due_ms = mono_ms + EVERY_MS
         try:
             self._store.keep_metrics(self.site.settings.metric_keep_ms)

@@ -110,7 +110,8 @@ class Wiring:
         self.updates = health.updates = Updates(*known)
         self.requests.register("calibrate", calibrate.answer)
         self.requests.register("feedback", Feedback(self._settings, *told).answer)
-        self.forget = Forget(site, self.guard, self.ingest.roll, *told, self._store, self._pool)
+        stored = (*told, self._store, self._pool)
+        self.forget = Forget(site, self.guard, self.ingest.uplinks.roll, *stored)
         self.requests.register("forget", self.forget.answer)
         self.page = health.page = Page(site, self.requests, self.announce, self._clock)
         self.reload.add(self.updates, self.forget, self.page)
@@ -202,7 +203,7 @@ class Wiring:
         self.traffic.restore(self._keep[TRAFFIC])
         health.audit, health.guard = self.audit, self.guard
         health.traffic, health.clouds = self.traffic, self.clouds
-        told = (self._versions, ingest.roll, journal, announce, clock)
+        told = (self._versions, ingest.uplinks.roll, journal, announce, clock)
         telling = Telling(site, self._keep, self._link, health, *told)
         self.sync = health.sync = Sync(site, telling.tidings, announce, clock)
         ingest.others = self.clouds.hear(self.audit.watch(self._link, telling.heard))

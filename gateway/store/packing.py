@@ -127,7 +127,7 @@ class Packer:
         """One row of ``report``."""
         report, key, clock_ok = stored
         _, _, readings, at_ms, received_at_ms, mono_ms, measured, origin, _, _ = report
-        metrics, values, reasons = zip(*readings, strict=True) if readings else ((), (), ())
+        metrics, values, reasons = readings.metrics, readings.values, readings.reasons
         layout = self._layouts.get(metrics) or self._layout(metrics)
         text = _text(values)
         marks = None if reasons == layout.good else _encode([str(reason) for reason in reasons])

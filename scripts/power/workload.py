@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from gateway.core.paths import Path as ValuePath
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.store.batch import Batch, OutboxRow, StoredReport
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Store
@@ -28,7 +28,7 @@ def batch(n: int) -> Batch:
         Report(
             "zigbee",
             "plug",
-            tuple(Reading(one, key * 0.25 + place) for place, one in enumerate(METRICS)),
+            Readings.of(Reading(one, key * 0.25 + place) for place, one in enumerate(METRICS)),
             NOW_MS + key,
             NOW_MS + key,
             1_000 + key,

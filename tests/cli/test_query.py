@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.readings import Reading, Report
+from gateway.core.readings import Reading, Readings, Report
 from gateway.core.signals import Sampling, Signal
 from gateway.store.batch import Batch, StoredReport
 from tests.store.samples import metric, open_store, report, settings
@@ -119,8 +119,8 @@ def waves(tmp_path_factory):
     now_ms = time.time_ns() // 1_000_000
     signal = Signal.of(array("f", [math.sin(at / 5) for at in range(256)]), 1000.0)
     one = replace(metric("vibration", unit="g"), signal=Sampling(1000.0))
-    reading = Reading(one, signal.rms)
-    report = Report("zigbee", "plug", (reading,), now_ms, now_ms, 5, signals={0: signal})
+    told = Readings.of((Reading(one, signal.rms),))
+    report = Report("zigbee", "plug", told, now_ms, now_ms, 5, signals={0: signal})
     store.commit(Batch(reports=[StoredReport(report)]))
     store.close()
     return place / "gateway.db", signal

@@ -9,7 +9,7 @@ from gateway.core.gates import PINNED, Gates
 from gateway.core.latest import Latest
 from gateway.core.messages import DEAD, Quality, Reason
 from gateway.core.paths import Path
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.rules import parse
 
 
@@ -19,7 +19,7 @@ def metric(name="t", **limits):
 
 def report(at_ms, *readings):
     made = tuple(one if len(one) == 3 else Reading(*one) for one in readings)
-    return Report("s", "d", tuple(Reading(*one) for one in made), at_ms, at_ms, at_ms)
+    return Report("s", "d", Readings.of(Reading(*one) for one in made), at_ms, at_ms, at_ms)
 
 
 def site(*metrics, cross=(), flatlines=None):

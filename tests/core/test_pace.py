@@ -6,7 +6,7 @@ from gateway.core.latest import Latest
 from gateway.core.pace import INTERVALS, Pace
 from gateway.core.paths import Path
 from gateway.core.policy import Policy
-from gateway.core.readings import Metric, Reading
+from gateway.core.readings import Metric, Reading, Readings
 from gateway.core.watch import Watch
 from gateway.core.windows import Channel, Shape, Windows
 
@@ -27,7 +27,7 @@ def watch(conversions=(), channel=None):
 
 def fed(subject, every_ms, count=INTERVALS + 1):
     for number in range(count):
-        subject.take((Reading(HEAT, 212.0),), number * every_ms, number * every_ms)
+        subject.take(Readings.of((Reading(HEAT, 212.0),)), number * every_ms, number * every_ms)
     return subject
 
 

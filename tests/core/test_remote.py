@@ -13,7 +13,7 @@ from gateway.core.oip import Said
 from gateway.core.paths import Path
 from gateway.core.policy import Policy
 from gateway.core.questions import Remote
-from gateway.core.readings import Metric, Reading
+from gateway.core.readings import Metric, Reading, Readings
 from gateway.core.remote import remote, told
 from gateway.core.rules import parse
 from gateway.core.running import Running
@@ -178,11 +178,11 @@ def watched(*rungs):
 def test_a_model_that_goes_out_leaves_its_windows_to_the_cloud_and_takes_them_back():
     watch = watched(ModelRung("m"), CLOUD)
     for at in range(4):
-        watch.take((Reading(HEAT, float(at)),), at * 1_000, at * 1_000)
+        watch.take(Readings.of((Reading(HEAT, float(at)),)), at * 1_000, at * 1_000)
     before = watch.models["m"]
     watch.dress("m", None, None)
     assert (watch.models, watch.driver) == ({}, before)
-    due = list(watch.take((Reading(HEAT, 9.0),), 4_000, 4_000))
+    due = list(watch.take(Readings.of((Reading(HEAT, 9.0),)), 4_000, 4_000))
     assert [window.values.tolist() for window in due] == [[3.0, 9.0]]
     one = watch.turn(4_000, 4_000, due[0])
     asked = remote(one, one.step())

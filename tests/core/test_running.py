@@ -6,7 +6,7 @@ from gateway.core.assets import Asset, ModelRung, RuleRung
 from gateway.core.latest import Latest
 from gateway.core.paths import Path
 from gateway.core.policy import Policy
-from gateway.core.readings import Metric, Reading
+from gateway.core.readings import Metric, Reading, Readings
 from gateway.core.rules import parse
 from gateway.core.running import Running
 from gateway.core.verdicts import Verdict
@@ -53,7 +53,7 @@ def test_a_machine_that_rested_and_is_silent_is_not_called_well_by_a_quiet_rule(
     watch = Watch(asset, Latest(metrics, {}), Policy(asset, lambda: "1"), {}, 0)
 
     def label(at_ms: int, *readings: Reading) -> str:
-        watch.take(readings, at_ms, at_ms)
+        watch.take(Readings.of(readings), at_ms, at_ms)
         verdict = watch.turn(at_ms, at_ms, None).step()
         assert isinstance(verdict, Verdict)
         return verdict.label

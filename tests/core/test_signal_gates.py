@@ -8,7 +8,7 @@ from gateway.core.assets import Asset
 from gateway.core.gates import Gates
 from gateway.core.messages import Reason
 from gateway.core.paths import Path
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.signals import Sampling, Signal
 
 METRIC = Metric(
@@ -23,7 +23,9 @@ def gates() -> Gates:
 
 def judged(gates: Gates, values: list[float], rate_hz: float = 1000.0) -> Reading:
     signal = Signal.of(array("f", values), rate_hz)
-    report = Report("plc", "pump", (Reading(METRIC, signal.rms),), 0, 0, 0, signals={0: signal})
+    report = Report(
+        "plc", "pump", Readings.of((Reading(METRIC, signal.rms),)), 0, 0, 0, signals={0: signal}
+    )
     return gates.judge(report).readings[0]
 
 
@@ -87,5 +89,5 @@ def test_what_is_no_fresh_evidence_changes_nothing() -> None:
     of = gates()
     signal = Signal.of(array("f", [1.0] * 64), 1000.0)
     late = Reading(METRIC, 0.0, Reason.LATE)
-    report = Report("plc", "pump", (late,), 0, 0, 0, signals={0: signal})
-    assert of.judge(report).readings == (late,)
+    report = Report("plc", "pump", Readings.of((late,)), 0, 0, 0, signals={0: signal})
+    assert tuple(of.judge(report).readings) == (late,)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.config.settings import Limits
 from gateway.core.paths import Path as ValuePath
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.signals import Sampling, Signal
 from gateway.daemon.journal import HELD_BLOCKS, Journal
 from gateway.store.batch import StoredReport
@@ -20,7 +20,7 @@ METRIC = Metric("w", "plc", "p", ValuePath.parse("w"), "press", signal=Sampling(
 def block(n: int) -> StoredReport:
     signal = Signal.of(array("f", [float(n % 7), 1.0] * 16), 1000.0)
     readings = (Reading(METRIC, signal.rms),)
-    return StoredReport(Report("plc", "p", readings, n, n, n, signals={0: signal}))
+    return StoredReport(Report("plc", "p", Readings.of(readings), n, n, n, signals={0: signal}))
 
 
 def test_of_more_blocks_than_are_held_the_readings_stay(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.paths import Path as ValuePath
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.store.batch import Batch, StoredReport, SyncRow
 from gateway.store.files import beside, size_of
@@ -123,8 +123,8 @@ class Gateway:
         plug, dice = self._plugs[number % len(self._plugs)], self._dice.random
         values = (float(number + 1), *(round(dice() * 240, 2) for _ in range(WIDTH - 1)))
         at_ms = self._begin_ms + after_ms
-        readings = tuple(map(Reading, plug, values))
-        return StoredReport(Report("zigbee", plug[0].device, readings, at_ms, at_ms, after_ms))
+        told = Readings.of(map(Reading, plug, values))
+        return StoredReport(Report("zigbee", plug[0].device, told, at_ms, at_ms, after_ms))
 
     def _alarm(self, batch: Batch, after_ms: int) -> None:
         number, at_ms = self.history.alerts, self._begin_ms + after_ms

@@ -10,7 +10,7 @@ from gateway import config
 from gateway.core import paths
 from gateway.core.commands import Command, State
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.core.verdicts import Decision
 from gateway.store.batch import Batch, StoredReport
 from gateway.store.writer import Store
@@ -79,7 +79,9 @@ class Recording:
         )
         at_ms = self._at_ms(at_s + ahead_s)
         mono_ms = 1_000 + round((at_s - self._began_s) * 1000)
-        report = Report(metrics[0].source, metrics[0].device, readings, at_ms, at_ms, mono_ms)
+        report = Report(
+            metrics[0].source, metrics[0].device, Readings.of(readings), at_ms, at_ms, mono_ms
+        )
         self._batch.reports.append(StoredReport(report))
         if len(self._batch.reports) >= BATCH:
             self.flush()

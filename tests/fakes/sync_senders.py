@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol
 
 from gateway.core.choices import Choice, Kind
 from gateway.core.paths import Path as ValuePath
-from gateway.core.readings import Metric, Reading, Report
+from gateway.core.readings import Metric, Reading, Readings, Report
 from gateway.store.batch import Batch, StoredReport
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Store
@@ -170,7 +170,7 @@ class History:
         metric = self._metrics[n % len(self._metrics)]
         at_ms = self._begin_ms + 10 * n
         told = (Reading(metric, float(n)),)
-        report = Report("zigbee", metric.device, told, at_ms, at_ms, 10 * n)
+        report = Report("zigbee", metric.device, Readings.of(told), at_ms, at_ms, 10 * n)
         return StoredReport(report, 0, True)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.core import paths
 from gateway.core.commands import Command, State
 from gateway.core.messages import Reason
-from gateway.core.readings import Metric, Reading, Report, Value
+from gateway.core.readings import Metric, Reading, Readings, Report, Value
 from gateway.core.verdicts import Decision, Mode, Verdict
 from gateway.store.batch import Batch, StoredReport
 from gateway.store.settings import StoreSettings
@@ -40,7 +40,7 @@ def report(
     readings = tuple(map(Reading, metrics, values, reasons or (Reason.OK,) * len(values)))
     at = NOW_MS + n if at_ms is None else at_ms
     mono = 1_000 + n if mono_ms is None else mono_ms
-    return Report("zigbee", "plug", readings, at, at, mono, **more)  # type: ignore[arg-type]
+    return Report("zigbee", "plug", Readings.of(readings), at, at, mono, **more)  # type: ignore[arg-type]
 
 
 def stored(n: int, key: int | None = None, **more: object) -> StoredReport:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.messages import Reason
-from gateway.core.readings import Reading, Report
+from gateway.core.readings import Reading, Readings, Report
 from gateway.core.signals import Sampling, Signal
 from gateway.store import blocks
 from gateway.store.batch import Batch, StoredReport
@@ -42,7 +42,7 @@ def stored(n: int, *signals: Signal, reason: Reason = Reason.OK, day: int = 0) -
     beside = dict(enumerate(signals, 1))
     mono = 1_000 + n + day * DAY_MS
     return StoredReport(
-        Report("zigbee", "plug", tuple(readings), at, at, mono, signals=beside), n + 1
+        Report("zigbee", "plug", Readings.of(readings), at, at, mono, signals=beside), n + 1
     )
 
 

@@ -11,7 +11,7 @@ from gateway.core.batches import Lane
 from gateway.core.choices import Choice, Kind
 from gateway.core.messages import Reason
 from gateway.core.pseudonyms import Pseudonyms
-from gateway.core.readings import Metric, Reading, Report, Value
+from gateway.core.readings import Metric, Reading, Readings, Report, Value
 from gateway.store.batch import StoredReport
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Store
@@ -42,7 +42,7 @@ def stored(
     told = tuple(Reading(*one) for one in readings or ((POWER, float(after_ms)),))
     at = received if at_ms is None else at_ms
     device = told[0].metric.device
-    report = Report("zigbee", device, told, at, received, 1_000 + after_ms)
+    report = Report("zigbee", device, Readings.of(told), at, received, 1_000 + after_ms)
     return StoredReport(report, 0, clock_ok)
 
 
