@@ -48,8 +48,7 @@ class Session:
         self._born = False
         self._leave_by: int | None = None
         self._left = False
-        self._touching = threading.Lock()
-        """Of the connection; free while nothing happens."""
+        self._touching = threading.Lock()  # the connection; free while this thread waits
 
     def run(self) -> None:
         """Serve the connection until it ends."""
@@ -203,9 +202,8 @@ class Session:
         if len(outgoing.payload) + len(outgoing.topic.encode()) + 32 > self._maximum_packet:
             self._refuse(sending, "too_large")
             return
-        packet_id = self._connection.send(
-            outgoing, qos, None if left_ms is None else left_ms / 1000
-        )
+        left_s = None if left_ms is None else left_ms / 1000
+        packet_id = self._connection.send(outgoing, qos, left_s)
         if packet_id:
             self._desk.outbox.sent(packet_id, sending.ticket)
         else:
