@@ -4,7 +4,6 @@ Models run in a child process so that a model that crashes, hangs or eats memory
 and no reading. Imports neither numpy nor onnxruntime.
 """
 
-import os
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,20 @@ from typing import Final, NamedTuple
 from gateway.adapters.answers import UNFIT, Answer, Explained, Job, answers, explained
 from gateway.adapters.child import Child
 from gateway.adapters.handing import opened
+from gateway.adapters.processes import environment, resident_bytes
 from gateway.core.frames import Frame, encode
 from gateway.errors import PackageError, WorkerError
 
 __all__ = ["Answer", "Explained", "Job", "Loaded", "Worker", "WorkerSettings"]
 
-KEPT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR")
-"""Of our environment the worker sees these: no secrets, no notify socket, no credentials."""
+SAID: Final = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "1000000",  # fixed, or glibc keeps what a load has taken
+}
+"""In its environment: one thread, no reports to anybody."""
 SHARE: Final = 0.8
 """Of a deadline the worker itself takes this much; then it ends the run and can still say so."""
 STOP_S: Final = 1.0
@@ -77,11 +83,8 @@ class Worker:
     @property
     def rss_bytes(self) -> int:
         """Resident memory; 0 while it does not run."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
-        except (OSError, IndexError):
-            return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        pid = self.pid
+        return resident_bytes(pid) if pid is not None else 0
 
     def start(self) -> str:
         """Start the process, ending one that still runs; returns the version of its runtime.
@@ -92,7 +95,7 @@ class Worker:
         self.stop()
         settings = self._settings
         words = ("{fd}", "{parent}", str(settings.memory_bytes), str(settings.niceness))
-        self._child, self._asked = Child((*settings.command, *words), _environment()), 0
+        self._child, self._asked = Child((*settings.command, *words), environment(**SAID)), 0
         ready = self._take(b"", settings.start_s).header
         if "missing" in ready:
             self.stop()
@@ -217,17 +220,3 @@ class Worker:
         if child is not None:
             child.kill()
         return WorkerError("garbage", detail)
-
-
-def _environment() -> dict[str, str]:
-    """What the worker is to see: this very package, one thread, no reports to anybody."""
-    root = str(Path(__file__).resolve().parents[2])
-    return {
-        **{name: os.environ[name] for name in KEPT if name in os.environ},
-        "PYTHONPATH": root,
-        "ORT_DISABLE_TELEMETRY": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",
-        "MALLOC_MMAP_THRESHOLD_": "1000000",  # fixed, or glibc keeps what a load has taken
-    }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import __version__
+from gateway.adapters.processes import resident_bytes
 from gateway.core.topic_tree import Document
 from gateway.daemon.bulletin import UNHEARD
 from gateway.daemon.clock import Clock
@@ -23,7 +24,6 @@ LOOK_MS: Final = 60_000
 ENOUGH_MS: Final = 600_000
 OUTCOMES: Final = ("sent", "refused", "skipped", "lost")
 _FILES: Final = Path("/proc/self/fd")
-_STATM: Final = Path("/proc/self/statm")
 
 Samples = list[list[Any]]
 Figures = dict[str, Samples]
@@ -50,14 +50,11 @@ class Gatherer:
         health, used = self._parts.beat.health, resource.getrusage(resource.RUSAGE_SELF)
         settings, problems = health.site.settings, health.problems()
         stop = self._parts.standing.stop(self._clock.mono_ms())
-        pages = int(_STATM.read_text("ascii").split()[1])
-        resident = {"daemon": pages * os.sysconf("SC_PAGE_SIZE")}
+        resident = {"daemon": resident_bytes(os.getpid())}
         if self._parts.inference.state != "off":
             resident["worker"] = self._parts.inference.rss_bytes
         for name, part in (("sync", self._parts.sync), ("page", self._parts.page)):
-            resident |= (
-                {name: int(str(part.document()["rss_bytes"]))} if part.state != "off" else {}
-            )
+            resident |= {name: part.lives.rss_bytes} if part.lives.state != "off" else {}
         return {
             "info": [[settings.gateway_id, __version__, 1]],
             "start_time_seconds": [[self._started_s]],
@@ -187,14 +184,14 @@ class Gatherer:
 
     def _clouds(self) -> Figures:
         sync = self._parts.sync
-        if sync.state == "off":
+        if sync.lives.state == "off":
             return {}
         sinks: Mapping[str, Any] = sync.lanes.documents()
         lanes = [(name, lane, told) for name, one in sinks.items()
                  for lane, told in one["lanes"].items()]  # fmt: skip
         return {
-            "sync_running": [[sync.state == "running"]],
-            "sync_restarts_total": [[sync.restarts]],
+            "sync_running": [[sync.lives.state == "running"]],
+            "sync_restarts_total": [[sync.lives.restarts]],
             "sync_connected": [[*names, told["connected"]] for *names, told in lanes],
             "sync_left_rows": [
                 [*names, told["left"]] for *names, told in lanes if told["left"] is not None

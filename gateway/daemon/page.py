@@ -1,14 +1,13 @@
 """The page: the daemon's side of the process that serves it.
 
-It is started where the file has ``web``, begun anew when what it shows changes or when it dies, and
-never waited for. What it is told are the documents of our own topics, the newest of each: while it
-does not read, newer ones take the place of older ones here, and after ``STUCK_S`` it is begun anew.
-What people ask for on it is answered as if it had come on a ``set`` topic.
+It runs where the file has ``web``, begins anew when what it shows changes, and is never waited for.
+What it is told are the documents of our own topics, the newest of each: while it does not read,
+newer ones take the place of older ones here, and after ``STUCK_S`` it is begun anew. What people
+ask for on it is answered as if it had come on a ``set`` topic.
 """
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -18,11 +17,11 @@ from gateway.core.topic_tree import Document, encode
 from gateway.daemon import page_known
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.companion import Companion
+from gateway.daemon.lives import Lives
 from gateway.daemon.page_spec import spec_of
 from gateway.daemon.requests import Requests
 from gateway.daemon.site import Site
-from gateway.daemon.sync_child import SyncChild
-from gateway.web.spec import Spec
 
 MODULE: Final = "gateway.web"
 FLUSH_S: Final = 0.2
@@ -33,10 +32,6 @@ UNREAD: Final = 65_536
 STUCK_S: Final = 20.0
 LEARNT_S: Final = 10.0
 """Between two looks at what is usual."""
-FIRST_S: Final = 1.0
-LONGEST_S: Final = 60.0
-STEADY_S: Final = 60.0
-"""A process that lived so long is started anew without a long wait."""
 MOST_TOPICS: Final = 4_096
 MOST_ASKED: Final = 16
 UNSEEN: Final = ("log", "pulse/", "response/")
@@ -53,19 +48,12 @@ class Page:
         self._requests = requests
         self._announce = announce
         self._clock = clock
-        self._changed = asyncio.Event()
-        self._child: SyncChild | None = None
-        self._closed = False
-        self._spec: Spec | None = None
+        self.lives = Lives(MODULE, clock)
         self._newest: dict[str, bytes] = {}
         self._unsent: dict[str, bytes] = {}
         self._asked: set[asyncio.Task[None]] = set()
-        self._figures: Document = {}
-        self.state = "off"
-        self.port = 0
-        """Where it listens; 0: not yet."""
-        self.restarts = 0
-        self._error = ""
+        self._told: Document = {}
+        """What it said of itself since it listens: its port, and figures."""
         self.site = site
 
     @property
@@ -77,9 +65,8 @@ class Page:
     def site(self, site: Site) -> None:
         self._site = site
         spec = spec_of(site.settings)
-        if spec == self._spec:
+        if not self.lives.want(spec):
             return
-        self._spec = spec
         self._announce.screen = self.show if spec is not None else None
         assets = site.settings.assets
         self._newest = {
@@ -90,7 +77,6 @@ class Page:
         if spec is not None:
             for topic, payload in page_known.standing(site, self._clock):
                 self._newest.setdefault(topic, payload)
-        self._changed.set()
 
     def show(self, topic: str, payload: bytes) -> None:
         """A document of a topic below the base was published."""
@@ -106,78 +92,39 @@ class Page:
 
     async def run(self) -> None:
         """Keep the process running while it is wanted."""
-        failures = 0
-        while not self._closed:
-            self._changed.clear()
-            spec = self._spec
-            if spec is None:
-                self.state = "off"
-                await self._changed.wait()
-                continue
-            started_ms = self._clock.mono_ms()
-            why = await self._serve(spec)
-            if self._changed.is_set():  # ended because another one is wanted, or none
-                failures = 0
-                continue
-            lived_s = (self._clock.mono_ms() - started_ms) / 1000
-            failures = 1 if lived_s > STEADY_S else failures + 1
-            self._died(why)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(LONGEST_S, FIRST_S * 2**failures)):
-                    await self._changed.wait()
+        await self.lives.run(self._feed, self._hear, self._died)
 
-    async def _serve(self, spec: Spec) -> str:
-        """One life of the process; why it ended."""
-        self.state = "starting"
-        try:
-            self._child = child = await SyncChild.start(spec, MODULE)
-        except OSError as error:
-            return str(error)
+    async def _feed(self, child: Companion) -> None:
+        """Tell it everything, then what is new; give up when it reads nothing."""
         self._unsent = dict(self._newest)
-        feed = asyncio.create_task(self._feed(child), name="page_feed")
-        try:
-            async for line in child.lines():
-                self._hear(child, line)
-        finally:
-            feed.cancel()
-            self._child, self.port, self._figures = None, 0, {}
-        return await child.ended()
-
-    async def _feed(self, child: SyncChild) -> None:
-        """Tell it what is new, and end it when another one is wanted or it reads nothing."""
         stuck_s, learnt_ms = 0.0, 0
-        while not self._changed.is_set() and stuck_s < STUCK_S:
+        while stuck_s < STUCK_S:
             stuck_s = stuck_s + FLUSH_S if child.unread > UNREAD else 0.0
             if self._clock.mono_ms() >= learnt_ms:
                 self._learn()
                 learnt_ms = self._clock.mono_ms() + round(LEARNT_S * 1000)
             if not stuck_s:
                 self._flush(child)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_S if len(self._unsent) < AT_ONCE else 0.01):
-                    await self._changed.wait()
-        await child.end()
+            await asyncio.sleep(FLUSH_S if len(self._unsent) < AT_ONCE else 0.01)
 
     def _learn(self) -> None:
         for topic, payload in page_known.bands(self._site):
             if self._newest.get(topic) != payload:
                 self.show(topic, payload)
 
-    def _flush(self, child: SyncChild) -> None:
+    def _flush(self, child: Companion) -> None:
         for topic in list(self._unsent)[:AT_ONCE]:
             payload = self._unsent.pop(topic)
             plain = payload if payload[:1] == b"{" else json.dumps(payload.decode()).encode()
             child.send(topic.encode() + b" " + plain + b"\n")
 
     def _died(self, why: str) -> None:
-        self.state, self.restarts = "down", self.restarts + 1
-        if why != self._error:
+        if why != self.lives.error:
             log.error("page_process_died", error=why)
-        self._error = why
 
     # -- what it says ---------------------------------------------------------------------------
 
-    def _hear(self, child: SyncChild, line: bytes) -> None:
+    def _hear(self, child: Companion, line: bytes) -> None:
         """Something it says; what cannot be read is not its own."""
         try:
             told: Any = json.loads(line)
@@ -185,10 +132,11 @@ class Page:
             log.warning("page_process_spoke", text=line[:300].decode(errors="replace"))
             return
         if "listening" in told:
-            self.state, self.port, self._error = "running", told["listening"], ""
-            log.info("page_started", port=self.port)
+            self.lives.up()
+            self._told = {"port": told["listening"]}
+            log.info("page_started", port=told["listening"])
         elif "figures" in told:
-            self._figures = told["figures"]
+            self._told |= told["figures"]
         elif "event" in told:
             self._note(told.pop("event"), told)
         elif "ask" in told and len(self._asked) < MOST_ASKED:
@@ -202,7 +150,7 @@ class Page:
         if kind == "sign_in_refused":
             self._announce.event("security_sign_in_refused", **keys)
 
-    async def _answer(self, child: SyncChild, told: Document) -> None:
+    async def _answer(self, child: Companion, told: Document) -> None:
         """Have done what somebody asks for."""
         fields: Any = told["fields"]
         request = Request(str(told["name"]), fields, asset=str(told["asset"]))
@@ -214,22 +162,17 @@ class Page:
 
     async def close(self) -> None:
         """End it, within two seconds."""
-        self._closed = True
-        self._changed.set()
-        child = self._child
-        if child is not None:
-            await child.end()
+        await self.lives.close()
 
     # -- what is said of it ---------------------------------------------------------------------
 
     def problems(self) -> list[str]:
         """What works less than it should."""
-        return [f"page: {self._error or 'its process is down'}"] if self.state == "down" else []
+        return [f"page: {self.lives.error}"] if self.lives.state == "down" else []
 
     def document(self) -> Document:
         """For the health document; empty where there is no page."""
-        if self._spec is None:
+        if self.lives.wanted is None:
             return {}
-        rss = self._child.rss_bytes if self._child is not None else 0
-        told = {"state": self.state, "port": self.port, "restarts": self.restarts}
-        return {**told, "rss_bytes": rss, **self._figures}
+        told = self._told if self.lives.state == "running" else {"port": 0}
+        return {**self.lives.document(), **told}

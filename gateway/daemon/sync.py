@@ -1,14 +1,12 @@
 """Sync: the daemon's side of the process that tells the clouds.
 
-It is started where the file has ``cloud.sync``, begun anew when that changes or when it dies, and
-never waited for. What it says of itself goes into health; what is news goes out as events.
+It runs where the file has ``cloud.sync``, begins anew when that changes, and is never waited for.
+What it says of itself goes into health; what is news goes out as events.
 """
 
 import asyncio
 import json
-import random
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -17,17 +15,14 @@ from gateway.core import topic_tree
 from gateway.core.topic_tree import Document
 from gateway.daemon.announce import Announce
 from gateway.daemon.clock import Clock
+from gateway.daemon.companion import Companion
+from gateway.daemon.lives import Lives
 from gateway.daemon.site import Site
-from gateway.daemon.sync_child import SyncChild
 from gateway.daemon.sync_lanes import Lanes
 from gateway.daemon.sync_spec import spec_of
 from gateway.daemon.tidings import Tidings
-from gateway.sync.spec import Spec
 
-FIRST_S: Final = 1.0
-LONGEST_S: Final = 60.0
-STEADY_S: Final = 60.0
-"""A process that lived so long is started anew without a long wait."""
+MODULE: Final = "gateway.sync"
 LOOK_S: Final = 1.0
 SHOW_MS: Final = 2_000
 
@@ -42,15 +37,10 @@ class Sync:
         self._tidings = tidings
         self._announce = announce
         self._clock = clock
-        self._changed = asyncio.Event()
-        self._child: SyncChild | None = None
-        self._closed = False
-        self._spec: Spec | None = None
+        self.lives = Lives(MODULE, clock, jitter=0.5)
         self._taken: Mapping[str, int] = {}
         self._shown_ms = 0
         self.lanes = Lanes()
-        self.state = "off"
-        self.restarts = 0
         self.site = site
 
     @property
@@ -61,77 +51,33 @@ class Sync:
     @site.setter
     def site(self, site: Site) -> None:
         self._site = site
-        spec = spec_of(site.settings)
-        if spec != self._spec:
+        if self.lives.want(spec_of(site.settings)):
             self._tidings.adopt(sink.choice for sink in site.settings.sync.values())
             self.lanes = Lanes()
-            self._spec = spec
-            self._changed.set()
 
     # -- running --------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Keep the process running while it is wanted."""
-        failures = 0
-        while not self._closed:
-            self._changed.clear()
-            spec = self._spec
-            if spec is None:
-                if self.state != "off":
-                    self.state = "off"
-                    self._show()
-                await self._changed.wait()
-                continue
-            started_ms = self._clock.mono_ms()
-            why = await self._serve(spec)
-            if self._changed.is_set():  # ended because another one is wanted, or none
-                failures = 0
-                continue
-            lived_s = (self._clock.mono_ms() - started_ms) / 1000
-            failures = 1 if lived_s > STEADY_S else failures + 1
-            self._died(why, again=failures == 1)
-            wait_s = min(LONGEST_S, FIRST_S * 2**failures) * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._changed.wait()
+        await self.lives.run(self._feed, self._hear, self._died, self._show)
 
-    async def _serve(self, spec: Spec) -> str:
-        """One life of the process; why it ended."""
-        self.state = "starting"
-        try:
-            self._child = child = await SyncChild.start(spec)
-        except OSError as error:
-            return str(error)
-        watch = asyncio.create_task(self._watch(child), name="sync_watch")
-        try:
-            async for line in child.lines():
-                self._hear(line)
-        finally:
-            watch.cancel()
-            self._child = None
-        return await child.ended()
-
-    async def _watch(self, child: SyncChild) -> None:
-        """Tell it about the clock, and end it when another one is wanted."""
+    async def _feed(self, child: Companion) -> None:
+        """Tell it about the clock, and look after its lanes."""
         told: bool | None = None
-        while not self._changed.is_set():
+        while True:
             self.look()
             if told != self._clock.ok():
                 told = self._clock.ok()
                 child.tell({"clock_ok": told})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._changed.wait()
-        await child.end()
+            await asyncio.sleep(LOOK_S)
 
-    def _died(self, why: str, *, again: bool) -> None:
-        self.state, self.restarts = "down", self.restarts + 1
+    def _died(self, why: str) -> None:
         log.error("sync_process_died", error=why)
         self._show()
-        if again:
+        if self.lives.failures == 1:
             self._announce.event("sync_process_died", error=why)
 
-    def _hear(self, line: bytes) -> None:
+    def _hear(self, _child: Companion, line: bytes) -> None:
         """Something it says; what cannot be read is not its own."""
         try:
             told: Any = json.loads(line)
@@ -141,7 +87,7 @@ class Sync:
         if "event" in told:
             self._heard(str(told.pop("event")), told)
             return
-        self.state = "running"
+        self.lives.up()
         self.lanes.take(told["lanes"], self._clock.mono_ms())
         if self._clock.mono_ms() >= self._shown_ms + SHOW_MS:
             self._show()
@@ -183,21 +129,16 @@ class Sync:
 
     async def close(self) -> None:
         """End it, within two seconds."""
-        self._closed = True
-        self._changed.set()
-        child = self._child
-        if child is not None:
-            await child.end()
+        await self.lives.close()
 
     # -- what is said of it ---------------------------------------------------------------------
 
     def problems(self) -> list[str]:
         """What works less than it should."""
         found = [f"sync {sink}: {error}" for sink, error in self.lanes.unavailable.items()]
-        return [*found, "sync: its process is down"] if self.state == "down" else found
+        return [*found, "sync: its process is down"] if self.lives.state == "down" else found
 
     def document(self) -> Document:
         """For the health document."""
         sinks: Mapping[str, Document] = self.lanes.documents()
-        rss = self._child.rss_bytes if self._child is not None else 0
-        return {"state": self.state, "restarts": self.restarts, "rss_bytes": rss, "sinks": sinks}
+        return {**self.lives.document(), "sinks": sinks}

@@ -1,4 +1,7 @@
-"""What the worker gives up before it looks at a model: memory, files, network, processes."""
+"""What the worker gives up before it looks at a model: memory, files, network, processes.
+
+The other processes beside the daemon only ``stay_behind``.
+"""
 
 import contextlib
 import ctypes
@@ -43,8 +46,7 @@ def confine(memory_bytes: int, niceness: int) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
-    with contextlib.suppress(OSError):  # a container may forbid it
-        os.nice(niceness)
+    _be_nice(niceness)
 
 
 def shut_in() -> tuple[str, ...]:
@@ -60,10 +62,22 @@ def shut_in() -> tuple[str, ...]:
     return tuple(one for one in means if one)
 
 
+def stay_behind(parent: int, niceness: int) -> None:
+    """For a process beside the daemon: end with it, and leave it memory and processor first."""
+    die_with(parent)
+    offer_to_oom_killer()
+    _be_nice(niceness)
+
+
 def offer_to_oom_killer() -> None:
     """Raise our score: always allowed, unless /proc is not there."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), "ascii")
+
+
+def _be_nice(niceness: int) -> None:
+    with contextlib.suppress(OSError):  # a container may forbid it
+        os.nice(niceness)
 
 
 def _limit(kind: int, value: int) -> None:

@@ -1,12 +1,10 @@
 """``python -m gateway.sync``: the process of sync; the daemon starts it, the spec is on stdin."""
 
-import contextlib
-import os
 import sys
 from typing import Final
 
 from gateway.errors import ConfigError, GatewayError
-from gateway.models.confine import die_with, offer_to_oom_killer
+from gateway.models.confine import stay_behind
 from gateway.sync.process import run
 from gateway.sync.spec import Spec
 
@@ -18,10 +16,7 @@ def main() -> int:
     """Read the spec and run."""
     try:
         spec = Spec.read(sys.stdin.readline())
-        die_with(spec.parent)
-        offer_to_oom_killer()
-        with contextlib.suppress(OSError):  # a container may forbid it
-            os.nice(NICENESS)
+        stay_behind(spec.parent, NICENESS)
         run(spec)
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         sys.stderr.write(f"sync: {error}\n")

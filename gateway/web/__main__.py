@@ -1,12 +1,10 @@
 """``python -m gateway.web``: the process of the page, started by the daemon."""
 
-import contextlib
-import os
 import sys
 from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.models.confine import die_with, offer_to_oom_killer
+from gateway.models.confine import stay_behind
 from gateway.web.process import make_room, run
 from gateway.web.spec import Spec
 
@@ -21,10 +19,7 @@ def main() -> int:
             0, "rb", buffering=0, closefd=False
         ) as said:  # what follows is the loop's to read
             spec = Spec.read(said.readline())
-        die_with(spec.parent)
-        offer_to_oom_killer()
-        with contextlib.suppress(OSError):  # a container may forbid it
-            os.nice(NICENESS)
+        stay_behind(spec.parent, NICENESS)
         make_room(spec.clients)
         run(spec)
     except (ValueError, TypeError, KeyError) as error:

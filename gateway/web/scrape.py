@@ -4,7 +4,6 @@ Sockets and threads of the standard library: for one page of text every few seco
 would be most of its memory. Each figure's newest value comes as a line of JSON on standard input.
 """
 
-import contextlib
 import os
 import socket
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.models.confine import die_with, offer_to_oom_killer
+from gateway.models.confine import stay_behind
 from gateway.web.answering import Answer, Clients
 from gateway.web.scrape_spec import ScrapeSpec
 
@@ -27,10 +26,7 @@ def main() -> int:
     """Read the spec, then figures until the daemon is gone."""
     try:
         spec = ScrapeSpec.read(sys.stdin.buffer.readline())
-        die_with(spec.parent)
-        offer_to_oom_killer()
-        with contextlib.suppress(OSError):  # a container may forbid it
-            os.nice(NICENESS)
+        stay_behind(spec.parent, NICENESS)
         serve(spec)
     except (ValueError, TypeError) as error:
         sys.stderr.write(f"metrics: {error}\n")

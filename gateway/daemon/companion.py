@@ -1,4 +1,7 @@
-"""The process of sync, or of the page, as the daemon holds it: started, told, heard, ended."""
+"""A companion: a program of ours beside the daemon, as the daemon holds it while it lives.
+
+It reads lines on its standard input, the first of which is its spec, and says lines on its output.
+"""
 
 import asyncio
 import json
@@ -8,14 +11,12 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, Protocol, Self
 
-KEPT: Final = (
-    *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TZ", "TZDIR"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "CREDENTIALS_DIRECTORY"),
-)
-"""Of our environment it sees these: no notify socket."""
+from gateway.adapters.processes import environment, resident_bytes
+
+SEEN: Final = ("TZ", "TZDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "CREDENTIALS_DIRECTORY")
+"""Of our environment it sees these beside what every process of ours does: no notify socket."""
 MOST_LINE: Final = 4 * 1024**2
 END_S: Final = 2.0
 WORDS: Final = 2_000
@@ -30,17 +31,17 @@ class Spec(Protocol):
         ...
 
 
-class SyncChild:
-    """One life of the process."""
+class Companion:
+    """One life of the process: started, told, heard, ended."""
 
     def __init__(self, process: Process) -> None:
         """Use ``start``."""
         self._process = process
         self._last = bytearray()
-        self._errors = asyncio.create_task(self._overhear(), name="sync_errors")
+        self._errors = asyncio.create_task(self._overhear(), name="companion_errors")
 
     @classmethod
-    async def start(cls, spec: Spec, module: str = "gateway.sync") -> Self:
+    async def start(cls, spec: Spec, module: str) -> Self:
         """Start it, from the thread that outlives it.
 
         Raises:
@@ -52,7 +53,7 @@ class SyncChild:
             stdout=PIPE,
             stderr=PIPE,
             limit=MOST_LINE,
-            env=_environment(),
+            env=environment(*SEEN, MALLOC_ARENA_MAX="2"),
             start_new_session=True,  # a Ctrl-C on the terminal is for the daemon
         )
         child = cls(process)
@@ -62,9 +63,7 @@ class SyncChild:
 
     def tell(self, what: dict[str, object]) -> None:
         """Say something to it; it may be gone."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        self.send(json.dumps(what).encode() + b"\n")
 
     def send(self, lines: bytes) -> None:
         """Lines that are written already; it may be gone."""
@@ -102,30 +101,20 @@ class SyncChild:
     async def end(self) -> None:
         """End it: politely, after two seconds by force."""
         if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
+            self._signal(signal.SIGTERM)
             try:
                 async with asyncio.timeout(END_S):
                     await self._process.wait()
             except TimeoutError:
-                with suppress(ProcessLookupError):
-                    self._process.kill()
+                self._signal(signal.SIGKILL)
                 await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Not by ``terminate``: it reaps what has just died, and nobody learns the exit code."""
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
     @property
     def rss_bytes(self) -> int:
         """Resident memory; 0 when it is gone."""
-        try:
-            pages = Path(f"/proc/{self._process.pid}/statm").read_text("ascii").split()[1]
-        except (OSError, IndexError):
-            return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _environment() -> dict[str, str]:
-    root = str(Path(__file__).resolve().parents[2])
-    return {
-        **{name: os.environ[name] for name in KEPT if name in os.environ},
-        "PYTHONPATH": root,
-        "MALLOC_ARENA_MAX": "2",
-    }
+        return resident_bytes(self._process.pid)
