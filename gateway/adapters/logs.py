@@ -105,10 +105,13 @@ def configure(
     format: Literal["auto", "json", "text", "otel"] = "auto",  # noqa: A002  # as in the user's file
     level: str = "info",
     resource: Mapping[str, str] | None = None,
+    *,
+    lasting: bool = False,
 ) -> None:
     """Set logging up for the whole process. ``auto``: console on a terminal, else JSON.
 
-    ``resource``: of ``otel``, what every line is from.
+    ``resource``: of ``otel``, what every line is from. ``lasting``: it is never set up otherwise,
+    so that loggers need not be made anew for each line, which takes longer than most lines.
     """
     set_level(level)
     on_terminal = sys.stderr.isatty()
@@ -125,7 +128,7 @@ def configure(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=lasting,
     )
     root = logging.getLogger()
     root.handlers[:] = [_Libraries()]

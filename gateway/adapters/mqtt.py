@@ -1,7 +1,8 @@
 """A client of one broker: reconnects for ever, hands messages over in batches, tells every outcome.
 
-One thread of its own owns the connection and is the only one that touches paho. Other threads leave
-word at the desk (receipts, publishes, subscriptions) and wake it.
+One thread of its own owns the connection. Other threads leave word at the desk (receipts,
+publishes, subscriptions) and wake it; what is urgent they send themselves, while it waits. Whoever
+touches paho holds the session's lock.
 """
 
 import random
@@ -101,18 +102,27 @@ class Client:
         self._desk.inbox.acknowledge(receipts)
         self._desk.waker.set()
 
-    def publish(self, outgoing: Outgoing, *, expires_s: float | None = None, ticket: int) -> None:
+    def publish(
+        self,
+        outgoing: Outgoing,
+        *,
+        expires_s: float | None = None,
+        ticket: int,
+        at_once: bool = False,
+    ) -> None:
         """Send one message; its ``Outcome`` carries the ticket.
 
         On version 5 the broker drops it ``expires_s`` after we sent it; on any version we do not
-        send it later than that.
+        send it later than that. ``at_once``: by the calling thread, after what waits already; it
+        never blocks, and the network thread does it where it has the connection.
 
         Raises:
             NotConnectedError: nothing was sent and nothing is kept.
         """
         expires = None if expires_s is None else self._mono_ms() + int(expires_s * 1000)
         self._desk.outbox.put(Sending(outgoing, ticket, expires))
-        self._desk.waker.set()
+        if not (at_once and self._desk.send_now()):
+            self._desk.waker.set()
 
     def take_outcomes(self) -> list[Outcome]:
         """What became of publishes since the last call."""

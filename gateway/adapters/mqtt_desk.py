@@ -12,6 +12,11 @@ from gateway.adapters.waker import Waker
 from gateway.core.ports import Subscription
 
 
+def nobody() -> bool:
+    """Without a session nothing is sent."""
+    return False
+
+
 class Desk:
     """All that both threads of one client touch."""
 
@@ -35,6 +40,8 @@ class Desk:
         self.farewell: bytes | None = None
         """Published on the availability topic before a clean end; None: nothing is."""
         self.state = LinkState(since_mono_ms=mono_ms())
+        self.send_now: Callable[[], bool] = nobody
+        """Sends what waits at once, from any thread; False: wake the network thread for it."""
 
     def change(self, **changes: Any) -> None:
         """Replace fields of the state; the daemon is woken when that makes a difference."""

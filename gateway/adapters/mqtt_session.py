@@ -1,9 +1,10 @@
 """One connection, from CONNECT to its end: waits in poll(), lets paho read and write, answers."""
 
 import select
+import threading
 from collections.abc import Sequence
 
-from gateway.adapters.mqtt_desk import Desk
+from gateway.adapters.mqtt_desk import Desk, nobody
 from gateway.adapters.mqtt_outbox import Sending
 from gateway.adapters.mqtt_paho import Accepted, Closed, Event, Granted, Settled, StockConnection
 from gateway.core.ports import Outgoing, Subscription
@@ -47,31 +48,52 @@ class Session:
         self._born = False
         self._leave_by: int | None = None
         self._left = False
+        self._touching = threading.Lock()  # the connection; free while this thread waits
 
     def run(self) -> None:
         """Serve the connection until it ends."""
         connection, desk = self._connection, self._desk
+        desk.send_now = self.send_now
         poll = select.poll()
         poll.register(desk.waker, select.POLLIN)
         timeout_ms = min(1000, desk.broker.keepalive_s * 250)
-        while (sock := connection.socket()) is not None and not self._overdue():
-            full = desk.inbox.full
-            writing = select.POLLOUT if connection.want_write() else 0
-            poll.register(sock, writing if full else writing | select.POLLIN)
-            hidden = not full and connection.pending()
-            ready = dict(poll.poll(0 if hidden else timeout_ms))
-            happened = ready.get(sock.fileno(), 0)
-            if desk.waker.fileno() in ready:
-                desk.waker.clear()
-            if full:
-                connection.hold()
-            if hidden or happened & _READABLE:
-                connection.loop_read()
-            if happened & select.POLLOUT:
-                connection.loop_write()
-            self._turn()
-        self._hear()
-        connection.drop()
+        with self._touching:
+            while (sock := connection.socket()) is not None and not self._overdue():
+                full = desk.inbox.full
+                writing = select.POLLOUT if connection.want_write() else 0
+                poll.register(sock, writing if full else writing | select.POLLIN)
+                hidden = not full and connection.pending()
+                ready = self._wait(poll, 0 if hidden else timeout_ms)
+                happened = ready.get(sock.fileno(), 0)
+                if desk.waker.fileno() in ready:
+                    desk.waker.clear()
+                if full:
+                    connection.hold()
+                if hidden or happened & _READABLE:
+                    connection.loop_read()
+                if happened & select.POLLOUT:
+                    connection.loop_write()
+                self._turn()
+            desk.send_now = nobody
+            self._hear()
+            connection.drop()
+
+    def _wait(self, poll: select.poll, timeout_ms: int) -> dict[int, int]:
+        self._touching.release()
+        try:
+            return dict(poll.poll(timeout_ms))
+        finally:
+            self._touching.acquire()
+
+    def send_now(self) -> bool:
+        """Send what waits, from any thread; false where the session's own must go on with it."""
+        if not self._touching.acquire(blocking=False):
+            return False
+        try:
+            self._send()
+            return not (self._connection.want_write() or self._connection.events)
+        finally:
+            self._touching.release()
 
     def _turn(self) -> None:
         """Everything that is to be done between two waits."""
@@ -93,8 +115,7 @@ class Session:
         self._hear()  # what was written at once, a QoS 0 publish, is settled already
 
     def _hear(self) -> None:
-        events = self._connection.events
-        while events:
+        while events := self._connection.events:
             self._answer(events.popleft())
 
     def _answer(self, event: Event) -> None:
@@ -165,8 +186,7 @@ class Session:
             self._announce(ONLINE)
 
     def _announce(self, payload: bytes) -> None:
-        topic = self._desk.availability
-        if topic:
+        if topic := self._desk.availability:
             self._put(Sending(Outgoing(topic, payload, 1, retain=True), None, None))
 
     def _put(self, sending: Sending) -> None:
@@ -182,8 +202,8 @@ class Session:
         if len(outgoing.payload) + len(outgoing.topic.encode()) + 32 > self._maximum_packet:
             self._refuse(sending, "too_large")
             return
-        expires_s = None if left_ms is None else left_ms / 1000
-        packet_id = self._connection.send(outgoing, qos, expires_s)
+        left_s = None if left_ms is None else left_ms / 1000
+        packet_id = self._connection.send(outgoing, qos, left_s)
         if packet_id:
             self._desk.outbox.sent(packet_id, sending.ticket)
         else:
@@ -194,8 +214,7 @@ class Session:
             self._desk.on_wake()
 
     def _send(self) -> None:
-        outbox = self._desk.outbox
-        while (sending := outbox.next(self._window)) is not None:
+        while (sending := self._desk.outbox.next(self._window)) is not None:
             self._put(sending)
 
     def _closed(self, event: Closed) -> None:
@@ -217,8 +236,7 @@ class Session:
             self._leave_by = desk.mono_ms() + LEAVE_MS
             if self.accepted_mono_ms is not None and desk.farewell is not None:
                 self._announce(desk.farewell)
-        waiting = not desk.outbox.idle and desk.mono_ms() < self._leave_by
-        if not waiting and not self._left:
+        if not self._left and (desk.outbox.idle or desk.mono_ms() >= self._leave_by):
             self._left = True
             self._connection.disconnect()
 

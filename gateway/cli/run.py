@@ -25,6 +25,7 @@ def command(path: Path, *, safe_mode: bool) -> None:
     from gateway.updates import starting
 
     settings = starting.settings(reading)
-    logs.configure(settings.log.format, settings.log.level, process.resource(settings))
+    resource = process.resource(settings)
+    logs.configure(settings.log.format, settings.log.level, resource, lasting=True)
     with starting.watched(settings):
         process.run(settings)

@@ -21,7 +21,9 @@ SHORTEST_S: Final = 30.0
 LONGEST_S: Final = 2 * 86_400.0
 """A device that speaks once a day, twice."""
 
+_encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _RELATIVE = frozenset({"toggle", "blink"})
+_WILD = re.compile(r"[+#]")
 _UNSAYABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TEXT = 4_096
 _DEPTH = 8
@@ -40,7 +42,7 @@ def check(order: Order) -> None:
     if not order.set:
         raise EncodeError("empty", "nothing is set")
     name = order.device
-    if not name or re.search(r"[+#]", name) or _UNSAYABLE.search(name) or "" in name.split("/"):
+    if not name or _WILD.search(name) or _UNSAYABLE.search(name) or "" in name.split("/"):
         raise EncodeError("topic", f"{name!r} cannot be part of a topic")
     for key, value in {**(order.options or {}), **order.set}.items():
         if isinstance(value, str) and value.strip().lower() in _RELATIVE:
@@ -73,8 +75,7 @@ def body(tree: object) -> bytes:
         EncodeError: ``value``: it cannot be said in JSON.
     """
     try:
-        text = json.dumps(tree, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        return text.encode()
+        return _encode(tree).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise EncodeError("value", str(error)) from None
 

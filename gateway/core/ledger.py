@@ -4,6 +4,7 @@ Its axis is running time: how long the gateway has run, over all boots. A wall c
 moves nothing here, and time while the machine was off does not count, so nothing opens early.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -36,11 +37,14 @@ class Ledger:
     def __init__(self) -> None:
         """Nothing was sent."""
         self._uses: dict[Deed, list[Use]] = {}
+        self._times: list[int] = []
+        """When each of them was, sorted: those of all actions are asked about at each command."""
 
     def take(self, uses: Iterable[Use]) -> None:
         """Take up what the store knows, oldest first."""
         for use in uses:
             self._uses.setdefault(use.deed, []).append(use)
+            insort(self._times, use.at_ms)
 
     def grant(self, deed: Deed, value: float | None, running_ms: int) -> None:
         """Count a permitted action until its command is stored or ``settle`` is called."""
@@ -51,14 +55,14 @@ class Ledger:
         uses = self._uses.get(deed, [])
         for use in uses:
             if not use.command:
-                uses.remove(use)
+                self._drop(uses, use)
                 return
 
     def settle(self) -> None:
         """Every command that was permitted is made: what is left of the grants is void."""
-        for deed, uses in self._uses.items():
-            if any(not use.command for use in uses):
-                self._uses[deed] = [use for use in uses if use.command]
+        for uses in self._uses.values():
+            for use in [use for use in uses if not use.command]:
+                self._drop(uses, use)
 
     def note(self, command: Command, value: float | None, running_ms: int) -> None:
         """A command has a new state."""
@@ -69,27 +73,39 @@ class Ledger:
             if command.ended:
                 return  # refused before it was stored
             use = Use(command.id, deed, running_ms, value)
-            uses.append(use)
+            self.take((use,))
         if command.state is State.SENT and not use.sent:
+            del self._times[bisect_left(self._times, use.at_ms)]
             use.sent, use.at_ms = True, running_ms
+            insort(self._times, running_ms)
         if command.ended:
             use.ended_ms = running_ms
             if not use.sent:
-                uses.remove(use)
+                self._drop(uses, use)
         self._forget(uses, running_ms)
 
     def _forget(self, uses: list[Use], running_ms: int) -> None:
         while len(uses) > 1 and uses[0].ended_ms is not None:
             if running_ms - uses[0].at_ms < KEPT_MS:
                 return
-            del uses[0]
+            self._drop(uses, uses[0])
 
-    def count(self, span_ms: int, running_ms: int, asset: str = "", but: str = "") -> int:
-        """How many were sent within a span before now, those on their way included."""
+    def _drop(self, uses: list[Use], use: Use) -> None:
+        uses.remove(use)
+        del self._times[bisect_left(self._times, use.at_ms)]
+
+    def total(self, span_ms: int, running_ms: int, deed: Deed, but: str = "") -> int:
+        """As ``count``, of all assets; but for one command, which is one of ``deed``."""
+        since = running_ms - span_ms
+        own = (use for use in self._uses.get(deed, ()) if _same(use, but) and use.at_ms > since)
+        return len(self._times) - bisect_right(self._times, since) - sum(1 for _ in own)
+
+    def count(self, span_ms: int, running_ms: int, asset: str, but: str = "") -> int:
+        """How many of an asset were sent within a span before now, those on their way included."""
         return sum(
             1
             for deed, uses in self._uses.items()
-            if not asset or deed.asset == asset
+            if deed.asset == asset
             for use in uses
             if running_ms - use.at_ms < span_ms and not _same(use, but)
         )

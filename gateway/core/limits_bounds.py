@@ -98,6 +98,6 @@ def _rated(
 
 def per_minute(limits: Limits, ask: Ask, moment: Moment) -> str:
     """Few enough commands of the whole gateway in a minute of running."""
-    used = limits.ledger.count(MINUTE_MS, moment.running_ms, but=ask.command)
+    used = limits.ledger.total(MINUTE_MS, moment.running_ms, ask.deed, ask.command)
     most = limits.per_minute
     return f"limits.commands_per_minute {most}" if used >= most else ""

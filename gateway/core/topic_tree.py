@@ -22,6 +22,8 @@ VERSION: Final = 1
 
 Document = dict[str, object]
 
+_encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+
 
 def rfc3339(at_ms: int) -> str:
     """UTC with milliseconds; times outside the years 1 to 9999 are cut to them."""
@@ -32,7 +34,7 @@ def rfc3339(at_ms: int) -> str:
 
 def encode(document: Document) -> bytes:
     """The bytes on the wire: no NaN, UTF-8, keys in the order they were written."""
-    return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(document).encode()
 
 
 def head(now_ms: int) -> Document:

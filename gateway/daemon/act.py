@@ -176,7 +176,7 @@ class Act:
         done = partial(self._delivered, command.id)
         try:
             for message in outgoing:
-                link.publish(message, expires_s=left_s, done=done)
+                link.publish(message, expires_s=left_s, done=done, at_once=True)
         except NotConnectedError:  # it went between the commit and here: nothing left this machine
             self._docket.end(command, Step.FAIL, "connection lost before it was published")
 

@@ -148,56 +148,58 @@ class Decide:
     async def _judge(self, going: Sequence[Going]) -> None:
         decisions: list[Decision] = []
         reasons: list[Inquiry | Inquiries | Explanation] = []
+        shown: dict[str, None] = {}
         asked = self._inference, self._shadow, self._errands
         for one in await judge(going, *asked, self._wanted):
             self.maintenance.note(one.watch, one.turn)
-            self._settled_one(one)
+            if self._settled_one(one):
+                shown[one.watch.asset.id] = None
             decisions += one.decisions
             reasons += [inquire(one.turn, one.verdict) for _ in one.decisions]
         if decisions:
             await self._act.carry_out(decisions)
             for decision, about in zip(decisions, reasons, strict=True):
                 self._explain.offer(decision, about)
-            for asset in dict.fromkeys(decision.asset for decision in decisions):
-                if asset in self.site.watches:
-                    self._announce.asset(self.site.watches[asset])
+        for asset in shown:  # commands do not wait for it
+            if asset in self.site.watches:
+                self._announce.asset(self.site.watches[asset])
         await self._shadow.judge()
 
-    def _settled_one(self, one: Judged) -> None:
-        watch, verdict, changed = one.watch, one.verdict, one.changed
-        self._record(watch, verdict, changed=changed or bool(one.decisions))
+    def _settled_one(self, one: Judged) -> bool:
+        """Put it on record; whether subscribers are to see the asset's state."""
+        verdict, asset = one.verdict, one.watch.asset.id
         if one.decisions:
-            self._journal.batch.kept["policy", watch.asset.id] = watch.policy.to_json()
-        if changed:
+            self._journal.batch.kept["policy", asset] = one.watch.policy.to_json()
+        if one.changed:
             log.info(
                 "verdict_changed",
-                asset=watch.asset.id,
+                asset=asset,
                 label=verdict.label,
                 score=verdict.score,
                 rung=verdict.rung,
                 abstained=dict(verdict.abstained),
             )
+        return self._record(verdict, changed=one.changed or bool(one.decisions))
 
-    def _record(self, watch: Watch, verdict: Verdict, *, changed: bool) -> None:
-        """Store the verdict, and publish the asset's state, when it changed or was not for long."""
-        asset = watch.asset.id
+    def _record(self, verdict: Verdict, *, changed: bool) -> bool:
+        """Store the verdict, and show the asset's state, when it changed or was not for long."""
+        asset = verdict.asset
         due = verdict.mono_ms - self._stored_mono_ms.get(asset, -REPEAT_MS) >= REPEAT_MS
-        if changed or due or self._moved(verdict):
+        if shown := changed or due or self._moved(verdict):
             self._shown[asset] = verdict
-            self._announce.asset(watch)
         if changed or due:
             self._stored_mono_ms[asset] = verdict.mono_ms
         if changed or due or self.site.settings.keep_all_verdicts:
             self._journal.verdict(verdict)
+        return shown
 
     def _moved(self, verdict: Verdict) -> bool:
         """The score went far enough since subscribers saw it last."""
         shown = self._shown.get(verdict.asset)
         if shown is None or shown.score is None or verdict.score is None:
             return False
-        far = MOVED * abs(verdict.level or 1.0)
         late = verdict.mono_ms - shown.mono_ms >= MOVED_MS
-        return late and abs(verdict.score - shown.score) >= far
+        return late and abs(verdict.score - shown.score) >= MOVED * abs(verdict.level or 1.0)
 
     async def tick(self) -> None:
         """Close rows whose time is over, and decide the fail-safes that are due."""
@@ -227,10 +229,8 @@ class Decide:
         verdict = decision.verdict
         self._journal.verdict(verdict)
         self._announce.asset(watch)
-        abstained = dict(verdict.abstained)
-        log.warning(
-            "fail_safe_reached", asset=watch.asset.id, cause=verdict.cause, abstained=abstained
-        )
+        told = {"cause": verdict.cause, "abstained": dict(verdict.abstained)}
+        log.warning("fail_safe_reached", asset=watch.asset.id, **told)
         return decision
 
     def _look_at_worker(self, mono_ms: int) -> None:

@@ -82,7 +82,8 @@ class Journal:
         self._hurry = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._ticket = asyncio.Event()
+        self._ticket: asyncio.Event | None = None
+        """Somebody waits for the open batch."""
         self.trouble = ""
         """Why the store refuses; empty while it does not."""
         self.commits = 0
@@ -161,7 +162,7 @@ class Journal:
 
     async def committed(self) -> None:
         """Commit what was put in so far, at once, and wait for it."""
-        ticket = self._ticket
+        ticket = self._ticket = self._ticket or asyncio.Event()
         self._hurry.set()
         self._changed.set()
         await ticket.wait()
@@ -184,7 +185,9 @@ class Journal:
         batch, receipts, ticket = self._turn_over()
         batch.clock_ok, batch.at_ms = self._clock.ok(), self._clock.now_ms()
         ids = await self._insist(batch) if batch else ()
-        ticket.set()  # before what announces it: a command that waits is published first
+        if ticket is not None:
+            ticket.set()
+            await asyncio.sleep(0)  # a command is published before what announces it
         if batch:
             rows = [row._replace(id=id_) for row, id_ in zip(batch.outbox, ids, strict=True)]
             self._on_commit(rows, batch.published)
@@ -199,13 +202,13 @@ class Journal:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pool, self._store.merging.run)
 
-    def _turn_over(self) -> tuple[Batch, dict[Client, list[int]], asyncio.Event]:
+    def _turn_over(self) -> tuple[Batch, dict[Client, list[int]], asyncio.Event | None]:
         """Close the open batch and open the next."""
         batch, receipts, ticket = self.batch, self._receipts, self._ticket
         batch.reports.extend(self.volatile)
         self.volatile.clear()
         self.batch, self._receipts, self._messages = Batch(), {}, 0
-        self._ticket = asyncio.Event()
+        self._ticket = None
         self._changed.clear()
         self._hurry.clear()
         self._room.set()

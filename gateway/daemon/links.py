@@ -44,8 +44,15 @@ class Link:
         """Publishing is possible now."""
         return self.client.state.connected
 
-    def publish(self, outgoing: Outgoing, *, expires_s: float | None = None, done: Done) -> None:
-        """Hand a message over.
+    def publish(
+        self,
+        outgoing: Outgoing,
+        *,
+        expires_s: float | None = None,
+        done: Done,
+        at_once: bool = False,
+    ) -> None:
+        """Hand a message over; ``at_once``: it is on its way before anything else is done here.
 
         Raises:
             NotConnectedError: nothing was sent, and ``done`` will not be called.
@@ -53,7 +60,7 @@ class Link:
         ticket = next(self._tickets)
         self._waiting[ticket] = done
         try:
-            self.client.publish(outgoing, expires_s=expires_s, ticket=ticket)
+            self.client.publish(outgoing, expires_s=expires_s, ticket=ticket, at_once=at_once)
         except BaseException:
             del self._waiting[ticket]
             raise

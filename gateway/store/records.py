@@ -135,8 +135,11 @@ def outbox_row(row: OutboxRow) -> Row:
 
 
 def _json(tree: Mapping[str, object]) -> str:
-    return json.dumps(dict(tree), separators=(",", ":"), default=_plain_tree)
+    return _encode(dict(tree))
 
 
 def _plain_tree(tree: object) -> object:
     return dict(tree) if isinstance(tree, Mapping) else str(tree)
+
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), default=_plain_tree).encode

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.assets import Action, Asset, Proof
 from gateway.core.commands import Command, State
@@ -39,11 +41,35 @@ def test_a_day_is_counted_and_what_is_older_is_forgotten_but_for_the_last():
     for number in range(100):
         lived(ledger, number, number * HOUR_MS)
     now_ms = 99 * HOUR_MS
-    assert ledger.count(24 * HOUR_MS, now_ms) == 24
+    assert ledger.count(24 * HOUR_MS, now_ms, "pump") == 24
+    assert ledger.total(24 * HOUR_MS, now_ms, STOP) == 24
     assert len(list(ledger.of(STOP))) == KEPT_MS // HOUR_MS
     assert ledger.last_ms(STOP) == now_ms
     assert ledger.last_ms(STOP, "c99") == now_ms - HOUR_MS
     assert ledger.count(HOUR_MS, now_ms, "other") == 0
+
+
+ACTS = st.sampled_from(["grant", "redeem", "settle", "stored", "sent", "confirmed", "failed"])
+
+
+@given(st.lists(st.tuples(ACTS, st.integers(0, 5), st.sampled_from([0, 1, 700, HOUR_MS * 9]))))
+def test_the_total_is_what_counting_each_asset_gives(steps):
+    ledger, now_ms = Ledger(), 0
+    for act, number, later_ms in steps:
+        now_ms += later_ms
+        asset = f"pump{number % 2}"
+        if act in ("grant", "redeem"):
+            deed = Deed(asset, "stop")
+            ledger.grant(deed, None, now_ms) if act == "grant" else ledger.redeem(deed)
+        elif act == "settle":
+            ledger.settle()
+        else:
+            one = replace(command(number, State(act)), asset=asset)
+            ledger.note(one, None, now_ms)
+        for span_ms in (1, 700, 60_000, 24 * HOUR_MS):
+            for but in ("", f"c{number}"):
+                each = [ledger.count(span_ms, now_ms, f"pump{n}", but) for n in (0, 1)]
+                assert ledger.total(span_ms, now_ms, Deed(asset, "stop"), but) == sum(each)
 
 
 def test_what_is_open_is_never_forgotten():
@@ -59,14 +85,14 @@ def test_a_grant_counts_until_it_is_redeemed_or_settled():
     ledger.redeem(STOP)
     ledger.grant(STOP, 1.0, 5)
     ledger.grant(STOP, 2.0, 5)
-    assert ledger.count(10, 5) == 2
+    assert ledger.count(10, 5, "pump") == ledger.total(10, 5, STOP) == 2
     ledger.redeem(STOP)
     assert [use.value for use in ledger.of(STOP)] == [2.0]
     ledger.note(command(1), None, 6)
     ledger.settle()
     assert [use.command for use in ledger.of(STOP)] == ["c1"]
     ledger.redeem(STOP)
-    assert ledger.count(10, 6) == 1
+    assert ledger.count(10, 6, "pump") == ledger.total(10, 6, STOP) == 1
 
 
 def test_when_it_was_sent_first_stays():

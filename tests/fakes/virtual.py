@@ -217,8 +217,7 @@ class Client:
         if not self._dead:
             self._hub.acknowledge(len(receipts))
 
-    def publish(self, outgoing: Outgoing, *, expires_s: float | None = None, ticket: int) -> None:
-        del expires_s
+    def publish(self, outgoing: Outgoing, *, ticket: int, **_rest: Any) -> None:
         if self._dead or not self.state.connected:
             raise NotConnectedError("not connected")
         self._leaves(outgoing)
