@@ -25,7 +25,7 @@ def rows(windows: Windows) -> tuple[object, ...]:
 def test_readings_of_one_row_may_come_together(
     steps: list[tuple[int, list[int]]],
 ) -> None:
-    """The optional channel comes first here: one by one, a row closes with its last required one."""
+    """With the optional channel first: one by one, a row closes with its last required one."""
     together, apart = Windows(Shape(CHANNELS, 100, 3)), Windows(Shape(CHANNELS, 100, 3))
     at_ms = 10_000
     order = (2, 1, 0)
