@@ -83,7 +83,7 @@ class Store(Lookups):
         self._connection = database.connection
         self._boot = database.boot
         self._packer = Packer(database.connection)
-        self.merging = Merging(database.connection)
+        self.merging = Merging(database.connection, self._settings.path)
         self._unpacker = Unpacker(database.connection)
         parts = self._connection, self._boot, self._unpacker, self._ballast
         self._upkeep = Upkeep(self._settings, *parts)
