@@ -6,6 +6,7 @@ from typing import Self
 
 from gateway.core.audit import Kind, Record
 from gateway.store import blocks, bulk, chain, queries
+from gateway.store.arriving import Arriving
 from gateway.store.batch import (
     Batch,
     Committed,
@@ -20,7 +21,7 @@ from gateway.store.inserting import insert_records, newest_mono_ms, upsert
 from gateway.store.lookups import Lookups
 from gateway.store.merging import Merging
 from gateway.store.opening import Database, close_cleanly, open_database
-from gateway.store.packing import INSERT, Packer
+from gateway.store.packing import Packer
 from gateway.store.readback import Unpacker
 from gateway.store.records import Stamp
 from gateway.store.settings import StoreSettings
@@ -83,6 +84,7 @@ class Store(Lookups):
         self._connection = database.connection
         self._boot = database.boot
         self._packer = Packer(database.connection)
+        self._arriving = Arriving(database.connection)
         self.merging = Merging(database.connection, self._settings.path)
         self._unpacker = Unpacker(database.connection)
         parts = self._connection, self._boot, self._unpacker, self._ballast
@@ -123,7 +125,7 @@ class Store(Lookups):
         if batch.reports:
             pack, boot = self._packer.pack, self._boot.id
             rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
-            bulk.insert(self._connection, INSERT, rows)
+            self._arriving.insert(rows)
             samples = blocks.rows(batch.reports, self._next, boot)
             bulk.insert(self._connection, blocks.INSERT, list(samples))
 
@@ -172,6 +174,7 @@ class Store(Lookups):
             finally:
                 self._packer.forget()
                 self._unpacker.forget()
+                self._arriving = Arriving(self._connection)  # it was in memory, which was left
 
     def forget_recorded(self, source: str, device: str) -> Erased:
         """``forget`` without a daemon that records it: the chain says that it was, not whom."""
