@@ -9,9 +9,9 @@ from gateway.store.settings import StoreSettings
 
 PAGE_SIZE: Final = 1024
 """Bytes; see docs/decisions/0002-store-schema.md for what was measured."""
-CHECKPOINT_PAGES: Final = 512
+CHECKPOINT_PAGES: Final = 1024
 """Of the WAL; ``store.merging`` looks after it. Half as much again is SQLite's own affair."""
-WAL_LIMIT: Final = 1024**2
+WAL_LIMIT: Final = 2 * 1024**2
 """A WAL is made so long at once, where the disk has room: a commit that makes it longer writes the
 file system's journal, too, 20 kB. A longer one is cut back when it is next started from the front.
 """
