@@ -50,6 +50,7 @@ class Store(Lookups):
         self._failed: Batch | None = None
         self._stored: Batch | None = None
         self._metric_keep_ms: Mapping[str, int] = {}
+        self._next_outbox = 1
         self._adopt(database)
 
     @classmethod
@@ -91,6 +92,8 @@ class Store(Lookups):
         self._upkeep = Upkeep(self._settings, *parts)
         self._upkeep.metrics.keep_ms = self._metric_keep_ms
         self._next = queries.last_report(database.connection) + 1
+        # never one again that somebody may still be about to forget
+        self._next_outbox = max(self._next_outbox, queries.last_outbox(database.connection) + 1)
         self._head = chain.end(database.connection)
         self._guard, self.opened = Guard(), database.opened
 
@@ -106,11 +109,12 @@ class Store(Lookups):
         mono_ms = max(self._mono_ms, newest_mono_ms(batch))
         stamp = Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
         batch.at_ms = batch.at_ms or self._now_ms
+        outbox = range(self._next_outbox, self._next_outbox + len(batch.outbox))
         try:
             with self._guard("commit"), transaction(self._connection):
                 self._head = chain.end(self._connection)  # recover compares with it
                 self._insert_reports(batch)
-                outbox = insert_records(self._connection, batch, stamp)
+                insert_records(self._connection, batch, stamp, outbox)
                 upsert(self._connection, batch)
                 head = chain.end(self._connection) if batch.audited else self._head
         except BaseException:
@@ -119,7 +123,8 @@ class Store(Lookups):
             raise
         self._mono_ms, self._head = mono_ms, head
         self._next += len(batch.reports)
-        return self._committed(batch, outbox)
+        self._next_outbox = outbox.stop
+        return self._committed(batch, tuple(outbox))
 
     def _insert_reports(self, batch: Batch) -> None:
         if batch.reports:
