@@ -15,6 +15,8 @@ WAL_LIMIT: Final = 2 * 1024**2
 """A WAL is made so long at once, where the disk has room: a commit that makes it longer writes the
 file system's journal, too, 20 kB. A longer one is cut back when it is next started from the front.
 """
+ROOMY: Final = 16
+"""A disk that has so many times its room, beyond what must stay free, is not the poorer for it."""
 WAIT_S: Final = 5.0
 
 _FIXED: Final = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
@@ -39,7 +41,7 @@ def connect_writer(path: Path, settings: StoreSettings) -> sqlite3.Connection:
     )
     try:
         _prepare(connection, settings)
-        if free_bytes(path) >= settings.min_free_bytes + 2 * WAL_LIMIT:
+        if free_bytes(path) >= settings.min_free_bytes + ROOMY * WAL_LIMIT:
             lengthen(beside(path, "-wal"), WAL_LIMIT)
     except BaseException:
         connection.close()
