@@ -6,6 +6,7 @@ each reconnect.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import structlog
 
@@ -22,6 +23,10 @@ from gateway.daemon.links import Link, ignore
 from gateway.daemon.retained import Retained
 from gateway.errors import NotConnectedError
 from gateway.store.batch import OutboxRow
+
+LATER: Final = ("alert", "explanation")
+"""What an asset retains once it has had an alarm. Noted when the asset is first spoken of: an
+alarm's commit, which a command waits for, would be some pages longer."""
 
 log = structlog.get_logger()
 
@@ -134,6 +139,8 @@ class Announce:
             ear.fresh(asset, fresh=fresh)
         word = b"online" if fresh else b"offline"
         self._show(f"asset/{asset}/availability", word)
+        for later in LATER:
+            self.retained.note(f"{self._base}/asset/{asset}/{later}")
         self.publish(f"{self._base}/asset/{asset}/availability", word)
 
     def health(self, document: Document) -> None:

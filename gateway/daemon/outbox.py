@@ -1,6 +1,7 @@
 """Outbox: rows that are durable are published, in order, until the broker has them.
 
-What was published is forgotten with the next commit.
+What was published is forgotten with the next commit, which it does not bring about by itself: it
+would cut the one with the readings in two, and every commit writes what it changes, and a block.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from gateway.store.writer import Store
 IN_FLIGHT: Final = 16
 """Rows handed to the broker and not yet answered for."""
 REFILL: Final = 500
+FORGET_S: Final = 1.0
+"""When nothing else is committed."""
 RETRY_S: Final = 1.0
 """Between two tries to reach a store that refuses."""
 
@@ -122,7 +125,8 @@ class Outbox:
         assert self._journal is not None  # noqa: S101  # attached before the first row
         self._sent.add(number)
         self._journal.batch.published.append(number)
-        self._journal.changed()
+        if len(self._journal.batch.published) == 1:
+            asyncio.get_running_loop().call_later(FORGET_S, self._journal.changed)
 
     def _delivered(self, row: OutboxRow, delivered: bool, reason: str) -> None:  # noqa: FBT001
         """The broker has it, or nobody listens (which is not a failure of an announcement)."""

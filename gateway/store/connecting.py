@@ -4,15 +4,19 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from gateway.store.files import beside
+from gateway.store.files import beside, free_bytes, lengthen
 from gateway.store.settings import StoreSettings
 
 PAGE_SIZE: Final = 1024
 """Bytes; see docs/decisions/0002-store-schema.md for what was measured."""
-CHECKPOINT_PAGES: Final = 256
-"""Of the WAL, about; ``store.merging`` looks after it. Twice that is SQLite's own affair."""
-WAL_LIMIT: Final = 1024**2
-"""A WAL longer than this is cut back when it is next started from the front."""
+CHECKPOINT_PAGES: Final = 1024
+"""Of the WAL; ``store.merging`` looks after it. Half as much again is SQLite's own affair."""
+WAL_LIMIT: Final = 2 * 1024**2
+"""A WAL is made so long at once, where the disk has room: a commit that makes it longer writes the
+file system's journal, too, 20 kB. A longer one is cut back when it is next started from the front.
+"""
+ROOMY: Final = 16
+"""A disk that has so many times its room, beyond what must stay free, is not the poorer for it."""
 WAIT_S: Final = 5.0
 
 _FIXED: Final = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
@@ -37,6 +41,8 @@ def connect_writer(path: Path, settings: StoreSettings) -> sqlite3.Connection:
     )
     try:
         _prepare(connection, settings)
+        if free_bytes(path) >= settings.min_free_bytes + ROOMY * WAL_LIMIT:
+            lengthen(beside(path, "-wal"), WAL_LIMIT)
     except BaseException:
         connection.close()
         raise
@@ -52,7 +58,7 @@ def _prepare(connection: sqlite3.Connection, settings: StoreSettings) -> None:
         *first,
         "journal_mode = WAL",
         f"synchronous = {synchronous}",
-        f"wal_autocheckpoint = {2 * CHECKPOINT_PAGES}",
+        f"wal_autocheckpoint = {3 * CHECKPOINT_PAGES // 2}",
         f"journal_size_limit = {WAL_LIMIT}",
         "foreign_keys = ON",
         "trusted_schema = OFF",

@@ -11,6 +11,8 @@ from gateway.errors import StoreBusyError
 OPENING_BYTES: Final = 1024**2
 """With less room than this the reserve is given up before the database is opened: SQLite makes its
 -shm file and writes a first transaction then."""
+ZEROS: Final = 4096
+"""At once: Linux counts a write into the middle of something larger as if it were all of it."""
 MAX_ASIDE: Final = 2
 """Damaged databases kept; older ones are removed, or they would fill the disk in turn."""
 
@@ -109,6 +111,26 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def lengthen(path: Path, size: int) -> bool:
+    """Write zeros behind the end of a file, up to a size; false when they did not all fit.
+
+    Holes would not do: filling one changes what the file system keeps of the file, as growing does.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        at = os.fstat(handle).st_size
+        while at < size:
+            at += os.pwrite(handle, bytes(min(size - at, ZEROS)), at)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def set_aside(path: Path, stamp: str) -> Path:

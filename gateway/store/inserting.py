@@ -2,12 +2,34 @@
 
 import sqlite3
 from functools import partial
+from typing import Final
 
 from gateway.core import audit_bodies
 from gateway.core.audit import When
 from gateway.store import bulk, chain, queries, records, sync_rows
 from gateway.store.batch import Batch
 from gateway.store.packing import plain
+
+TABLES: Final = """
+CREATE TEMP TABLE kept_before AS SELECT room, key, text FROM kept;
+DROP TABLE kept;
+-- with row ids: without them a text beyond 231 bytes lies on pages of its own, freed and taken anew
+-- with each change
+CREATE TABLE kept (
+    room TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (room, key));
+INSERT INTO kept SELECT room, key, text FROM kept_before ORDER BY room, key;
+DROP TABLE kept_before;
+
+CREATE TEMP TABLE outbox_before AS SELECT * FROM outbox;
+DROP TABLE outbox;
+-- no AUTOINCREMENT, which writes another page with each row: the store counts on while it is open
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY, topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL,
+    qos INTEGER NOT NULL, expires_at_ms INTEGER);
+INSERT INTO outbox SELECT * FROM outbox_before ORDER BY id;
+DROP TABLE outbox_before;
+"""
+"""Made anew."""
 
 
 def newest_mono_ms(batch: Batch) -> int:
@@ -18,9 +40,12 @@ def newest_mono_ms(batch: Batch) -> int:
 
 
 def insert_records(
-    connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp
-) -> tuple[int, ...]:
-    """Everything but reports, counters and what is kept; the ids of the outgoing messages."""
+    connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp, outbox: range
+) -> None:
+    """Everything but reports, counters and what is kept.
+
+    ``outbox``: the ids of the outgoing messages.
+    """
     insert = partial(bulk.insert, connection)
     insert(records.VERDICT, [records.verdict_row(one, stamp) for one in batch.verdicts])
     _audited(connection, batch, stamp)
@@ -28,8 +53,7 @@ def insert_records(
     connection.executemany(records.EXPLANATION, told)
     insert(records.REJECT, [records.reject_row(one, stamp) for one in batch.rejects])
     sync_rows.insert(connection, batch.sync_rows, stamp)
-    last = insert(records.OUTBOX, list(map(records.outbox_row, batch.outbox)))
-    return tuple(range(last - len(batch.outbox) + 1, last + 1))
+    insert(records.OUTBOX, list(map(records.outbox_row, outbox, batch.outbox)))
 
 
 def _audited(connection: sqlite3.Connection, batch: Batch, stamp: records.Stamp) -> None:

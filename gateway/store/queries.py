@@ -72,6 +72,11 @@ def outbox(connection: sqlite3.Connection, limit: int) -> list[OutboxRow]:
     ]
 
 
+def last_outbox(connection: sqlite3.Connection) -> int:
+    """The highest id of a message of the outbox; 0 when it is empty."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
+
+
 def newest_outbox(connection: sqlite3.Connection, n: int) -> tuple[int, ...]:
     """Ids of the newest messages of the outbox, oldest first."""
     rows = connection.execute("SELECT id FROM outbox ORDER BY id DESC LIMIT ?", (n,))

@@ -20,9 +20,7 @@ DECISION: Final = (
 )
 EXPLANATION: Final = "UPDATE decision SET explanation = ? WHERE id = ?"
 REJECT: Final = "INSERT INTO reject VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-OUTBOX: Final = (
-    "INSERT INTO outbox (topic, payload, retain, qos, expires_at_ms) VALUES (?, ?, ?, ?, ?)"
-)
+OUTBOX: Final = "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)"
 COMMAND: Final = """
 INSERT INTO command
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -129,9 +127,9 @@ def reject_row(reject: RejectRow, stamp: Stamp) -> Row:
     return (reject.received_at_ms, *names, payload, *why, stamp.boot, stamp.mono_ms)
 
 
-def outbox_row(row: OutboxRow) -> Row:
+def outbox_row(number: int, row: OutboxRow) -> Row:
     """One row of ``outbox``."""
-    return (plain(row.topic), row.payload, int(row.retain), row.qos, row.expires_at_ms)
+    return (number, plain(row.topic), row.payload, int(row.retain), row.qos, row.expires_at_ms)
 
 
 def _json(tree: Mapping[str, object]) -> str:

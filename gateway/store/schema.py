@@ -10,7 +10,7 @@ import uuid
 from typing import Final
 
 from gateway.errors import StoreVersionError
-from gateway.store import blocks, chain, sync_rows
+from gateway.store import blocks, chain, inserting, sync_rows
 from gateway.store.absent import absent
 from gateway.store.creating import Migrated, Migration, create, is_empty
 
@@ -168,6 +168,12 @@ def rows_for_clouds(db: Migrated) -> None:
         db.conn.execute(statement)
 
 
+def rows_in_place(db: "Database") -> None:
+    """Schema 10: what is kept changes in its page, and messages are numbered by the store."""
+    for statement in _statements(inserting.TABLES):
+        db.conn.execute(statement)
+
+
 AUDITED: Final = audit_chain.__name__
 """From this migration on there is a chain."""
 
@@ -181,6 +187,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     command_attempts,
     decision_values,
     rows_for_clouds,
+    rows_in_place,
 )
 """In order, never changed once released: a change is a new one at the end."""
 

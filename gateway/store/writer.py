@@ -6,6 +6,7 @@ from typing import Self
 
 from gateway.core.audit import Kind, Record
 from gateway.store import blocks, bulk, chain, queries
+from gateway.store.arriving import Arriving
 from gateway.store.batch import (
     Batch,
     Committed,
@@ -20,7 +21,7 @@ from gateway.store.inserting import insert_records, newest_mono_ms, upsert
 from gateway.store.lookups import Lookups
 from gateway.store.merging import Merging
 from gateway.store.opening import Database, close_cleanly, open_database
-from gateway.store.packing import INSERT, Packer
+from gateway.store.packing import Packer
 from gateway.store.readback import Unpacker
 from gateway.store.records import Stamp
 from gateway.store.settings import StoreSettings
@@ -49,6 +50,7 @@ class Store(Lookups):
         self._failed: Batch | None = None
         self._stored: Batch | None = None
         self._metric_keep_ms: Mapping[str, int] = {}
+        self._next_outbox = 1
         self._adopt(database)
 
     @classmethod
@@ -83,12 +85,15 @@ class Store(Lookups):
         self._connection = database.connection
         self._boot = database.boot
         self._packer = Packer(database.connection)
-        self.merging = Merging(database.connection)
+        self._arriving = Arriving(database.connection)
+        self.merging = Merging(database.connection, self._settings.path)
         self._unpacker = Unpacker(database.connection)
         parts = self._connection, self._boot, self._unpacker, self._ballast
         self._upkeep = Upkeep(self._settings, *parts)
         self._upkeep.metrics.keep_ms = self._metric_keep_ms
         self._next = queries.last_report(database.connection) + 1
+        # never one again that somebody may still be about to forget
+        self._next_outbox = max(self._next_outbox, queries.last_outbox(database.connection) + 1)
         self._head = chain.end(database.connection)
         self._guard, self.opened = Guard(), database.opened
 
@@ -104,11 +109,12 @@ class Store(Lookups):
         mono_ms = max(self._mono_ms, newest_mono_ms(batch))
         stamp = Stamp(self._boot.id, mono_ms, int(batch.clock_ok))
         batch.at_ms = batch.at_ms or self._now_ms
+        outbox = range(self._next_outbox, self._next_outbox + len(batch.outbox))
         try:
             with self._guard("commit"), transaction(self._connection):
                 self._head = chain.end(self._connection)  # recover compares with it
                 self._insert_reports(batch)
-                outbox = insert_records(self._connection, batch, stamp)
+                insert_records(self._connection, batch, stamp, outbox)
                 upsert(self._connection, batch)
                 head = chain.end(self._connection) if batch.audited else self._head
         except BaseException:
@@ -117,13 +123,14 @@ class Store(Lookups):
             raise
         self._mono_ms, self._head = mono_ms, head
         self._next += len(batch.reports)
-        return self._committed(batch, outbox)
+        self._next_outbox = outbox.stop
+        return self._committed(batch, tuple(outbox))
 
     def _insert_reports(self, batch: Batch) -> None:
         if batch.reports:
             pack, boot = self._packer.pack, self._boot.id
             rows = [pack(one, id_, boot) for id_, one in enumerate(batch.reports, self._next)]
-            bulk.insert(self._connection, INSERT, rows)
+            self._arriving.insert(rows)
             samples = blocks.rows(batch.reports, self._next, boot)
             bulk.insert(self._connection, blocks.INSERT, list(samples))
 
@@ -172,6 +179,7 @@ class Store(Lookups):
             finally:
                 self._packer.forget()
                 self._unpacker.forget()
+                self._arriving = Arriving(self._connection)  # it was in memory, which was left
 
     def forget_recorded(self, source: str, device: str) -> Erased:
         """``forget`` without a daemon that records it: the chain says that it was, not whom."""

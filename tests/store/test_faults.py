@@ -34,8 +34,8 @@ def sh(*command):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of 6 MB that may be filled and made read-only."""
-    with small_disk(tmp_path / "disk", "6m") as place:
+    """A disk of 12 MB that may be filled and made read-only."""
+    with small_disk(tmp_path / "disk", "12m") as place:
         yield place
 
 
@@ -68,7 +68,7 @@ def commit_until_full(store):
 
 @needs_root
 def test_a_full_disk_is_survived_and_nothing_committed_is_lost_uncounted(disk):
-    store = open_store(settings(disk, ballast_bytes=2 << 20, max_bytes=64 << 20))
+    store = open_store(settings(disk, ballast_bytes=4 << 20, max_bytes=64 << 20))
     assert store.health().ballast
     n = commit_until_full(store)
     assert store.health().state == "full"
@@ -86,7 +86,7 @@ def test_a_full_disk_is_survived_and_nothing_committed_is_lost_uncounted(disk):
 
 @needs_root
 def test_the_store_opens_on_a_full_disk(disk):
-    given = settings(disk, ballast_bytes=2 << 20)
+    given = settings(disk, ballast_bytes=4 << 20)
     store = open_store(given)
     store.commit(fat(0))
     store.close()
@@ -107,7 +107,7 @@ def test_control_without_reserve_it_does_not_open_on_a_full_disk(disk):
 
 @needs_root
 def test_a_disk_filled_by_others_heals_by_itself_and_when_they_leave(disk):
-    given = settings(disk, ballast_bytes=2 << 20, max_bytes=4 << 20, min_free_bytes=1 << 19)
+    given = settings(disk, ballast_bytes=4 << 20, max_bytes=8 << 20, min_free_bytes=1 << 19)
     store = open_store(given)
     store.commit(fat(0, 1_000))
     fill_others(disk)

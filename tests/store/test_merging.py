@@ -1,14 +1,18 @@
 """The WAL is merged between commits, so that no commit waits for it."""
 
+from contextlib import closing
 from pathlib import Path
 
-from gateway.store.connecting import CHECKPOINT_PAGES, PAGE_SIZE
+from gateway.store.connecting import CHECKPOINT_PAGES, PAGE_SIZE, WAL_LIMIT, connect_reader
 from gateway.store.files import beside
-from gateway.store.merging import FIRST
 from gateway.store.writer import Store
 from tests.store.samples import open_store, reports, settings
 
 FRAME = PAGE_SIZE + 24
+
+
+def wal_frames(folder: Path) -> int:
+    return beside(settings(folder).path, "-wal").stat().st_size // FRAME
 
 
 def fill(store: Store, commits: int, *, merge: bool) -> list[int]:
@@ -24,23 +28,34 @@ def fill(store: Store, commits: int, *, merge: bool) -> list[int]:
     return due
 
 
-def wal_pages(folder: Path) -> int:
-    return beside(settings(folder).path, "-wal").stat().st_size // FRAME
-
-
-def test_the_wal_stays_about_as_long_as_it_should_be(tmp_path: Path) -> None:
+def test_it_is_due_when_the_wal_is_long_enough_and_the_file_need_not_grow(tmp_path: Path) -> None:
     store = open_store(settings(tmp_path))
-    due = fill(store, 400, merge=True)
-    assert due[0] == FIRST
-    assert due[-1] > FIRST, "small commits need more of them"
-    assert CHECKPOINT_PAGES / 2 < wal_pages(tmp_path) < CHECKPOINT_PAGES * 3 / 2
+    wal = beside(settings(tmp_path).path, "-wal")
+    assert wal.stat().st_size == WAL_LIMIT
+    due = fill(store, 600, merge=True)
+    assert len(due) > 2
+    assert max(due[1:]) - min(due[1:]) < max(due) / 4, "as many commits each time"
+    assert wal.stat().st_size == WAL_LIMIT
+    store.close()
+
+
+def test_while_somebody_reads_it_is_due_only_after_as_many_pages_more(tmp_path: Path) -> None:
+    store = open_store(settings(tmp_path))
+    fill(store, 5, merge=False)
+    with closing(connect_reader(settings(tmp_path).path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM report").fetchone()
+        due = fill(store, 600, merge=True)
+    assert len(due) > 2
+    assert min(due) > max(due) / 2
+    assert wal_frames(tmp_path) > 2 * CHECKPOINT_PAGES
     store.close()
 
 
 def test_without_it_sqlite_bounds_the_wal(tmp_path: Path) -> None:
     store = open_store(settings(tmp_path))
-    fill(store, 400, merge=False)
-    assert CHECKPOINT_PAGES < wal_pages(tmp_path) < CHECKPOINT_PAGES * 3
+    fill(store, 600, merge=False)
+    assert wal_frames(tmp_path) < CHECKPOINT_PAGES * 3
     store.close()
 
 

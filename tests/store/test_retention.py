@@ -12,6 +12,7 @@ from gateway.core.commands import State
 from gateway.core.messages import Reason
 from gateway.store import retention
 from gateway.store.batch import Batch, OutboxRow, RejectRow, StoredReport
+from gateway.store.connecting import WAL_LIMIT
 from gateway.store.settings import DAY_MS
 from gateway.store.thinning import HOUR_MS
 from tests.store.samples import (
@@ -224,5 +225,5 @@ def test_space_really_goes_back_to_the_disk(tmp_path):
     before = store.health().bytes
     drain(store)
     assert store.health().bytes < before / 2
-    assert store.health().wal_bytes <= 1 << 20
+    assert store.health().wal_bytes <= WAL_LIMIT
     store.close()

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import StoreError, StoreVersionError
 from gateway.store import schema
+from gateway.store.batch import Batch, OutboxRow
 from gateway.store.connecting import connect_writer, reset_bug_fixed
 from tests.store.samples import open_store, reports, settings
 
@@ -147,4 +148,36 @@ def test_an_unfixed_library_is_noted_once(tmp_path):
     store = open_store(settings(tmp_path))
     notes = [note for note in store.opened.notes if "checkpoints" in note]
     assert len(notes) == (0 if reset_bug_fixed(sqlite3.sqlite_version_info) else 1)
+    store.close()
+
+
+def test_what_was_kept_and_what_waits_outlive_their_new_tables(tmp_path, monkeypatch):
+    before = schema.MIGRATIONS[: schema.MIGRATIONS.index(schema.rows_in_place)]
+    given = settings(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", before)
+        store = open_store(given)
+    ask = store._connection.execute
+    ask("INSERT INTO kept VALUES ('policy', 'pump-7', ?), ('retained', 'edge/x', '')", ("x" * 999,))
+    ask("INSERT INTO outbox VALUES (7, 'edge/x', x'00ff', 1, 1, NULL), (9, 'edge/y', '', 0, 0, 5)")
+    kept, waits = store.kept("policy") | store.kept("retained"), store.outbox(10)
+    store.close()
+    store = open_store(given)
+    assert store.opened.migrated == ("rows_in_place",)
+    assert store.kept("policy") | store.kept("retained") == kept
+    assert store.outbox(10) == waits
+    assert store.commit(Batch(outbox=[OutboxRow("edge/z", b"")])).outbox_ids == (10,)
+    store.close()
+    assert sqlite3.connect(given.path).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_the_number_of_a_message_is_never_given_twice_while_the_store_is_open(tmp_path):
+    store = open_store(settings(tmp_path))
+    numbers = []
+    for _ in range(3):
+        ids = store.commit(Batch(outbox=[OutboxRow("t", b"")] * 2)).outbox_ids
+        store.commit(Batch(published=list(ids)))
+        store.recover()
+        numbers += ids
+    assert numbers == sorted(set(numbers))
     store.close()
