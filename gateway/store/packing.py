@@ -63,7 +63,14 @@ class Row(NamedTuple):
 
     @property
     def intact(self) -> bool:
-        """The checksum holds; false for types that only damage can cause, too."""
+        """The checksum holds; false for types that only damage can cause, too.
+
+        A flipped bit makes an absent column 0, which the checksum takes for absent as well.
+        """
+        measured_at_ms = None if self.origin else self.measured_at_ms
+        absent = (self.marks, self.origin, self.key, measured_at_ms)
+        if not all(one is None or one for one in absent):
+            return False
         try:
             return self.crc == checksum(self)
         except (TypeError, AttributeError, struct.error):

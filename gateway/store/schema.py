@@ -168,7 +168,7 @@ def rows_for_clouds(db: Migrated) -> None:
         db.conn.execute(statement)
 
 
-def rows_in_place(db: "Database") -> None:
+def rows_in_place(db: Migrated) -> None:
     """Schema 10: what is kept changes in its page, and messages are numbered by the store."""
     for statement in _statements(inserting.TABLES):
         db.conn.execute(statement)

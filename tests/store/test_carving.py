@@ -93,3 +93,10 @@ def test_spans_are_the_set_of_what_was_taken(taken):
         known |= ids
     assert {one for low, high in held for one in range(low, high + 1)} == known
     assert all(high + 1 < low for (_, high), (low, _) in pairwise(held))
+
+
+@pytest.mark.parametrize("column", ["marks", "origin", "key", "measured_at_ms"])
+def test_a_flipped_bit_makes_no_number_of_what_is_absent(file, column):
+    absent = next(row for row in carved(file) if getattr(row, column) is None)
+    assert absent.intact
+    assert not absent._replace(**{column: 0}).intact
