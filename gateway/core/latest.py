@@ -35,7 +35,8 @@ class Latest:
         """``spans_ms``: how far back the asset's rules look, per metric."""
         self._metrics = metrics
         self._known: dict[str, tuple[Value, int, int]] = {}
-        self._last_reason: dict[str, Reason] = {}
+        self._refused: dict[str, Reason] = {}
+        """Why the newest reading of a metric was not good; nothing of those that were."""
         self._dead: dict[str, Reason] = {}
         """Metrics whose sensor is dead, and by which gate."""
         self._spans = spans_ms
@@ -53,7 +54,7 @@ class Latest:
         if reason is _OK:
             self.take_good((name,), (value,), at_ms, mono_ms)
             return
-        self._last_reason[name] = reason
+        self._refused[name] = reason
         if reason in DEAD:
             self._dead[name] = reason
 
@@ -61,13 +62,13 @@ class Latest:
         self, names: Sequence[str], values: Sequence[Value], at_ms: int, mono_ms: int
     ) -> None:
         """Note good readings of one time, by the names of their metrics; the hot path."""
-        self._last_reason.update(zip(names, repeat(_OK), strict=False))
         self._known.update(
             zip(names, zip(values, repeat(at_ms), repeat(mono_ms), strict=False), strict=True)
         )
         self.evidence_mono_ms = mono_ms
-        if self._dead:
+        if self._refused:
             for name in names:
+                self._refused.pop(name, None)
                 self._dead.pop(name, None)
         for name in self._history.keys() & names if self._history else ():
             value = self._known[name][0]
@@ -82,7 +83,7 @@ class Latest:
                 self._known[name] = known
                 if name in old.signals:
                     self.signals[name] = old.signals[name]
-        self._last_reason.update(old._last_reason)  # noqa: SLF001
+        self._refused.update(old._refused)  # noqa: SLF001
         self._dead.update(old._dead)  # noqa: SLF001
         for name, history in self._history.items():
             history.extend(old._history.get(name, ()))  # noqa: SLF001
@@ -92,7 +93,7 @@ class Latest:
         """Nothing is known of these metrics."""
         for name in metrics:
             self._known.pop(name, None)
-            self._last_reason.pop(name, None)
+            self._refused.pop(name, None)
             self._dead.pop(name, None)
             self.signals.pop(name, None)
             if name in self._history:
@@ -106,13 +107,11 @@ class Latest:
     def quality(self, metric: str, now_mono_ms: int) -> tuple[Quality, str]:
         """Quality of a metric now, with its reason; ``stale`` and ``silent`` are ours."""
         known = self._known.get(metric)
-        reason = self._last_reason.get(metric)
-        if reason is None:
-            return Quality.BAD, "silent"
         if metric in self._dead:
             return Quality.BAD, self._dead[metric].value
         if known is None:
-            return reason.quality, reason.value
+            refused = self._refused.get(metric)
+            return (refused.quality, refused.value) if refused else (Quality.BAD, "silent")
         if now_mono_ms - known[2] > self._metrics[metric].stale_ms:
             return Quality.BAD, "stale"
         return Quality.GOOD, Reason.OK.value
