@@ -116,9 +116,10 @@ class Upkeep:
         at_ms = "SELECT (SELECT min(at_ms) FROM report), (SELECT max(at_ms) FROM report)"
         oldest, newest = self.connection.execute(at_ms).fetchone()
         (waiting,) = self.connection.execute("SELECT count(*) FROM outbox").fetchone()
+        size, count, _ = space.pages(self.connection)
         return StoreHealth(
             state=state,
-            bytes=size_of(path),
+            bytes=size * count,  # also of what is in the WAL and not yet merged
             wal_bytes=size_of(beside(path, "-wal")),
             free_disk_bytes=free_bytes(path),
             ballast=self.ballast.there,

@@ -5,19 +5,19 @@ Run as ``python failing_loop.py run --config FILE``.
 
 from typing import Any
 
-from gateway.daemon import ingest
+from gateway.daemon import uplinks
 
-_observe = ingest.Ingest._observe
+_record = uplinks.Uplinks._record
 
 
-def observe(self: Any, report: Any) -> None:
-    if any(reading.value == 500 for reading in report.readings):
+def record(self: Any, one: Any) -> None:
+    if one.report is not None and 500 in one.report.readings.values:
         print(1 / 0)
-    _observe(self, report)
+    _record(self, one)
 
 
 if __name__ == "__main__":
-    ingest.Ingest._observe = observe  # type: ignore[method-assign]
+    uplinks.Uplinks._record = record  # type: ignore[method-assign]
     from gateway.cli.main import main
 
     main()
