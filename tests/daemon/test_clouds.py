@@ -307,7 +307,7 @@ def test_declared_windows_need_no_local_model(
 
 def test_over_mqtt_it_answers_and_a_late_answer_is_nobodys(tmp_path: Path, zigbee: Zigbee) -> None:
     package(tmp_path / "heat", "1.0.0", 90.0)
-    way = "broker: local, topic: ai/large, model: large, egress: raw, deadline: 300ms, rest: 1s"
+    way = "broker: local, topic: ai/large, model: large, egress: raw, deadline: 300ms, rest: 5s"
     way += ", budget: {calls: 90000/day, bytes: 1GB/day}"
     with Answerer(tmp_path / "cloud", tmp_path / "heat", zigbee.port, "ai/large") as cloud:
         damaged(tmp_path)
