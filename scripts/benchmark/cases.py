@@ -1,5 +1,6 @@
 """The measurements: each gives the figures of one round."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from math import nan
@@ -23,12 +24,14 @@ class Size(NamedTuple):
     idle_s: float
     calls: int
     """To the worker, of each kind."""
+    syncs: int
 
 
-FULL = Size(messages=40_000, paced=1_000, idle_s=20.0, calls=500)
-QUICK = Size(messages=2_000, paced=100, idle_s=1.0, calls=20)
+FULL = Size(messages=40_000, paced=1_000, idle_s=20.0, calls=500, syncs=300)
+QUICK = Size(messages=2_000, paced=100, idle_s=1.0, calls=20, syncs=10)
 WARM = 2_048
 RATE = 50.0
+SYNC_LOG_BYTES, SYNC_BYTES, SYNC_EVERY_S = 2 * 1024**2, 12 * 1024, 0.05
 
 
 def flood(kind: type[Receiver], disk: Disk, messages: int) -> tuple[Figures, Receiver]:
@@ -158,6 +161,23 @@ def model(disk: Disk, size: Size) -> Figures:
     return paced(_Model, disk, size, "often")
 
 
+def sync(disk: Disk, size: Size) -> Figures:
+    """What no gateway beats: a commit's bytes written over, and synced, as often as commits are."""
+    file = disk.folder() / "log"
+    file.write_bytes(bytes(SYNC_LOG_BYTES))
+    times = []
+    with file.open("r+b", buffering=0) as log:
+        os.fsync(log.fileno())
+        for number in range(size.syncs):
+            time.sleep(SYNC_EVERY_S)
+            began = time.perf_counter()
+            log.seek(number * SYNC_BYTES % (SYNC_LOG_BYTES - SYNC_BYTES))
+            log.write(bytes(SYNC_BYTES))
+            os.fdatasync(log.fileno())
+            times.append((time.perf_counter() - began) * 1000)
+    return {"p50_ms": _part(sorted(times), 0.5), "p99_ms": _part(sorted(times), 0.99)}
+
+
 def steady(disk: Disk, size: Size) -> Figures:
     """The site of the flood's models at an ordinary rate: about one command a second."""
     return paced(_Idle, disk, size, "seldom")
@@ -204,6 +224,7 @@ CASES: Mapping[str, Callable[[Disk, Size], Figures]] = {
     "sparse": sparse,
     "daemon": daemon,
     "verdicts": verdicts,
+    "sync": sync,
     "rule": rule,
     "model": model,
     "steady": steady,

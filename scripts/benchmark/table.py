@@ -80,6 +80,8 @@ ROWS = (
     Row("flood, publisher: msg/s the broker took", figure("daemon", "load_rate"), digits=0),
     Row("flood: bytes/msg to the device", figure("daemon", "device_bytes"), at_most=500, digits=0),
     Row("flood: bytes/msg by /proc/PID/io", figure("daemon", "process_bytes"), digits=0),
+    Row("this disk: 12 kB written over and synced, p50 ms", figure("sync", "p50_ms"), digits=2),
+    Row("this disk: p99 ms", figure("sync", "p99_ms"), digits=2),
     Row("50 msg/s, rule: sensor to command p50 ms", figure("rule", "p50_ms"), at_most=5, digits=2),
     Row("50 msg/s, rule: p99 ms", figure("rule", "p99_ms"), at_most=25, digits=2),
     Row("50 msg/s, rule: max ms", figure("rule", "max_ms"), digits=2),
