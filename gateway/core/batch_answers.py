@@ -21,14 +21,13 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from gateway.core.batches import Answer, Cursor, Refused, Stream
+from gateway.core.compact import compact
 from gateway.errors import DecodeError
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of an answer; a longer one is none."""
 LONGEST_WAIT_S: Final = 3_600.0
 """A receiver that says more is not believed."""
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Rejected(NamedTuple):
@@ -51,7 +50,7 @@ class CursorMessage(NamedTuple):
 def response(answer: Answer) -> bytes:
     """The body of an HTTP answer."""
     cursor = {"seq": answer.cursor.seq, "position": answer.cursor.position}
-    return _encode({"cursor": cursor, **_rest(answer)}).encode()
+    return compact({"cursor": cursor, **_rest(answer)}).encode()
 
 
 def read_response(body: bytes) -> Answer:
@@ -76,7 +75,7 @@ def topic_of(base: str, what: str, stream: Stream) -> str:
 
 def ask(stream: Stream) -> bytes:
     """How far are you? On the topic ``ask``."""
-    return _encode(stream._asdict()).encode()
+    return compact(stream._asdict()).encode()
 
 
 def read_ask(payload: bytes) -> Stream:
@@ -98,7 +97,7 @@ def cursor_message(message: CursorMessage) -> bytes:
     tree |= _rest(message.answer)
     if message.rejected is not None:
         tree["rejected"] = message.rejected._asdict()
-    return _encode(tree).encode()
+    return compact(tree).encode()
 
 
 def read_cursor_message(payload: bytes) -> CursorMessage:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from gateway.core.compact import compact
 from gateway.errors import DecodeError
 
 SCHEMA: Final = 1
@@ -33,8 +34,6 @@ _LEVEL: Final = 6
 
 Row = Mapping[str, Any]
 """One row: ``kind``, ``at_ms`` and what belongs to the kind; ``seq`` is given when it is packed."""
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Line(Mapping[str, Any]):
@@ -167,9 +166,9 @@ def pack(stream: Stream, after: int, rows: Sequence[Row], position: str) -> Batc
     if not rows:
         raise ValueError("a batch has at least one row")
     header = Header(stream, after, after + 1, after + len(rows), position)
-    lines = [_encode(_described(header))]
+    lines = [compact(_described(header))]
     lines += [
-        f'{{"seq":{seq},{row.text}' if isinstance(row, Line) else _encode({"seq": seq, **row})
+        f'{{"seq":{seq},{row.text}' if isinstance(row, Line) else compact({"seq": seq, **row})
         for seq, row in enumerate(rows, header.first)
     ]
     lines.append("")

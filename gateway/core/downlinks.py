@@ -1,12 +1,12 @@
 """Downlinks: what every bridge checks before it puts an order into bytes."""
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
 from math import isfinite
 from typing import Final
 
+from gateway.core.compact import compact
 from gateway.core.ports import Order
 from gateway.errors import EncodeError
 
@@ -21,7 +21,6 @@ SHORTEST_S: Final = 30.0
 LONGEST_S: Final = 2 * 86_400.0
 """A device that speaks once a day, twice."""
 
-_encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _RELATIVE = frozenset({"toggle", "blink"})
 _WILD = re.compile(r"[+#]")
 _UNSAYABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -75,7 +74,7 @@ def body(tree: object) -> bytes:
         EncodeError: ``value``: it cannot be said in JSON.
     """
     try:
-        return _encode(tree).encode()
+        return compact(tree).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise EncodeError("value", str(error)) from None
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, Literal, NamedTuple
 
+from gateway.core.compact import compact
 from gateway.errors import CloudAnswerError, CloudRefusedError, CloudUnavailableError
 
 Datatype = Literal["FP32", "FP64"]
@@ -24,8 +25,6 @@ DEPTH: Final = 8
 WORDS: Final = 200
 """Characters of a server's own words that are kept."""
 _NUMBERS: Final = ("FP", "BF", "INT", "UINT")
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Tensor(NamedTuple):
@@ -75,7 +74,7 @@ def question(id_: str, tensor: Tensor, parameters: Mapping[str, object]) -> byte
     body: dict[str, object] = {"id": id_}
     if parameters:
         body["parameters"] = dict(parameters)
-    return _encode(body | {"inputs": [entry]}).encode()
+    return compact(body | {"inputs": [entry]}).encode()
 
 
 def answer(payload: bytes, expected: Expected) -> Said:

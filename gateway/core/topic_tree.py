@@ -5,13 +5,13 @@ unknown is absent, or null where its absence would be read as "unchanged". State
 subscriber needs is retained; events are not.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from gateway.core import interventions_told
 from gateway.core.commands import Command
+from gateway.core.compact import compact
 from gateway.core.interventions import Kind
 from gateway.core.policy import Alert
 from gateway.core.signals import Signal
@@ -21,8 +21,6 @@ from gateway.core.watch import Watch
 VERSION: Final = 1
 
 Document = dict[str, object]
-
-_encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
 def rfc3339(at_ms: int) -> str:
@@ -34,7 +32,7 @@ def rfc3339(at_ms: int) -> str:
 
 def encode(document: Document) -> bytes:
     """The bytes on the wire: no NaN, UTF-8, keys in the order they were written."""
-    return _encode(document).encode()
+    return compact(document).encode()
 
 
 def head(now_ms: int) -> Document:

@@ -1,13 +1,11 @@
 """A batch as messages that others can read: each row says whose it is, no message is too long."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from gateway.core.batches import Batch, Refused, unzip
+from gateway.core.compact import compact
 from gateway.errors import DecodeError
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Piece(NamedTuple):
@@ -107,4 +105,4 @@ def _piece(held: list[tuple[int, bytes]], told: Format) -> Piece:
 
 def document(value: Any) -> bytes:
     """JSON as short as it gets."""
-    return _encode(value).encode()
+    return compact(value).encode()

@@ -1,11 +1,11 @@
 """Rows of readings: one for each reading, each minute, each hour that thinning left."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from gateway.core.batches import Line, Row
 from gateway.core.choices import Choice, RowKind
+from gateway.core.compact import compact
 from gateway.core.pseudonyms import Pseudonyms
 from gateway.store.outgoing import Hour, Outgoing
 from gateway.store.packing import Row as Report
@@ -14,7 +14,6 @@ from gateway.store.readback import Series
 from gateway.sync.thin import BAD, Bucket, Key, Minute
 
 _OK: Final = "ok"
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Sent(NamedTuple):
@@ -113,13 +112,13 @@ class ReadingRows:
             elif hidden and isinstance(value, str):
                 continue  # a device can say its name in it
             else:
-                text = _encode(plain(value) if isinstance(value, str) else value)
+                text = compact(plain(value) if isinstance(value, str) else value)
             reason = _OK if reasons is None else reasons[place]
             found.append(Line(f'{head},"value":{text},"reason":"{reason}{end}'))
         return found
 
     def _repairable(self, report: Report) -> str:
-        return f",{_encode(self._unstamped(report.boot, report.mono_ms))[1:]}"
+        return f",{compact(self._unstamped(report.boot, report.mono_ms))[1:]}"
 
     def _unstamped(self, boot: int, mono_ms: int) -> dict[str, Any]:
         """With what a receiver can repair a time, once a row of kind ``clock`` tells how."""
@@ -174,4 +173,4 @@ class ReadingRows:
 
 
 def _begun(head: Mapping[str, Any]) -> str:
-    return _encode({"kind": RowKind.READING.value, **head})[1:-1]
+    return compact({"kind": RowKind.READING.value, **head})[1:-1]
