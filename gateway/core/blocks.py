@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from math import nan
 from typing import NamedTuple
 
+from gateway.core.bounds import Bounds
 from gateway.core.messages import Reason
 from gateway.core.refusals import Refusals
 from gateway.core.signals import Signal, same_rate
@@ -42,6 +43,7 @@ class Blocks:
         self._missing = set(self._awaits)
         self._held: list[_Held | None] = [None for _ in columns]
         self._refused = Refusals()
+        self._bounds = Bounds(shape.channels)
         self._end_ms = 0
         self._since_due = 0
         self._next_ms: int | None = None
@@ -51,8 +53,7 @@ class Blocks:
 
     def take(self, channel: int, at_ms: int, value: float) -> Sequence[Window]:
         """Take a good reading of a scalar channel; it makes nothing due."""
-        low, high = self.shape.channels[channel].low, self.shape.channels[channel].high
-        if (low is not None and value < low) or (high is not None and value > high):
+        if not self._bounds.hold((channel,), (value,)):
             self.refuse(channel, Reason.RANGE)
             return ()
         self._refused.lift((channel,))
@@ -85,7 +86,7 @@ class Blocks:
         if held is not None and at_ms < held.at_ms and not self._back(at_ms):
             self.late += 1
             return []
-        found = self._found(self.shape.channels[channel], at_ms, signal, (scale, offset))
+        found = self._found(channel, at_ms, signal, (scale, offset))
         if found is None:
             self.refuse(channel, Reason.RANGE)
             return []
@@ -157,16 +158,15 @@ class Blocks:
         return self._end_ms - at_ms > self.reach_ms
 
     def _found(
-        self, channel: Channel, at_ms: int, signal: Signal, conversion: tuple[float, float]
+        self, channel: int, at_ms: int, signal: Signal, conversion: tuple[float, float]
     ) -> _Held | None:
         """What is held of a block; None for one with a sample beyond the channel's limits."""
         scale, offset = conversion
-        misfit = _misfit(channel, signal, self.shape.length)
+        misfit = _misfit(self.shape.channels[channel], signal, self.shape.length)
         samples = signal.samples[-self.shape.length :]
         if conversion != (1.0, 0.0):
             samples = array("f", [one * scale + offset for one in samples])
-        low, high = channel.low, channel.high
-        if (low is not None and min(samples) < low) or (high is not None and max(samples) > high):
+        if not self._bounds.hold((channel, channel), (min(samples), max(samples))):
             return None
         return _Held(at_ms, signal.rms * abs(scale), samples, misfit)
 

@@ -17,8 +17,6 @@ LANES: Final = 64
 
 Column = tuple[ModelState, int, float, float]
 """A channel of a model, its place, and scale and offset from the metric's unit to the channel's."""
-
-
 Columns = Mapping[str, Sequence[Column]]
 """Metric -> where models take it."""
 
@@ -66,10 +64,10 @@ def columns(states: Iterable[ModelState]) -> tuple[Columns, Columns]:
 class Lanes(dict[tuple[Metric, ...], Lane]):
     """Metrics that came together -> their way."""
 
-    def __init__(self, columns: Columns, paces: Mapping[str, Pace]) -> None:
+    def __init__(self, wanted: Columns, paces: Mapping[str, Pace]) -> None:
         """``paces``: of every metric that a model takes."""
         super().__init__()
-        self._columns, self._paces = columns, paces
+        self._wanted, self._paces = wanted, paces
 
     def __missing__(self, metrics: tuple[Metric, ...]) -> Lane:
         """Work a way out."""
@@ -78,9 +76,9 @@ class Lanes(dict[tuple[Metric, ...], Lane]):
         names = tuple(metric.name for metric in metrics)
         found: dict[int, list[tuple[int, Column]]] = {}
         for place, name in enumerate(names):
-            for column in self._columns.get(name, ()):
+            for column in self._wanted.get(name, ()):
                 found.setdefault(id(column[0]), []).append((place, column))
-        paces = tuple(self._paces[name] for name in names if name in self._columns)
+        paces = tuple(self._paces[name] for name in names if name in self._wanted)
         self[metrics] = way = Lane(names, paces, tuple(map(_feed, found.values())))
         return way
 

@@ -64,12 +64,12 @@ class Windows:
         """
         if not self._bounds.hold(channels, values):
             channels, values = self._within(channels, values)
+        if not channels:
+            return ()
         self._refused.lift(channels)
         row, at = at_ms // self._period_ms, self._row
         if at is not None and 0 < at - row <= self.shape.length:
             self._late(channels, at_ms, values)
-            return ()
-        if not channels:
             return ()
         due = () if row == at else self._move(row)
         self._cells.update(zip(channels, values, strict=True))
@@ -82,11 +82,12 @@ class Windows:
 
     def _move(self, row: int) -> Sequence[Window]:
         """Go on to a row, or back to one that is beyond reach; the windows that this makes due."""
-        if self._row is not None and row > self._row:
+        if self._row is None:
+            self._row = row
+        elif row > self._row:
             return self._close_until(row)
-        if self._row is not None:
+        else:
             self._restart(row)
-        self._row = row
         return ()
 
     def _keep(self, channels: tuple[int, ...], at_ms: int, values: Sequence[float]) -> None:
