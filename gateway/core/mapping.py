@@ -38,12 +38,11 @@ class Mapper:
         self.ignored = 0
         """Unmapped values over ``MAX_FOUND``, and uplinks over ``MAX_LEAVES``."""
         self._discover = discover
-        self._devices: dict[str, _Device] = {}
         self._found = 0
+        by_device: dict[str, list[Metric]] = {}
         for metric in metrics:
-            self._devices.setdefault(metric.device, _Device()).add(metric)
-        for device in self._devices.values():
-            device.close()
+            by_device.setdefault(metric.device, []).append(metric)
+        self._devices = {device: _Device(mapped) for device, mapped in by_device.items()}
 
     def report(self, uplink: Uplink, message: Message, *, clock_ok: bool = True) -> Report | None:
         """Give the readings of an uplink; None when it holds none that anybody asked for."""
@@ -127,11 +126,8 @@ class _Device:
         *("paths", "signals", "tops"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Iterable[Metric] = ()) -> None:
         self._plain: list[tuple[Metric, str]] = []
-        self._rest: list[tuple[Metric, str]] = []
-        """Those of them that are more than numbers."""
-        self.numbers = Numbers((), ())
         self._pathed: list[tuple[Metric, str]] = []
         self.paths: set[tuple[Step, ...]] = set()
         self.found: dict[tuple[tuple[Step, ...], MetricKind], Metric] = {}
@@ -141,7 +137,14 @@ class _Device:
         self.tops: frozenset[str] = frozenset()
         """Top-level keys with samples: thousands of values that nobody wants one by one."""
 
-    def add(self, metric: Metric) -> None:
+        for metric in metrics:
+            self._add(metric)
+        numbers = [one for one in self._plain if Numbers.take(one[0])]
+        self.numbers = Numbers([metric for metric, _ in numbers], [key for _, key in numbers])
+        self._rest = [one for one in self._plain if one not in numbers]
+        """What is more than a number."""
+
+    def _add(self, metric: Metric) -> None:
         self.paths.add(metric.path.steps)
         if metric.signal is not None:
             self.signals.append(metric)
@@ -153,12 +156,6 @@ class _Device:
             self._pathed.append((metric, "link" if under is None else under))
         else:
             self._plain.append((metric, key))
-
-    def close(self) -> None:
-        """Every metric was added."""
-        numbers = [one for one in self._plain if Numbers.take(one[0])]
-        self._rest = [one for one in self._plain if not Numbers.take(one[0])]
-        self.numbers = Numbers(*zip(*numbers, strict=True)) if numbers else self.numbers
 
     def look(self, uplink: Uplink) -> _Sight:
         """Find the raw values of the mapped metrics that this uplink has."""
@@ -190,18 +187,13 @@ def _judged(
     sight: _Sight, numbers: Numbers, repeats: AbstractSet[Metric], strong: Reason, weak: Reason
 ) -> Iterator[Reading]:
     """Coerce what was found, and mark each reading with the first reason that applies."""
-    if sight.raw:
-        for metric, value in zip(numbers.metrics, sight.values, strict=True):
-            mark = strong if strong is not _OK else _CACHED if metric in repeats else weak
-            yield Reading(metric, value, mark)
-    for metric, _, raw in sight.found:
-        reading = coerce(metric, raw)
+    coerced = (coerce(metric, raw) for metric, _, raw in sight.found)
+    for reading in chain(map(Reading, numbers.metrics, sight.values), coerced):
         if reading is None:
             continue
+        metric, value, reason = reading
         mark = strong if strong is not _OK else _CACHED if metric in repeats else weak
-        if mark is not _OK and reading[2] is _OK:
-            reading = Reading(metric, reading[1], mark)
-        yield reading
+        yield reading if mark is _OK or reason is not _OK else Reading(metric, value, mark)
 
 
 def _marks(uplink: Uplink, when: Reason, *, retain: bool) -> tuple[Reason, Reason]:

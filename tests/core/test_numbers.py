@@ -74,10 +74,7 @@ def _readings(report: Report | None) -> dict[str, tuple[object, Reason]]:
 
 def test_the_way_for_numbers_is_taken() -> None:
     declared = [Metric(name, "s", "d", Path.parse(name), "pump") for name in NAMES]
-    device = mapping._Device()
-    for one in declared:
-        device.add(one)
-    device.close()
+    device = mapping._Device(declared)
     sight = device.look(Uplink("d", {"a": 1, "b": 2.5, "c": 3, "d": 4}))
     assert sight.values == (1.0, 2.5, 3.0, 4.0)
     assert not sight.found
