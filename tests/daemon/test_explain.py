@@ -5,7 +5,6 @@ import json
 import os
 import signal
 from array import array
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from gateway.core.ladder import Question
 from gateway.daemon.foreman import Foreman
 from gateway.daemon.inference import Inference
 from tests.fakes.daemon import Daemon, pump
+from tests.fakes.listening import Nobody
 from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.mqtt_peer import Peer
 from tests.fakes.waiting import wait_until
@@ -24,19 +24,6 @@ from tests.models import make
 
 MODEL = ("verdicts:\n", "verdicts:\n      - {model: heat}\n")
 PACKAGE = ("log: {", "models: {heat: {package: package}}\nlog: {")
-
-
-class Nobody:
-    """Does not care how versions fare."""
-
-    def loaded(self, name: str) -> None:
-        pass
-
-    def refused(self, name: str, why: str) -> None:
-        pass
-
-    def killed(self, names: Iterable[str], why: str) -> None:
-        pass
 
 
 def channels(*pairs: tuple[str, str], rows: int) -> dict[str, object]:

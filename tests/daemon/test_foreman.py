@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,23 +15,11 @@ from gateway.daemon.inference import Inference
 from gateway.errors import WorkerError
 from gateway.models import signature
 from gateway.models.package import Package, verify
+from tests.fakes.listening import Nobody
 from tests.fakes.waiting import wait_until
 from tests.models import make
 
 PATIENCE_S: Final = 30.0
-
-
-class Nobody:
-    """Hears of packages, and does nothing about them."""
-
-    def loaded(self, name: str) -> None:
-        pass
-
-    def refused(self, name: str, why: str) -> None:
-        pass
-
-    def killed(self, names: Iterable[str], why: str) -> None:
-        pass
 
 
 def imported(worker: Worker) -> bool:
