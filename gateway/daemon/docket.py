@@ -68,7 +68,7 @@ class Docket:
 
     def on_report(self, report: Report) -> None:
         """Readings came: a good one may prove what was ordered."""
-        if not any(map(self.orders.awaits, report.readings.assets)):
+        if not self.orders or not any(map(self.orders.awaits, report.readings.assets)):
             return
         mono_ms = report.received_mono_ms
         for reading in report.readings:

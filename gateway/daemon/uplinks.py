@@ -105,7 +105,7 @@ class Uplinks:
         known = self._guard.heard(feed, uplink, message)
         if known is not None and known.origin in _UNTIMED and not self._pulses[message.broker].live:
             # Queued while we were away, and nothing in it tells how old it is.
-            known = known._replace(reason=Reason.LATE if known.reason is _OK else known.reason)
+            known = known._replace(reason=Reason.LATE) if known.reason is _OK else known
         one.uplink = known
 
     def _map(self, one: Heard) -> None:
@@ -120,17 +120,15 @@ class Uplinks:
         feed, message, uplink, report = one.feed, one.message, one.uplink, one.report
         if uplink is None:
             return
-        docket = self._docket
-        if docket.orders and uplink.reason is not _QUARANTINED:
-            docket.on_uplink(feed, uplink, message)
+        if uplink.reason is not _QUARANTINED:
+            self._docket.on_uplink(feed, uplink, message)
         self.roll.note(feed.source.name, uplink.device, message.received_at_ms)
         if report is None:
             return
         feed.readings += len(report.readings.metrics)
         self._journal.report(StoredReport(report, one.key, self.clock_ok), volatile=not message.qos)
         observe(report, self.site.watches, self._decide)
-        if docket.orders:
-            docket.on_report(report)
+        self._docket.on_report(report)
 
     async def _judged(self) -> None:
         """Let a rule look at the values of now before the next report changes them.
